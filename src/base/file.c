@@ -1,0 +1,323 @@
+/*
+ * file.c - files on POSIX.
+ *
+ * Mapping: the kernel shares the pages with its cache and drops them under pressure, so a base model
+ * costs no private memory. A file that another program cuts while it is mapped raises SIGBUS; that is
+ * the one hazard, and the price of not reading gigabytes twice.
+ *
+ * Writing: rename(2) is atomic, and the fsync before it keeps a crash from leaving an empty file
+ * under the final name. The folder is synchronised too, so that the rename itself survives.
+ */
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 1 << 18, WRITE_SIZE = 1 << 18 };
+
+static bool io_failed(struct err *err, const char *path, const char *doing, int error)
+{
+    err_set(err, ERR_IO, "cannot %s: %s", doing, strerror(error));
+    err_in(err, "%s", path);
+    if (error == ENOSPC)
+        err_hint(err, "the disk is full; free some space and try again");
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------- reading -- */
+
+static bool open_for_reading(const char *path, int *fd, struct err *err)
+{
+    if (strcmp(path, "-") == 0) {
+        *fd = dup(STDIN_FILENO);
+        return *fd >= 0 ? true : io_failed(err, "standard input", "read", errno);
+    }
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return io_failed(err, path, "open", errno);
+    struct stat status;
+    if (fstat(*fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+        close(*fd);
+        return io_failed(err, path, "read", EISDIR);
+    }
+    return true;
+}
+
+bool file_map(struct file_map *map, const char *path, struct err *err)
+{
+    *map = (struct file_map){0};
+    int fd;
+    if (!open_for_reading(path, &fd, err))
+        return false;
+
+    struct stat status;
+    bool ok = fstat(fd, &status) == 0;
+    if (!ok) {
+        io_failed(err, path, "read", errno);
+    } else if (!S_ISREG(status.st_mode)) {
+        err_set(err, ERR_IO, "not a regular file");
+        err_in(err, "%s", path);
+        ok = false;
+    } else if (status.st_size > 0) {
+        void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        ok = at != MAP_FAILED;
+        if (ok)
+            map->bytes = (struct span){at, (size_t)status.st_size};
+        else
+            io_failed(err, path, "map", errno);
+    }
+    close(fd);
+    return ok;
+}
+
+void file_unmap(struct file_map *map)
+{
+    if (map->bytes.at)
+        munmap((void *)(uintptr_t)map->bytes.at, map->bytes.len);
+    *map = (struct file_map){0};
+}
+
+/* Reads up to READ_SIZE bytes behind the buffer's end. *len is 0 at the end of the file. */
+static bool read_some(int fd, struct buf *out, const char *path, size_t *len, struct err *err)
+{
+    size_t room = min_size(READ_SIZE, out->max - out->len);
+    if (room == 0 || !buf_reserve(out, room)) {
+        out->overflowed = true;
+        return buf_check(out, err);
+    }
+    ssize_t got;
+    do
+        got = read(fd, out->at + out->len, room);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return io_failed(err, path, "read", errno);
+    out->len += (size_t)got;
+    *len = (size_t)got;
+    return true;
+}
+
+bool file_read(struct buf *out, const char *path, struct err *err)
+{
+    int fd;
+    if (!open_for_reading(path, &fd, err))
+        return false;
+    size_t len = 1;
+    bool ok = true;
+    while (ok && len > 0)
+        ok = read_some(fd, out, path, &len, err);
+    close(fd);
+    return ok;
+}
+
+bool file_lines_open(struct file_lines *lines, const char *path, size_t longest_line,
+                     struct err *err)
+{
+    *lines = (struct file_lines){.fd = -1, .path = path};
+    buf_init(&lines->buffer, longest_line + READ_SIZE);
+    return open_for_reading(path, &lines->fd, err);
+}
+
+/* Moves the unread part to the front and reads more behind it. */
+static bool refill(struct file_lines *lines, struct err *err)
+{
+    struct buf *b = &lines->buffer;
+    if (lines->start > 0 && b->len > lines->start)
+        memmove(b->at, b->at + lines->start, b->len - lines->start);
+    b->len -= lines->start;
+    lines->start = 0;
+
+    size_t len;
+    if (!read_some(lines->fd, b, lines->path, &len, err)) {
+        if (err->kind == ERR_INPUT) {
+            err_set(err, ERR_INPUT, "a line is longer than %zu bytes", b->max - READ_SIZE);
+            err_in(err, "%s: line %llu", lines->path, (unsigned long long)lines->line + 1);
+        }
+        return false;
+    }
+    lines->at_end = len == 0;
+    return true;
+}
+
+bool file_lines_next(struct file_lines *lines, struct span *line, bool *more, struct err *err)
+{
+    struct buf *b = &lines->buffer;
+    size_t searched = 0; /* bytes behind start that hold no '\n' */
+    for (;;) {
+        size_t left = b->len - lines->start;
+        const uint8_t *from = b->at ? b->at + lines->start : NULL;
+        const uint8_t *newline =
+            left > searched ? memchr(from + searched, '\n', left - searched) : NULL;
+        if (newline || lines->at_end) {
+            size_t len = newline ? (size_t)(newline - from) : left;
+            *more = newline || left > 0;
+            *line = (struct span){from, len};
+            lines->start += len + (newline != NULL);
+            lines->line += *more;
+            return true;
+        }
+        searched = left;
+        if (!refill(lines, err))
+            return false;
+    }
+}
+
+void file_lines_close(struct file_lines *lines)
+{
+    if (lines->fd >= 0)
+        close(lines->fd);
+    lines->fd = -1;
+    buf_release(&lines->buffer);
+}
+
+/* ---------------------------------------------------------------------------------- writing -- */
+
+bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
+{
+    *w = (struct file_writer){.fd = -1};
+    buf_init(&w->pending, BUF_NO_LIMIT);
+    w->path = arena_printf(&w->arena, "%s", path);
+    w->temporary = arena_printf(&w->arena, "%s.tmp-%ld", path, (long)getpid());
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (w->fd < 0) {
+        io_failed(err, path, "write", errno);
+        arena_release(&w->arena);
+        return false;
+    }
+    return true;
+}
+
+static void write_all(struct file_writer *w, struct span bytes)
+{
+    while (bytes.len > 0 && w->error == 0) {
+        ssize_t len = write(w->fd, bytes.at, bytes.len);
+        if (len >= 0)
+            bytes = span_from(bytes, (size_t)len);
+        else if (errno != EINTR)
+            w->error = errno;
+    }
+}
+
+void file_write(struct file_writer *w, struct span bytes)
+{
+    CHECK(w->fd >= 0);
+    w->written += bytes.len;
+    if (w->pending.len + bytes.len > WRITE_SIZE) {
+        write_all(w, buf_span(&w->pending));
+        buf_clear(&w->pending);
+    }
+    if (bytes.len > WRITE_SIZE)
+        write_all(w, bytes);
+    else
+        buf_add(&w->pending, bytes);
+}
+
+/* Makes a rename in the file's folder durable; folders that cannot be synchronised are let be. */
+static void sync_folder(struct arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) + (slash == path) : 1;
+    const char *folder = slash ? arena_printf(arena, "%.*s", (int)len, path) : ".";
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+bool file_commit(struct file_writer *w, struct err *err)
+{
+    write_all(w, buf_span(&w->pending));
+    if (w->error == 0 && fsync(w->fd) != 0 && errno != EINVAL)
+        w->error = errno;
+    if (close(w->fd) != 0 && w->error == 0)
+        w->error = errno;
+    w->fd = -1;
+    if (w->error == 0 && rename(w->temporary, w->path) != 0)
+        w->error = errno;
+
+    bool ok = w->error == 0;
+    if (ok) {
+        sync_folder(&w->arena, w->path);
+        w->temporary = NULL;
+    } else {
+        io_failed(err, w->path, "write", w->error);
+    }
+    file_discard(w);
+    return ok;
+}
+
+void file_discard(struct file_writer *w)
+{
+    if (w->fd >= 0 && w->path)
+        close(w->fd);
+    if (w->temporary)
+        unlink(w->temporary);
+    buf_release(&w->pending);
+    arena_release(&w->arena);
+    *w = (struct file_writer){.fd = -1};
+}
+
+/* ------------------------------------------------------------------------------------ names -- */
+
+enum file_kind file_kind_of(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return FILE_MISSING;
+    if (S_ISREG(status.st_mode))
+        return FILE_REGULAR;
+    return S_ISDIR(status.st_mode) ? FILE_FOLDER : FILE_OTHER;
+}
+
+char *file_join(struct arena *arena, const char *folder, const char *name)
+{
+    size_t len = strlen(folder);
+    const char *slash = len > 0 && folder[len - 1] == '/' ? "" : "/";
+    return arena_printf(arena, "%s%s%s", folder, slash, name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n_names,
+               struct err *err)
+{
+    DIR *stream = opendir(folder);
+    if (!stream)
+        return io_failed(err, folder, "list", errno);
+    struct buf found; /* of char * */
+    buf_init(&found, BUF_NO_LIMIT);
+    for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (file_kind_of(file_join(arena, folder, entry->d_name)) != FILE_REGULAR)
+            continue;
+        char *name = arena_printf(arena, "%s", entry->d_name);
+        buf_add(&found, (struct span){(const uint8_t *)&name, sizeof name});
+    }
+    closedir(stream);
+
+    *n_names = found.len / sizeof(char *);
+    *names = arena_array(arena, char *, *n_names);
+    if (found.len > 0)
+        memcpy(*names, found.at, found.len);
+    qsort(*names, *n_names, sizeof(char *), compare_names);
+    buf_release(&found);
+    return true;
+}
+
+bool file_has_suffix(const char *path, const char *suffix)
+{
+    size_t len = strlen(path), suffix_len = strlen(suffix);
+    return len >= suffix_len && strcasecmp(path + len - suffix_len, suffix) == 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * mem.c - the only door to malloc; see mem.h for why there are two kinds of request.
+ */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_DOES_NOT_FIT = 4 };
+
+static size_t fail_countdown;
+
+void mem_fail_after(size_t n)
+{
+    fail_countdown = n;
+}
+
+static bool fails_now(void)
+{
+    return fail_countdown > 0 && --fail_countdown == 0;
+}
+
+static _Noreturn void out_of_memory(size_t size)
+{
+    fprintf(stderr, "pace: out of memory: the system refused %zu bytes\n", size);
+    _Exit(EXIT_DOES_NOT_FIT);
+}
+
+void *mem_try(size_t size)
+{
+    return fails_now() ? NULL : calloc(1, max_size(size, 1));
+}
+
+void *mem_alloc(size_t size)
+{
+    void *at = mem_try(size);
+    if (!at)
+        out_of_memory(size);
+    return at;
+}
+
+void *mem_resize(void *at, size_t size)
+{
+    void *grown = fails_now() ? NULL : realloc(at, max_size(size, 1));
+    if (!grown)
+        out_of_memory(size);
+    return grown;
+}
+
+void mem_free(void *at)
+{
+    free(at);
+}

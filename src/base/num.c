@@ -1,0 +1,95 @@
+/*
+ * num.c - numbers from text and to text.
+ *
+ * pace never calls setlocale, so strtod and snprintf are those of the "C" locale; the checks here
+ * keep out what they accept beyond decimal numbers.
+ *
+ * Shortest text: a double is told apart from its neighbours by at most 17 significant digits, so the
+ * first precision from 1 on whose text reads back as the same value is the shortest. Most numbers
+ * met here are short or need 15 to 17 digits, so those are tried first.
+ */
+#include "base/num.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool num_parse_i64(struct span text, int64_t *out)
+{
+    bool negative = text.len > 0 && text.at[0] == '-';
+    size_t i = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
+    if (i == text.len)
+        return false;
+    uint64_t limit = (uint64_t)INT64_MAX + negative;
+    uint64_t magnitude = 0;
+    for (; i < text.len; i++) {
+        unsigned digit = (unsigned)text.at[i] - '0';
+        if (digit > 9 || magnitude > (limit - digit) / 10)
+            return false;
+        magnitude = 10 * magnitude + digit;
+    }
+    *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return true;
+}
+
+static bool is_decimal(struct span text)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        bool is_digit = c >= '0' && c <= '9';
+        digits += is_digit;
+        if (!is_digit && (c == '\0' || !strchr("+-.eE", c)))
+            return false;
+    }
+    return digits > 0;
+}
+
+bool num_parse_double(struct span text, double *out)
+{
+    enum { LONGEST_ON_STACK = 512 };
+    char copy[LONGEST_ON_STACK];
+    /* A longer text is a number padded with digits that no double can hold. */
+    if (text.len >= sizeof copy || !is_decimal(text))
+        return false;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+
+    char *end;
+    double value = strtod(copy, &end);
+    if (*end != '\0' || !isfinite(value))
+        return false;
+    *out = value;
+    return true;
+}
+
+/* Digits and decimal exponent of the shortest scientific text, "d.ddde±xx". */
+static void shortest_scientific(char text[NUM_TEXT_SIZE], double value)
+{
+    for (int precision = 0; precision <= 16; precision++) {
+        snprintf(text, NUM_TEXT_SIZE, "%.*e", precision, value);
+        if (strtod(text, NULL) == value)
+            return;
+    }
+}
+
+size_t num_format_double(char text[NUM_TEXT_SIZE], double value)
+{
+    if (!isfinite(value)) {
+        const char *name = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+        return (size_t)snprintf(text, NUM_TEXT_SIZE, "%s", name);
+    }
+    char scientific[NUM_TEXT_SIZE];
+    shortest_scientific(scientific, value);
+    char *mark = strchr(scientific, 'e');
+    int exponent = (int)strtol(mark + 1, NULL, 10);
+    if (exponent < -4 || exponent >= 16)
+        return (size_t)snprintf(text, NUM_TEXT_SIZE, "%s", scientific);
+
+    /* The number of digits behind the first in the scientific text: "1.25e+01" has 2. */
+    char *point = strchr(scientific, '.');
+    int digits = point ? (int)(mark - point) - 1 : 0;
+    int decimals = digits > exponent ? digits - exponent : 1;
+    return (size_t)snprintf(text, NUM_TEXT_SIZE, "%.*f", decimals, value);
+}

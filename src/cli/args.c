@@ -1,0 +1,122 @@
+/*
+ * args.c - the words of a command line into options. Why not getopt_long: names are spelled with
+ * hyphens or underscores, Booleans take an optional value, and a wrong word must be answered with
+ * "did you mean", none of which it offers.
+ */
+#include "cli/args.h"
+
+#include "base/log.h"
+
+struct words {
+    char *const *at;
+    size_t n;
+    size_t next;
+};
+
+static bool looks_like_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
+static bool is_bool_word(const char *word)
+{
+    return strcmp(word, "true") == 0 || strcmp(word, "false") == 0;
+}
+
+/* The value behind an option's name: after '=', or the next word. */
+static bool find_value(const struct option_row *row, const char *after_equals, struct words *words,
+                       const char **value, struct err *err)
+{
+    bool has_next = words->next < words->n;
+    if (after_equals) {
+        *value = after_equals;
+    } else if (row->type == OPTION_BOOL) {
+        bool takes_next = has_next && is_bool_word(words->at[words->next]);
+        *value = takes_next ? words->at[words->next++] : "true";
+    } else if (has_next) {
+        *value = words->at[words->next++];
+    } else {
+        err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", row->name, row->name, row->value);
+        return false;
+    }
+    return true;
+}
+
+static size_t find_letter(char letter)
+{
+    size_t row = 0;
+    while (row < option_count && option_table[row].letter != letter)
+        row++;
+    return row;
+}
+
+/* Passes over the value of an option that is not needed: the next word, unless it is an option. */
+static void pass_over(struct span name, bool has_value, struct words *words)
+{
+    log_note("--%.*s is not needed here and was passed over", SPAN_ARGS(name));
+    if (!has_value && words->next < words->n && !looks_like_option(words->at[words->next]))
+        words->next++;
+}
+
+static bool read_option(struct options *o, const struct command *command, const char *word,
+                        struct words *words, struct err *err)
+{
+    bool is_long = word[1] == '-';
+    const char *name = word + (is_long ? 2 : 1);
+    const char *equals = is_long ? strchr(name, '=') : NULL;
+    struct span span = {(const uint8_t *)name, equals ? (size_t)(equals - name) : strlen(name)};
+
+    size_t row = option_count;
+    if (is_long)
+        row = options_find(span);
+    else if (span.len == 1)
+        row = find_letter(name[0]);
+    if (row == option_count && is_long && options_is_needless(span)) {
+        pass_over(span, equals != NULL, words);
+        return true;
+    }
+    if (row == option_count)
+        return options_refuse_unknown(span, command->user, err);
+
+    const char *value;
+    return find_value(&option_table[row], equals ? equals + 1 : NULL, words, &value, err) &&
+           options_set(o, row, value, command->user, err);
+}
+
+static bool add_argument(struct options *o, const struct command *command, const char *word,
+                         struct err *err)
+{
+    size_t most = min_size(command->most_arguments, OPTIONS_MOST_ARGUMENTS);
+    if (o->n_arguments == most) {
+        err_set(err, ERR_USAGE, "one argument too many: '%s'", word);
+        err_hint(err, "usage: pace %s %s", command->name, command->arguments);
+        return false;
+    }
+    o->arguments[o->n_arguments++] = word;
+    return true;
+}
+
+bool args_read(struct options *o, const struct command *command, char *const *word_list, size_t n,
+               struct err *err)
+{
+    struct words words = {word_list, n, 0};
+    bool options_ended = false;
+    while (words.next < words.n) {
+        const char *word = words.at[words.next++];
+        bool ok;
+        if (!options_ended && strcmp(word, "--") == 0)
+            ok = options_ended = true;
+        else if (!options_ended && looks_like_option(word))
+            ok = read_option(o, command, word, &words, err);
+        else
+            ok = add_argument(o, command, word, err);
+        if (!ok)
+            return false;
+    }
+    if (o->n_arguments < command->least_arguments && !o->help) {
+        err_set(err, ERR_USAGE, "pace %s needs %s", command->name, command->arguments);
+        err_hint(err, "pace %s --help says what they are", command->name);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,101 @@
+/*
+ * main.c - finds the command, reads its options, runs it, and turns the kind of error into the exit
+ * code that scripts rely on.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/args.h"
+#include "cli/help.h"
+
+static int exit_code(enum err_kind kind)
+{
+    static const int codes[] = {
+        [ERR_NONE] = 0,   [ERR_USAGE] = 2,  [ERR_INPUT] = 3,   [ERR_IO] = 3,
+        [ERR_MEMORY] = 4, [ERR_DEVICE] = 5, [ERR_STOPPED] = 6,
+    };
+    return codes[kind];
+}
+
+static bool print_overview(struct err *err)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    help_overview(&text);
+    bool ok = command_print(&text, err);
+    buf_release(&text);
+    return ok;
+}
+
+static bool print_help(const struct command *command, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    help_command(&text, command);
+    bool ok = command_print(&text, err);
+    buf_release(&text);
+    return ok;
+}
+
+static bool print_version(struct err *err)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    buf_printf(&text, "pace %s\n", PACE_VERSION);
+    bool ok = command_print(&text, err);
+    buf_release(&text);
+    return ok;
+}
+
+static bool refuse_command(const char *name, struct err *err)
+{
+    const char *names[64];
+    CHECK(command_count <= COUNT_OF(names));
+    for (size_t i = 0; i < command_count; i++)
+        names[i] = command_table[i].name;
+    const char *nearest = options_nearest(span_of(name), names, command_count);
+    err_set(err, ERR_USAGE, "there is no command '%s'", name);
+    if (nearest)
+        err_hint(err, "did you mean 'pace %s'?", nearest);
+    else
+        err_hint(err, "pace --help lists the commands");
+    return false;
+}
+
+static bool run_command(const struct command *command, char *const *words, size_t n,
+                        struct err *err)
+{
+    struct options options;
+    options_init(&options);
+    if (!args_read(&options, command, words, n, err))
+        return false;
+    log_set_level(options.quiet ? LOG_QUIET : options.verbose ? LOG_VERBOSE : LOG_NORMAL);
+    return options.help ? print_help(command, err) : command->run(&options, err);
+}
+
+static bool run(int n_words, char *const *words, struct err *err)
+{
+    const char *first = n_words > 1 ? words[1] : "--help";
+    if (strcmp(first, "--version") == 0)
+        return print_version(err);
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
+        return print_overview(err);
+    const struct command *command = command_find(first);
+    return command ? run_command(command, words + 2, (size_t)n_words - 2, err)
+                   : refuse_command(first, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    bool ok = run(argc, argv, &err);
+    if (ok && fflush(stdout) != 0) {
+        err_set(&err, ERR_IO, "cannot write: %s", strerror(errno));
+        err_in(&err, "standard output");
+        ok = false;
+    }
+    if (!ok)
+        log_error(&err);
+    return exit_code(err.kind);
+}

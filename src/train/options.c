@@ -1,0 +1,264 @@
+/*
+ * options.c - the option table, and how a row's value is read from text.
+ *
+ * To add an option: a field in struct options, a row here, and its default in options_init where
+ * that is not zero. Nothing else: flags, run files, help, man pages and completion follow. Rows of one
+ * purpose stand together, in the order in which help shows them.
+ */
+#include "train/options.h"
+
+#include "base/num.h"
+
+#define AT(field) offsetof(struct options, field)
+
+const struct option_row option_table[] = {
+    {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0, "MODEL",
+     "a Hugging Face folder, a tokenizer.json or a .gguf file"},
+
+    {"lines", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(lines), 0, 0, NULL,
+     "each line is a document; a line ends at '\\n' alone"},
+    {"decode", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(decode), 0, 0, NULL,
+     "read token ids and write their text"},
+    {"no-special-tokens", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(no_special_tokens), 0,
+     0, NULL, "leave out what the tokenizer adds around a text (<s>, <|begin_of_text|>)"},
+
+    {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
+     "one JSON document on standard output, and nothing else there"},
+    {"quiet", NULL, 'q', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(quiet), 0, 0, NULL,
+     "errors only"},
+    {"verbose", NULL, 'v', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(verbose), 0, 0, NULL,
+     "details of what is done"},
+    {"help", NULL, 'h', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(help), 0, 0, NULL,
+     "this text"},
+};
+const size_t option_count = COUNT_OF(option_table);
+_Static_assert(COUNT_OF(option_table) <= OPTIONS_MOST_ROWS, "options.given is too small");
+
+/*
+ * Hugging Face's options that have no meaning here: trackers, the hub, devices, data loaders of
+ * Python. A script that sets them keeps working; one note says that they were passed over.
+ */
+static const char *const needless_names[] = {
+    "report-to",
+    "push-to-hub",
+    "hub-model-id",
+    "hub-strategy",
+    "hub-token",
+    "hub-private-repo",
+    "run-name",
+    "use-cpu",
+    "no-cuda",
+    "fp16",
+    "tf32",
+    "local-rank",
+    "ddp-find-unused-parameters",
+    "dataloader-num-workers",
+    "dataloader-pin-memory",
+    "dataloader-persistent-workers",
+    "remove-unused-columns",
+    "disable-tqdm",
+    "log-level",
+    "logging-dir",
+    "save-safetensors",
+    "torch-compile",
+    "deepspeed",
+    "fsdp",
+    "include-num-input-tokens-seen",
+    "trust-remote-code",
+    "attn-implementation",
+    "dataset-num-proc",
+};
+
+void options_init(struct options *o)
+{
+    *o = (struct options){0};
+}
+
+const char *option_purpose_name(enum option_purpose purpose)
+{
+    static const char *const names[PURPOSE_COUNT] = {
+        [PURPOSE_INPUT] = "Input", [PURPOSE_TEXT] = "Text",     [PURPOSE_CHAT] = "Chat",
+        [PURPOSE_DATA] = "Data",   [PURPOSE_OUTPUT] = "Output",
+    };
+    return names[purpose];
+}
+
+/* ------------------------------------------------------------------------------------ names -- */
+
+static uint8_t plain_letter(uint8_t c)
+{
+    return c == '_' ? '-' : c;
+}
+
+/* Equal but for hyphens and underscores. */
+static bool same_name(struct span name, const char *text)
+{
+    if (!text || name.len != strlen(text))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (plain_letter(name.at[i]) != plain_letter((uint8_t)text[i]))
+            return false;
+    }
+    return true;
+}
+
+size_t options_find(struct span name)
+{
+    size_t row = 0;
+    while (row < option_count && !same_name(name, option_table[row].name) &&
+           !same_name(name, option_table[row].other_name))
+        row++;
+    return row;
+}
+
+bool options_given(const struct options *o, const char *name)
+{
+    size_t row = options_find(span_of(name));
+    CHECK(row < option_count);
+    return o->given[row];
+}
+
+bool options_is_needless(struct span name)
+{
+    for (size_t i = 0; i < COUNT_OF(needless_names); i++) {
+        if (same_name(name, needless_names[i]))
+            return true;
+    }
+    return false;
+}
+
+enum { LONGEST_NAME = 48 };
+
+/*
+ * Damerau's edit distance, the variant in which no letter is edited twice: insertions, deletions,
+ * replacements and swaps of neighbours each cost 1. Words longer than LONGEST_NAME are far from all.
+ */
+static size_t edit_distance(struct span a, struct span b)
+{
+    size_t rows[3][LONGEST_NAME + 1];
+    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.len; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t *now = rows[i % 3];
+        const size_t *before = rows[(i + 2) % 3], *before_that = rows[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            uint8_t x = plain_letter(a.at[i - 1]), y = plain_letter(b.at[j - 1]);
+            size_t best = min_size(before[j], now[j - 1]) + 1;
+            best = min_size(best, before[j - 1] + (x != y));
+            bool swapped = i > 1 && j > 1 && x == plain_letter(b.at[j - 2]) &&
+                           plain_letter(a.at[i - 2]) == y;
+            if (swapped)
+                best = min_size(best, before_that[j - 2] + 1);
+            now[j] = best;
+        }
+    }
+    return rows[a.len % 3][b.len];
+}
+
+const char *options_nearest(struct span word, const char *const *candidates, size_t n)
+{
+    const char *nearest = NULL;
+    size_t least = max_size(word.len / 3, 1) + 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t distance = edit_distance(word, span_of(candidates[i]));
+        if (distance < least) {
+            least = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
+
+bool options_refuse_unknown(struct span name, unsigned user, struct err *err)
+{
+    const char *candidates[OPTIONS_MOST_ROWS];
+    size_t n = 0;
+    for (size_t i = 0; i < option_count; i++) {
+        if (option_table[i].users & user)
+            candidates[n++] = option_table[i].name;
+    }
+    const char *nearest = options_nearest(name, candidates, n);
+    err_set(err, ERR_USAGE, "unknown option --%.*s", SPAN_ARGS(name));
+    if (nearest)
+        err_hint(err, "did you mean --%s?", nearest);
+    else
+        err_hint(err, "--help lists the options");
+    return false;
+}
+
+/* ----------------------------------------------------------------------------------- values -- */
+
+static bool read_bool(const char *text, bool *out)
+{
+    static const char *const yes[] = {"true", "True", "yes", "1"};
+    static const char *const no[] = {"false", "False", "no", "0"};
+    for (size_t i = 0; i < COUNT_OF(yes); i++) {
+        bool is_yes = strcmp(text, yes[i]) == 0;
+        if (is_yes || strcmp(text, no[i]) == 0) {
+            *out = is_yes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool refuse_value(const struct option_row *row, const char *text, const char *wanted,
+                         struct err *err)
+{
+    err_set(err, ERR_USAGE, "--%s: '%s' is not %s", row->name, text, wanted);
+    return false;
+}
+
+static bool check_range(const struct option_row *row, const char *text, double value,
+                        struct err *err)
+{
+    if ((row->low == 0 && row->high == 0) || (value >= row->low && value <= row->high))
+        return true;
+    char low[NUM_TEXT_SIZE], high[NUM_TEXT_SIZE];
+    num_format_double(low, row->low);
+    num_format_double(high, row->high);
+    err_set(err, ERR_USAGE, "--%s: %s is not between %s and %s", row->name, text, low, high);
+    return false;
+}
+
+/* Reads the value into the row's field. */
+static bool read_value(const struct option_row *row, const char *text, void *field,
+                       struct err *err)
+{
+    switch (row->type) {
+    case OPTION_BOOL:
+        return read_bool(text, field) || refuse_value(row, text, "true or false", err);
+    case OPTION_INT: {
+        int64_t *value = field;
+        return num_parse_i64(span_of(text), value)
+                   ? check_range(row, text, (double)*value, err)
+                   : refuse_value(row, text, "a whole number", err);
+    }
+    case OPTION_NUMBER: {
+        double *value = field;
+        return num_parse_double(span_of(text), value) ? check_range(row, text, *value, err)
+                                                      : refuse_value(row, text, "a number", err);
+    }
+    case OPTION_TEXT:
+        *(const char **)field = text;
+        return true;
+    }
+    CHECK(!"a row has no such type");
+    return false;
+}
+
+bool options_set(struct options *o, size_t row, const char *text, unsigned user, struct err *err)
+{
+    CHECK(row < option_count);
+    const struct option_row *option = &option_table[row];
+    if (!(option->users & user)) {
+        err_set(err, ERR_USAGE, "this command has no option --%s", option->name);
+        err_hint(err, "--help lists those it has");
+        return false;
+    }
+    o->given[row] = true;
+    return read_value(option, text, (char *)o + option->offset, err);
+}

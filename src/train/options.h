@@ -1,0 +1,108 @@
+/*
+ * options.h - every option of every command, in one table.
+ *
+ * A row of option_table is a field of `struct options` together with all that is said about it: its
+ * name (Hugging Face's where they have one), the values it takes, the purpose it is listed under, the
+ * commands that know it. Flags, run files, help, man pages and shell completion read the table.
+ *
+ * Names are written with hyphens; everywhere a name is looked up, underscores do as well.
+ */
+#ifndef PACE_TRAIN_OPTIONS_H
+#define PACE_TRAIN_OPTIONS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* The commands that an option belongs to: a bit each. */
+enum option_user {
+    FOR_TOKENIZE = 1 << 0,
+    FOR_DATA = 1 << 1,
+    FOR_INSPECT = 1 << 2,
+    FOR_ALL = (1 << 3) - 1,
+};
+
+/* What an option is for: help lists them under these headings. */
+enum option_purpose {
+    PURPOSE_INPUT,
+    PURPOSE_TEXT,
+    PURPOSE_CHAT,
+    PURPOSE_DATA,
+    PURPOSE_OUTPUT,
+    PURPOSE_COUNT,
+};
+
+enum option_type {
+    OPTION_BOOL,   /* bool; bare means true */
+    OPTION_INT,    /* int64_t, within the row's range */
+    OPTION_NUMBER, /* double, within the row's range */
+    OPTION_TEXT,   /* const char * */
+};
+
+struct option_row {
+    const char *name;
+    const char *other_name; /* a second spelling ("batch"), or NULL */
+    char letter;            /* "-o", or '\0' */
+    enum option_type type;
+    enum option_purpose purpose;
+    unsigned users;     /* bits of enum option_user */
+    size_t offset;      /* of the field in struct options */
+    double low, high;   /* the range of a number, both ends allowed; no range where both are 0 */
+    const char *value;  /* what the value is called in help: "DIR" */
+    const char *help;
+};
+
+enum { OPTIONS_MOST_ARGUMENTS = 64, OPTIONS_MOST_ROWS = 128 };
+
+/* The values: what the user gave, or the defaults of options_init. */
+struct options {
+    const char *arguments[OPTIONS_MOST_ARGUMENTS]; /* what is not an option: MODEL, DATA, FILE */
+    size_t n_arguments;
+    bool given[OPTIONS_MOST_ROWS]; /* by row: the user said it */
+
+    bool help;
+    bool json;
+    bool quiet;
+    bool verbose;
+
+    const char *model;
+
+    bool lines;
+    bool decode;
+    bool no_special_tokens;
+};
+
+extern const struct option_row option_table[];
+extern const size_t option_count;
+
+/* The heading of a purpose: "Input". */
+const char *option_purpose_name(enum option_purpose purpose);
+
+/* Sets the defaults. */
+void options_init(struct options *o);
+
+/* Index of the row with that name (either spelling), or option_count. */
+size_t options_find(struct span name);
+
+/*
+ * Sets an option from the text of its value. Errors (ERR_USAGE): the option belongs to another
+ * command, the value is not of its type or out of range. `text` must outlive the struct.
+ */
+MUST_CHECK bool options_set(struct options *o, size_t row, const char *text, unsigned user,
+                            struct err *err);
+
+/* True where the user gave the option. */
+bool options_given(const struct options *o, const char *name);
+
+/* An ERR_USAGE that names the option, with "did you mean" where one is near. Returns false. */
+MUST_CHECK bool options_refuse_unknown(struct span name, unsigned user, struct err *err);
+
+/* True for an option of Hugging Face's that pace knows and has no use for (report_to …). */
+bool options_is_needless(struct span name);
+
+/*
+ * The candidate nearest to `word` by edit distance (swapped neighbours count one), or NULL where none
+ * is near: at most a third of the letters may differ.
+ */
+const char *options_nearest(struct span word, const char *const *candidates, size_t n);
+
+#endif

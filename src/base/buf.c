@@ -28,8 +28,8 @@ bool buf_reserve(struct buf *b, size_t len)
         return false;
     }
     if (len > b->cap - b->len) {
-        size_t wanted = max_size(b->len + len, max_size(2 * b->cap, FIRST_CAPACITY));
-        b->cap = wanted;
+        size_t doubled = min_size(max_size(2 * b->cap, FIRST_CAPACITY), b->max);
+        b->cap = max_size(b->len + len, doubled);
         b->at = mem_resize(b->at, b->cap + 1); /* one more for buf_string's NUL */
     }
     return true;

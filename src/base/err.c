@@ -10,27 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 _Noreturn void check_failed(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "%s:%d: CHECK failed: %s\n", file, line, condition);
     abort();
 }
 
-/* Replaces control characters, and drops a UTF-8 sequence that the buffer's end has cut. */
+/* Drops a UTF-8 sequence that the buffer's end has cut, and makes the rest safe to show. */
 static void make_printable(char *text, bool cut)
 {
-    size_t len = strlen(text);
     if (cut) {
-        size_t start = len;
+        size_t start = strlen(text);
         while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
             start--;
         if (start > 0 && (unsigned char)text[start - 1] >= 0xc0)
             text[start - 1] = '\0';
     }
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    utf8_make_printable(text);
 }
 
 static void format_into(char *text, size_t size, const char *format, va_list args)

@@ -10,8 +10,8 @@
  *   where   the place, built outward by the callers  "base model: model.safetensors: byte 8"
  *   hint    something that the user can do           "the download may be incomplete"
  *
- * The texts are kept inside the struct, cut to its size on a character boundary, and control
- * characters in them (they may quote a hostile file) are replaced by '?'.
+ * The texts are kept inside the struct, cut to its size on a character boundary; what is not safe to
+ * show in them (they may quote a hostile file) becomes '?'.
  */
 #ifndef PACE_BASE_ERR_H
 #define PACE_BASE_ERR_H

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -29,6 +30,13 @@ static bool io_failed(struct err *err, const char *path, const char *doing, int 
     err_in(err, "%s", path);
     if (error == ENOSPC)
         err_hint(err, "the disk is full; free some space and try again");
+    return false;
+}
+
+static bool not_regular(struct err *err, const char *path)
+{
+    err_set(err, ERR_IO, "not a regular file");
+    err_in(err, "%s", path);
     return false;
 }
 
@@ -54,6 +62,9 @@ static bool open_for_reading(const char *path, int *fd, struct err *err)
 bool file_map(struct file_map *map, const char *path, struct err *err)
 {
     *map = (struct file_map){0};
+    /* Asked before opening, which would wait for a named pipe's other end. */
+    if (file_kind_of(path) == FILE_OTHER)
+        return not_regular(err, path);
     int fd;
     if (!open_for_reading(path, &fd, err))
         return false;
@@ -63,9 +74,7 @@ bool file_map(struct file_map *map, const char *path, struct err *err)
     if (!ok) {
         io_failed(err, path, "read", errno);
     } else if (!S_ISREG(status.st_mode)) {
-        err_set(err, ERR_IO, "not a regular file");
-        err_in(err, "%s", path);
-        ok = false;
+        ok = not_regular(err, path);
     } else if (status.st_size > 0) {
         void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         ok = at != MAP_FAILED;
@@ -88,17 +97,20 @@ void file_unmap(struct file_map *map)
 /* Reads up to READ_SIZE bytes behind the buffer's end. *len is 0 at the end of the file. */
 static bool read_some(int fd, struct buf *out, const char *path, size_t *len, struct err *err)
 {
+    /* A full buffer still asks for one byte: the file may end just there. */
+    uint8_t beyond;
     size_t room = min_size(READ_SIZE, out->max - out->len);
-    if (room == 0 || !buf_reserve(out, room)) {
-        out->overflowed = true;
-        return buf_check(out, err);
-    }
+    bool reserved = room > 0 && buf_reserve(out, room);
     ssize_t got;
     do
-        got = read(fd, out->at + out->len, room);
+        got = read(fd, reserved ? out->at + out->len : &beyond, reserved ? room : 1);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return io_failed(err, path, "read", errno);
+    if (got > 0 && !reserved) {
+        out->overflowed = true;
+        return buf_check(out, err);
+    }
     out->len += (size_t)got;
     *len = (size_t)got;
     return true;
@@ -114,15 +126,24 @@ bool file_read(struct buf *out, const char *path, struct err *err)
     while (ok && len > 0)
         ok = read_some(fd, out, path, &len, err);
     close(fd);
+    if (!ok && err->kind == ERR_INPUT)
+        err_in(err, "%s", path);
     return ok;
 }
 
 bool file_lines_open(struct file_lines *lines, const char *path, size_t longest_line,
                      struct err *err)
 {
-    *lines = (struct file_lines){.fd = -1, .path = path};
+    *lines = (struct file_lines){.fd = -1, .path = path, .longest_line = longest_line};
     buf_init(&lines->buffer, longest_line + READ_SIZE);
     return open_for_reading(path, &lines->fd, err);
+}
+
+static bool line_too_long(const struct file_lines *lines, struct err *err)
+{
+    err_set(err, ERR_INPUT, "a line is longer than %zu bytes", lines->longest_line);
+    err_in(err, "%s: line %" PRIu64, lines->path, lines->line + 1);
+    return false;
 }
 
 /* Moves the unread part to the front and reads more behind it. */
@@ -136,10 +157,8 @@ static bool refill(struct file_lines *lines, struct err *err)
 
     size_t len;
     if (!read_some(lines->fd, b, lines->path, &len, err)) {
-        if (err->kind == ERR_INPUT) {
-            err_set(err, ERR_INPUT, "a line is longer than %zu bytes", b->max - READ_SIZE);
-            err_in(err, "%s: line %llu", lines->path, (unsigned long long)lines->line + 1);
-        }
+        if (err->kind == ERR_INPUT)
+            line_too_long(lines, err);
         return false;
     }
     lines->at_end = len == 0;
@@ -157,6 +176,8 @@ bool file_lines_next(struct file_lines *lines, struct span *line, bool *more, st
             left > searched ? memchr(from + searched, '\n', left - searched) : NULL;
         if (newline || lines->at_end) {
             size_t len = newline ? (size_t)(newline - from) : left;
+            if (len > lines->longest_line)
+                return line_too_long(lines, err);
             *more = newline || left > 0;
             *line = (struct span){from, len};
             lines->start += len + (newline != NULL);
@@ -171,7 +192,7 @@ bool file_lines_next(struct file_lines *lines, struct span *line, bool *more, st
 
 void file_lines_close(struct file_lines *lines)
 {
-    if (lines->fd >= 0)
+    if (lines->path && lines->fd >= 0)
         close(lines->fd);
     lines->fd = -1;
     buf_release(&lines->buffer);
@@ -182,6 +203,12 @@ void file_lines_close(struct file_lines *lines)
 bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
 {
     *w = (struct file_writer){.fd = -1};
+    /* A rename would put a file in the place of a device or a folder. */
+    enum file_kind kind = file_kind_of(path);
+    if (kind == FILE_FOLDER)
+        return io_failed(err, path, "write", EISDIR);
+    if (kind == FILE_OTHER)
+        return not_regular(err, path);
     buf_init(&w->pending, BUF_NO_LIMIT);
     w->path = arena_printf(&w->arena, "%s", path);
     w->temporary = arena_printf(&w->arena, "%s.tmp-%ld", path, (long)getpid());
@@ -189,6 +216,7 @@ bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
     if (w->fd < 0) {
         io_failed(err, path, "write", errno);
         arena_release(&w->arena);
+        *w = (struct file_writer){.fd = -1};
         return false;
     }
     return true;

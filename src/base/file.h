@@ -32,7 +32,8 @@ MUST_CHECK bool file_read(struct buf *out, const char *path, struct err *err);
 struct file_lines {
     int fd;
     const char *path;
-    struct buf buffer; /* its limit is the longest line */
+    struct buf buffer;
+    size_t longest_line; /* bytes */
     size_t start;      /* of the next line in the buffer */
     uint64_t line;     /* number of the line last given, from 1 */
     bool at_end;
@@ -50,6 +51,7 @@ MUST_CHECK bool file_lines_open(struct file_lines *lines, const char *path, size
 MUST_CHECK bool file_lines_next(struct file_lines *lines, struct span *line, bool *more,
                                 struct err *err);
 
+/* Safe on a zeroed struct. */
 void file_lines_close(struct file_lines *lines);
 
 /* --- Writing. -------------------------------------------------------------------------------- */
@@ -68,13 +70,14 @@ struct file_writer {
     struct buf pending;
 };
 
+/* Errors: ERR_IO; a path that names a folder, a device or a pipe is refused. */
 MUST_CHECK bool file_writer_open(struct file_writer *w, const char *path, struct err *err);
 void file_write(struct file_writer *w, struct span bytes);
 
 /* Flush, fsync, rename, fsync of the folder. On failure the old file is untouched. */
 MUST_CHECK bool file_commit(struct file_writer *w, struct err *err);
 
-/* Removes the temporary file. Safe on a zeroed struct and after a commit. */
+/* Removes the temporary file. Safe on a zeroed struct, after a failed open and after a commit. */
 void file_discard(struct file_writer *w);
 
 /* --- Names. ---------------------------------------------------------------------------------- */

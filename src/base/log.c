@@ -5,7 +5,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/utf8.h"
 
 static enum log_level level = LOG_NORMAL;
 
@@ -23,10 +24,7 @@ static void write_line(const char *prefix, const char *format, va_list args)
     int len = vsnprintf(line, sizeof line, format, args);
     if (len < 0)
         return;
-    for (char *c = line; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    utf8_make_printable(line);
     fprintf(stderr, "%s%s\n", prefix, line);
 }
 

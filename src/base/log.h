@@ -15,7 +15,7 @@ enum log_level {
 
 void log_set_level(enum log_level level);
 
-/* One line each; a control character in it is shown as '?'. */
+/* One line each; what is not safe to show in it becomes '?'. */
 void log_detail(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_note(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -5,7 +5,10 @@
  * whose halves are xored ("mum"; Wang Yi's wyhash family), which mixes every input bit into every
  * output bit and costs one multiplication a word.
  */
+#define _GNU_SOURCE /* getentropy */
 #include "base/map.h"
+
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -41,9 +44,9 @@ uint64_t hash_bytes(struct span bytes, uint64_t seed)
     return fold(state ^ bytes.len, odd1);
 }
 
-static uint32_t hash_of(struct span key)
+static uint32_t hash_of(const struct map *m, struct span key)
 {
-    return (uint32_t)hash_bytes(key, 0);
+    return (uint32_t)hash_bytes(key, m->seed);
 }
 
 /* The slot that holds the key, or the free one where it would go. */
@@ -62,6 +65,9 @@ static struct map_slot *find_slot(const struct map *m, struct span key, uint32_t
 static void rebuild(struct map *m, size_t n_slots)
 {
     struct map old = *m;
+    /* Where the system has no random bytes (an old kernel, a jail), the fixed seed 0 must do. */
+    if (!old.slots && getentropy(&m->seed, sizeof m->seed) != 0)
+        m->seed = 0;
     m->slots = mem_alloc(n_slots * sizeof *m->slots);
     m->n_slots = n_slots;
     for (size_t i = 0; i < old.n_slots; i++) {
@@ -91,7 +97,7 @@ bool map_put(struct map *m, struct span key, uint32_t value)
     if (2 * (m->n_used + 1) > m->n_slots)
         map_reserve(m, m->n_used + 1);
 
-    uint32_t hash = hash_of(key);
+    uint32_t hash = hash_of(m, key);
     struct map_slot *slot = find_slot(m, key, hash);
     bool is_new = !slot->at;
     m->n_used += is_new;
@@ -104,7 +110,7 @@ bool map_get(const struct map *m, struct span key, uint32_t *value)
 {
     if (m->n_used == 0 || key.len > UINT32_MAX)
         return false;
-    const struct map_slot *slot = find_slot(m, key, hash_of(key));
+    const struct map_slot *slot = find_slot(m, key, hash_of(m, key));
     if (!slot->at)
         return false;
     if (value)

@@ -3,6 +3,8 @@
  *
  * Open addressing with linear probing over a power of two of slots, at most half full. The map keeps
  * the key's span, not its bytes: the caller's bytes must outlive it. A zeroed struct is an empty map.
+ * Each map hashes with a random seed of its own, so that no file can hold keys that all collide;
+ * nothing depends on the seed, because a map cannot be walked.
  */
 #ifndef PACE_BASE_MAP_H
 #define PACE_BASE_MAP_H
@@ -20,6 +22,7 @@ struct map {
     struct map_slot *slots;
     size_t n_slots;
     size_t n_used;
+    uint64_t seed;
 };
 
 /* Makes room for `count` keys in all, so that no later put has to move the table. */

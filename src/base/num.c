@@ -5,8 +5,7 @@
  * keep out what they accept beyond decimal numbers.
  *
  * Shortest text: a double is told apart from its neighbours by at most 17 significant digits, so the
- * first precision from 1 on whose text reads back as the same value is the shortest. Most numbers
- * met here are short or need 15 to 17 digits, so those are tried first.
+ * first precision from 1 on whose text reads back as the same value is the shortest.
  */
 #include "base/num.h"
 
@@ -14,6 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/mem.h"
 
 bool num_parse_i64(struct span text, int64_t *out)
 {
@@ -48,29 +49,51 @@ static bool is_decimal(struct span text)
 
 bool num_parse_double(struct span text, double *out)
 {
-    enum { LONGEST_ON_STACK = 512 };
-    char copy[LONGEST_ON_STACK];
-    /* A longer text is a number padded with digits that no double can hold. */
-    if (text.len >= sizeof copy || !is_decimal(text))
+    enum { SIZE_ON_STACK = 128 };
+    char on_stack[SIZE_ON_STACK];
+    if (!is_decimal(text))
         return false;
+    char *copy = text.len < sizeof on_stack ? on_stack : mem_alloc(text.len + 1);
     memcpy(copy, text.at, text.len);
     copy[text.len] = '\0';
 
     char *end;
     double value = strtod(copy, &end);
-    if (*end != '\0' || !isfinite(value))
-        return false;
-    *out = value;
-    return true;
+    bool ok = *end == '\0' && isfinite(value);
+    if (ok)
+        *out = value;
+    if (copy != on_stack)
+        mem_free(copy);
+    return ok;
+}
+
+/*
+ * Raises the last digit of "d.ddde±xx" by one. A 9 is let be: the text with the carry is shorter, so
+ * it was tried before.
+ */
+static void raise_last_digit(char text[NUM_TEXT_SIZE])
+{
+    char *last = strchr(text, 'e') - 1;
+    if (*last != '9')
+        ++*last;
 }
 
 /* Digits and decimal exponent of the shortest scientific text, "d.ddde±xx". */
 static void shortest_scientific(char text[NUM_TEXT_SIZE], double value)
 {
+    int exponent;
+    bool is_power_of_two = fabs(frexp(value, &exponent)) == 0.5;
     for (int precision = 0; precision <= 16; precision++) {
         snprintf(text, NUM_TEXT_SIZE, "%.*e", precision, value);
         if (strtod(text, NULL) == value)
             return;
+        /* The doubles above a power of two are twice as far away as those below it, so the text one
+         * up may be nearer to the value than to them where the nearest text is not. */
+        if (is_power_of_two) {
+            raise_last_digit(text);
+            if (strtod(text, NULL) == value)
+                return;
+        }
     }
 }
 

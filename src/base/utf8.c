@@ -57,3 +57,29 @@ size_t utf8_first_invalid(struct span s)
     }
     return s.len;
 }
+
+static bool is_printable(uint32_t c)
+{
+    bool is_control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+    bool is_break = c == 0x2028 || c == 0x2029;
+    bool turns = c == 0x200e || c == 0x200f || c == 0x61c || (c >= 0x202a && c <= 0x202e) ||
+                 (c >= 0x2066 && c <= 0x2069);
+    return !is_control && !is_break && !turns;
+}
+
+void utf8_make_printable(char *text)
+{
+    struct span rest = span_of(text);
+    char *to = text;
+    while (rest.len > 0) {
+        size_t len = utf8_length(rest);
+        if (len > 0 && is_printable(utf8_decode(rest.at))) {
+            memmove(to, rest.at, len);
+            to += len;
+        } else {
+            *to++ = '?';
+        }
+        rest = span_from(rest, max_size(len, 1));
+    }
+    *to = '\0';
+}

@@ -15,4 +15,11 @@ uint32_t utf8_decode(const uint8_t *at);
 /* Position of the first byte that is not part of a valid sequence, or s.len. */
 size_t utf8_first_invalid(struct span s);
 
+/*
+ * Makes text from an unknown source safe to show: what a terminal could take for a command (control
+ * characters of C0 and C1, characters that turn the writing direction) and bytes that are not UTF-8
+ * become '?'. In place; the text never grows.
+ */
+void utf8_make_printable(char *text);
+
 #endif

@@ -450,9 +450,6 @@ double json_double(struct json_reader *r)
         return value;
     if (span_is(text, "NaN"))
         return NAN;
-    bool tiny = text.len > 1 && memchr(text.at, '-', text.len - 1) > (const void *)text.at;
-    if (tiny)
-        return 0; /* a text of hundreds of digits with a negative exponent */
     return text.at[0] == '-' ? -INFINITY : INFINITY;
 }
 

@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -66,6 +67,43 @@ void skip_without_data(void)
 {
     print_message("skipped: PACE_DATA is not set\n");
     skip();
+}
+
+int run_apart(void (*call)(void), struct buf *errors)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        call();
+        _exit(0);
+    }
+    close(ends[1]);
+    char text[4096];
+    for (ssize_t len = 1; len > 0;) {
+        len = read(ends[0], text, sizeof text);
+        if (len > 0)
+            buf_add(errors, (struct span){(const uint8_t *)text, (size_t)len});
+    }
+    close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void assert_check_fails(void (*call)(void), const char *condition)
+{
+    struct buf errors;
+    buf_init(&errors, 1 << 16);
+    int code = run_apart(call, &errors);
+    bool found = strstr(buf_string(&errors), "CHECK failed: ") && strstr(buf_string(&errors), condition);
+    if (code != -1 || !found)
+        fail_msg("expected CHECK(%s) to fail, got code %d and \"%s\"", condition, code,
+                 buf_string(&errors));
+    buf_release(&errors);
 }
 
 const char *source_path(struct arena *a, const char *name)

@@ -48,6 +48,15 @@ const char *data_path(struct arena *arena, const char *name);
 /* Says why and skips the running test. */
 void skip_without_data(void);
 
+/*
+ * Runs the function in a process of its own: for calls that end the program. Gives its exit code, or
+ * -1 where it aborted, and what it wrote to standard error.
+ */
+int run_apart(void (*call)(void), struct buf *errors);
+
+/* The call fails a CHECK that says `condition`. */
+void assert_check_fails(void (*call)(void), const char *condition);
+
 /* Path of a file of this repository. */
 const char *source_path(struct arena *arena, const char *name);
 

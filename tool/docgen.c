@@ -1,6 +1,6 @@
 /*
- * docgen.c - writes the generated documentation: a man page for the program and one per command, and
- * the bash completion, from the tables of options and commands. The build runs it.
+ * docgen.c - writes the generated documentation: a man page for the program and one per command,
+ * and the bash completion, from the tables of options and commands. The build runs it.
  *
  *     docgen FOLDER   ->  FOLDER/pace.1, FOLDER/pace-<command>.1, FOLDER/pace.bash
  */

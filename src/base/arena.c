@@ -1,6 +1,6 @@
 /*
- * arena.c - chunks that double from 4 KiB to 1 MiB; a larger request gets a chunk of its own, placed
- * behind the current one so that the room left in that is not lost.
+ * arena.c - chunks that double from 4 KiB to 1 MiB; a larger request gets a chunk of its own,
+ * placed behind the current one so that the room left in that is not lost.
  */
 #include "base/arena.h"
 

@@ -1,8 +1,8 @@
 /*
  * arena.h - small host memory that lives and dies together.
  *
- * An arena is a list of chunks; allocating moves a pointer, releasing frees all at once. There is no
- * free of a single object: a thing that must die sooner belongs in an arena that dies sooner (a
+ * An arena is a list of chunks; allocating moves a pointer, releasing frees all at once. There is
+ * no free of a single object: a thing that must die sooner belongs in an arena that dies sooner (a
  * run's, a step's, a call's). A zeroed struct is an empty arena, ready for use.
  */
 #ifndef PACE_BASE_ARENA_H

@@ -16,7 +16,7 @@
 /* A function whose result says whether it worked. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Lets the compiler check printf-style arguments: `string` and `first` are the places of the format and of the first argument, counted from 1. */
+/* Lets the compiler check printf-style arguments; the places are counted from 1. */
 #define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
 
 #define CHECK(condition)                                                                           \

@@ -10,8 +10,8 @@
  *   where   the place, built outward by the callers  "base model: model.safetensors: byte 8"
  *   hint    something that the user can do           "the download may be incomplete"
  *
- * The texts are kept inside the struct, cut to its size on a character boundary; what is not safe to
- * show in them (they may quote a hostile file) becomes '?'.
+ * The texts are kept inside the struct, cut to its size on a character boundary; what is not safe
+ * to show in them (they may quote a hostile file) becomes '?'.
  */
 #ifndef PACE_BASE_ERR_H
 #define PACE_BASE_ERR_H
@@ -38,7 +38,7 @@ struct err {
 /* Sets kind and what; clears where and hint. */
 void err_set(struct err *err, enum err_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Prepends a place: after err_in(err, "byte 8") and err_in(err, "x.gguf"), where is "x.gguf: byte 8". */
+/* Prepends a place: err_in(err, "byte 8"), then err_in(err, "x.gguf"), make "x.gguf: byte 8". */
 void err_in(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Sets the hint: one sentence, no full stop at the end. */

@@ -1,9 +1,9 @@
 /*
  * file.c - files on POSIX.
  *
- * Mapping: the kernel shares the pages with its cache and drops them under pressure, so a base model
- * costs no private memory. A file that another program cuts while it is mapped raises SIGBUS; that is
- * the one hazard, and the price of not reading gigabytes twice.
+ * Mapping: the kernel shares the pages with its cache and drops them under pressure, so a base
+ * model costs no private memory. A file that another program cuts while it is mapped raises SIGBUS;
+ * that is the one hazard, and the price of not reading gigabytes twice.
  *
  * Writing: rename(2) is atomic, and the fsync before it keeps a crash from leaving an empty file
  * under the final name. The folder is synchronised too, so that the rename itself survives.

@@ -22,8 +22,8 @@ MUST_CHECK bool file_map(struct file_map *map, const char *path, struct err *err
 void file_unmap(struct file_map *map);
 
 /*
- * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-" is
- * standard input; pipes work.
+ * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-"
+ * is standard input; pipes work.
  */
 MUST_CHECK bool file_read(struct buf *out, const char *path, struct err *err);
 
@@ -44,9 +44,9 @@ MUST_CHECK bool file_lines_open(struct file_lines *lines, const char *path, size
                                 struct err *err);
 
 /*
- * The next line without its '\n' (a '\r' before it stays), valid until the next call. *more is false
- * at the end of the file. A last line without '\n' counts; nothing behind a last '\n' does not.
- * Errors: ERR_IO; ERR_INPUT for a line over the limit, with its number in `where`.
+ * The next line without its '\n' (a '\r' before it stays), valid until the next call. *more is
+ * false at the end of the file. A last line without '\n' counts; nothing behind a last '\n' does
+ * not. Errors: ERR_IO; ERR_INPUT for a line over the limit, with its number in `where`.
  */
 MUST_CHECK bool file_lines_next(struct file_lines *lines, struct span *line, bool *more,
                                 struct err *err);

@@ -1,10 +1,10 @@
 /*
  * map.h - from byte strings to 32-bit numbers.
  *
- * Open addressing with linear probing over a power of two of slots, at most half full. The map keeps
- * the key's span, not its bytes: the caller's bytes must outlive it. A zeroed struct is an empty map.
- * Each map hashes with a random seed of its own, so that no file can hold keys that all collide;
- * nothing depends on the seed, because a map cannot be walked.
+ * Open addressing with linear probing over a power of two of slots, at most half full. The map
+ * keeps the key's span, not its bytes: the caller's bytes must outlive it. A zeroed struct is an
+ * empty map. Each map hashes with a random seed of its own, so that no file can hold keys that all
+ * collide; nothing depends on the seed, because a map cannot be walked.
  */
 #ifndef PACE_BASE_MAP_H
 #define PACE_BASE_MAP_H

@@ -3,10 +3,10 @@
  *
  * Two ways to want memory, two ways to fail:
  *
- *   mem_alloc, mem_resize   for small host memory (arenas, buffers, tables). They never return NULL:
- *                           when the system refuses, the program says so in one line and ends with
- *                           code 4 (does not fit). Files that pace writes are atomic, so nothing
- *                           that was saved is lost.
+ *   mem_alloc, mem_resize   for small host memory (arenas, buffers, tables). They never return
+ *                           NULL: when the system refuses, the program says so in one line and
+ *                           ends with code 4 (does not fit). Files that pace writes are atomic, so
+ *                           nothing that was saved is lost.
  *   mem_try                 for memory whose size a user's choice decides (weights, activations):
  *                           the caller turns NULL into an ERR_MEMORY that says what would fit.
  *

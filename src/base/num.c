@@ -4,8 +4,8 @@
  * pace never calls setlocale, so strtod and snprintf are those of the "C" locale; the checks here
  * keep out what they accept beyond decimal numbers.
  *
- * Shortest text: a double is told apart from its neighbours by at most 17 significant digits, so the
- * first precision from 1 on whose text reads back as the same value is the shortest.
+ * Shortest text: a double is told apart from its neighbours by at most 17 significant digits, so
+ * the first precision from 1 on whose text reads back as the same value is the shortest.
  */
 #include "base/num.h"
 
@@ -68,8 +68,8 @@ bool num_parse_double(struct span text, double *out)
 }
 
 /*
- * Raises the last digit of "d.ddde±xx" by one. A 9 is let be: the text with the carry is shorter, so
- * it was tried before.
+ * Raises the last digit of "d.ddde±xx" by one. A 9 is let be: the text with the carry is shorter,
+ * so it was tried before.
  */
 static void raise_last_digit(char text[NUM_TEXT_SIZE])
 {

@@ -1,10 +1,10 @@
 /*
  * json.c - a pull reader and a push writer.
  *
- * Why not a tree: a tokenizer.json holds 300,000 strings and a log a million points; a tree of either
- * costs more time than all that is done with it, and a hostile file could make it cost far more than
- * its size. Why our own writer beside it: numbers must come out as Python's repr writes them (0.1, not
- * 0.10000000000000001), or a file that Python reads and writes back would differ.
+ * Why not a tree: a tokenizer.json holds 300,000 strings and a log a million points; a tree of
+ * either costs more time than all that is done with it, and a hostile file could make it cost far
+ * more than its size. Why our own writer beside it: numbers must come out as Python's repr writes
+ * them (0.1, not 0.10000000000000001), or a file that Python reads and writes back would differ.
  *
  * The reader is a cursor and a stack of levels. Every public call starts by looking at `failed`;
  * `fail_at` moves the offset to the end, so that even a loop that forgets to look comes to its end.

@@ -60,7 +60,7 @@ struct json_reader {
     struct err error;
 };
 
-/* A byte order mark at the start is passed over. The text must outlive the strings taken from it. */
+/* Passes over a byte order mark. The text must outlive the strings taken from it. */
 void json_open(struct json_reader *r, struct span text, struct arena *arena);
 
 /* The type of the next value; moves nothing. */
@@ -96,8 +96,9 @@ MUST_CHECK bool json_close(struct json_reader *r, struct err *err);
 
 /*
  * Writing. Commas, indentation and escapes are the writer's; text is UTF-8 as given (bytes that are
- * not become U+FFFD). Doubles are the shortest text that reads back the same; one that is not finite
- * becomes null, or Python's NaN and Infinity where `python_nan` is set. Unbalanced calls CHECK.
+ * not become U+FFFD). Doubles are the shortest text that reads back the same; one that is not
+ * finite becomes null, or Python's NaN and Infinity where `python_nan` is set. Unbalanced calls
+ * CHECK.
  */
 struct json_writer {
     struct buf *out;

@@ -2,8 +2,8 @@
  * options.c - the option table, and how a row's value is read from text.
  *
  * To add an option: a field in struct options, a row here, and its default in options_init where
- * that is not zero. Nothing else: flags, run files, help, man pages and completion follow. Rows of one
- * purpose stand together, in the order in which help shows them.
+ * that is not zero. Nothing else: flags, run files, help, man pages and completion follow. Rows of
+ * one purpose stand together, in the order in which help shows them.
  */
 #include "train/options.h"
 
@@ -12,15 +12,15 @@
 #define AT(field) offsetof(struct options, field)
 
 const struct option_row option_table[] = {
-    {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0, "MODEL",
-     "a Hugging Face folder, a tokenizer.json or a .gguf file"},
+    {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0,
+     "MODEL", "a Hugging Face folder, a tokenizer.json or a .gguf file"},
 
     {"lines", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(lines), 0, 0, NULL,
      "each line is a document; a line ends at '\\n' alone"},
     {"decode", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(decode), 0, 0, NULL,
      "read token ids and write their text"},
-    {"no-special-tokens", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(no_special_tokens), 0,
-     0, NULL, "leave out what the tokenizer adds around a text (<s>, <|begin_of_text|>)"},
+    {"no-special-tokens", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(no_special_tokens),
+     0, 0, NULL, "leave out what the tokenizer adds around a text (<s>, <|begin_of_text|>)"},
 
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
      "one JSON document on standard output, and nothing else there"},
@@ -131,7 +131,8 @@ enum { LONGEST_NAME = 48 };
 
 /*
  * Damerau's edit distance, the variant in which no letter is edited twice: insertions, deletions,
- * replacements and swaps of neighbours each cost 1. Words longer than LONGEST_NAME are far from all.
+ * replacements and swaps of neighbours each cost 1. Words longer than LONGEST_NAME are far from
+ * all.
  */
 static size_t edit_distance(struct span a, struct span b)
 {

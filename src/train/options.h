@@ -2,8 +2,8 @@
  * options.h - every option of every command, in one table.
  *
  * A row of option_table is a field of `struct options` together with all that is said about it: its
- * name (Hugging Face's where they have one), the values it takes, the purpose it is listed under, the
- * commands that know it. Flags, run files, help, man pages and shell completion read the table.
+ * name (Hugging Face's where they have one), the values it takes, the purpose it is listed under,
+ * the commands that know it. Flags, run files, help, man pages and shell completion read the table.
  *
  * Names are written with hyphens; everywhere a name is looked up, underscores do as well.
  */
@@ -100,8 +100,8 @@ MUST_CHECK bool options_refuse_unknown(struct span name, unsigned user, struct e
 bool options_is_needless(struct span name);
 
 /*
- * The candidate nearest to `word` by edit distance (swapped neighbours count one), or NULL where none
- * is near: at most a third of the letters may differ.
+ * The candidate nearest to `word` by edit distance (swapped neighbours count one), or NULL where
+ * none is near: at most a third of the letters may differ.
  */
 const char *options_nearest(struct span word, const char *const *candidates, size_t n);
 

@@ -1,6 +1,6 @@
 /*
- * fuzz_json.c - whatever the reader accepts, the writer writes, and reading that gives the same text
- * again: a fixed point after one round.
+ * fuzz_json.c - whatever the reader accepts, the writer writes, and reading that gives the same
+ * text again: a fixed point after one round.
  */
 #include "fuzz.h"
 

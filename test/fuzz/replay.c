@@ -1,6 +1,6 @@
 /*
- * replay.c - runs a fuzzer once over every file of its corpus, and over each file cut short at a few
- * places: the commonest hostile file is an incomplete download.
+ * replay.c - runs a fuzzer once over every file of its corpus, and over each file cut short at a
+ * few places: the commonest hostile file is an incomplete download.
  */
 #include <stdio.h>
 

@@ -42,15 +42,15 @@ const char *temporary_folder(void);
 /* Writes a file into the temporary folder and gives its path. */
 const char *temporary_file(const char *name, struct span content);
 
-/* Path of a file of the test data, or NULL where PACE_DATA is unset: then call skip_without_data. */
+/* Path of a file of the test data; NULL where PACE_DATA is unset: then call skip_without_data. */
 const char *data_path(struct arena *arena, const char *name);
 
 /* Says why and skips the running test. */
 void skip_without_data(void);
 
 /*
- * Runs the function in a process of its own: for calls that end the program. Gives its exit code, or
- * -1 where it aborted, and what it wrote to standard error.
+ * Runs the function in a process of its own: for calls that end the program. Gives its exit code,
+ * or -1 where it aborted, and what it wrote to standard error.
  */
 int run_apart(void (*call)(void), struct buf *errors);
 

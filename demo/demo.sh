@@ -1,0 +1,16 @@
+#!/bin/sh
+# demo.sh PROGRAM: what pace does today, on the files of this folder.
+set -eu
+pace=$1
+here=$(dirname "$0")
+
+show() {
+    printf '\n$ pace'
+    printf ' %s' "$@"
+    printf '\n'
+    "$pace" "$@"
+}
+
+show data "$here/tickets.jsonl" --model "$here/model"
+printf '\n$ head -1 %s/tickets.jsonl | ... | pace tokenize --model %s/model --chat\n' "$here" "$here"
+head -1 "$here/tickets.jsonl" | "$pace" tokenize --model "$here/model" --chat

@@ -1,0 +1,112 @@
+#include "test/support/support.h"
+
+#include "train/options.h"
+
+static struct err err;
+
+static size_t row_of(const char *name)
+{
+    size_t row = options_find(span_of(name));
+    assert_true(row < option_count);
+    return row;
+}
+
+static void every_row_is_sound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_row *row = &option_table[i];
+        assert_true(row->users != 0 && (row->users & ~(unsigned)FOR_ALL) == 0);
+        assert_true(row->purpose < PURPOSE_COUNT);
+        assert_null(strchr(row->name, '_'));
+        assert_true((row->value == NULL) == (row->type == OPTION_BOOL));
+        assert_true(row->low <= row->high);
+        assert_int_equal(options_find(span_of(row->name)), i);
+        assert_non_null(option_purpose_name(row->purpose));
+    }
+}
+
+static void rows_of_one_purpose_stand_together(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < option_count; i++)
+        assert_true(option_table[i].purpose >= option_table[i - 1].purpose);
+}
+
+static void hyphens_and_underscores_are_the_same(void **state)
+{
+    (void)state;
+    assert_int_equal(row_of("no_special_tokens"), row_of("no-special-tokens"));
+}
+
+static void booleans_take_true_and_false(void **state)
+{
+    (void)state;
+    struct options o;
+    options_init(&o);
+    assert_false(options_given(&o, "lines"));
+    ASSERT_OK(options_set(&o, row_of("lines"), "true", FOR_TOKENIZE, &err));
+    assert_true(o.lines && options_given(&o, "lines"));
+    ASSERT_OK(options_set(&o, row_of("lines"), "False", FOR_TOKENIZE, &err));
+    assert_false(o.lines);
+    ASSERT_FAILS(options_set(&o, row_of("lines"), "maybe", FOR_TOKENIZE, &err),
+                 "'maybe' is not true or false");
+}
+
+static void an_option_of_another_command_is_refused(void **state)
+{
+    (void)state;
+    struct options o;
+    options_init(&o);
+    ASSERT_FAILS(options_set(&o, row_of("lines"), "true", FOR_INSPECT, &err),
+                 "this command has no option --lines");
+    assert_int_equal(err.kind, ERR_USAGE);
+}
+
+static void the_nearest_name_is_found_where_one_is_near(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"learning-rate", "lr-scheduler-type", "warmup-steps"};
+    assert_string_equal(options_nearest(span_of("learning_rat"), names, 3), "learning-rate");
+    assert_string_equal(options_nearest(span_of("lerning-rate"), names, 3), "learning-rate");
+    assert_string_equal(options_nearest(span_of("warmpu-steps"), names, 3), "warmup-steps");
+    assert_null(options_nearest(span_of("colour"), names, 3));
+    assert_null(options_nearest(span_of(""), names, 3));
+    char very_long[200];
+    memset(very_long, 'x', sizeof very_long - 1);
+    very_long[sizeof very_long - 1] = '\0';
+    assert_null(options_nearest(span_of(very_long), names, 3));
+}
+
+static void an_unknown_option_gets_a_hint(void **state)
+{
+    (void)state;
+    ASSERT_FAILS(options_refuse_unknown(span_of("ilnes"), FOR_TOKENIZE, &err),
+                 "unknown option --ilnes");
+    assert_string_equal(err.hint, "did you mean --lines?");
+    ASSERT_FAILS(options_refuse_unknown(span_of("zzzzzz"), FOR_TOKENIZE, &err), "--zzzzzz");
+    assert_string_equal(err.hint, "--help lists the options");
+}
+
+static void options_of_trackers_and_the_hub_are_known_as_needless(void **state)
+{
+    (void)state;
+    assert_true(options_is_needless(span_of("report_to")));
+    assert_true(options_is_needless(span_of("push-to-hub")));
+    assert_false(options_is_needless(span_of("lines")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_is_sound),
+        cmocka_unit_test(rows_of_one_purpose_stand_together),
+        cmocka_unit_test(hyphens_and_underscores_are_the_same),
+        cmocka_unit_test(booleans_take_true_and_false),
+        cmocka_unit_test(an_option_of_another_command_is_refused),
+        cmocka_unit_test(the_nearest_name_is_found_where_one_is_near),
+        cmocka_unit_test(an_unknown_option_gets_a_hint),
+        cmocka_unit_test(options_of_trackers_and_the_hub_are_known_as_needless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -57,7 +57,7 @@ static struct map_slot *find_slot(const struct map *m, struct span key, uint32_t
         struct map_slot *slot = &m->slots[i];
         if (!slot->at)
             return slot;
-        if (slot->hash == hash && slot->len == key.len && memcmp(slot->at, key.at, key.len) == 0)
+        if (slot->hash == hash && span_equal((struct span){slot->at, slot->len}, key))
             return slot;
     }
 }

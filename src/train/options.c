@@ -247,7 +247,7 @@ static bool read_value(const struct option_row *row, const char *text, void *fie
         *(const char **)field = text;
         return true;
     }
-    CHECK(!"a row has no such type");
+    CHECK(row->type <= OPTION_TEXT);
     return false;
 }
 

@@ -11,16 +11,22 @@ static void copy_value(struct json_reader *r, struct json_writer *w)
     struct span key;
     switch (json_peek(r)) {
     case JSON_OBJECT:
+        json_enter_object(r);
+        if (r->failed) /* too deep */
+            break;
         json_begin_object(w);
-        for (json_enter_object(r); json_next_key(r, &key);) {
+        while (json_next_key(r, &key)) {
             json_key_span(w, key);
             copy_value(r, w);
         }
         json_end(w);
         break;
     case JSON_ARRAY:
+        json_enter_array(r);
+        if (r->failed)
+            break;
         json_begin_array(w);
-        for (json_enter_array(r); json_next_item(r);)
+        while (json_next_item(r))
             copy_value(r, w);
         json_end(w);
         break;
@@ -38,9 +44,10 @@ static void copy_value(struct json_reader *r, struct json_writer *w)
         json_put_null(w);
         break;
     case JSON_BROKEN:
-        json_put_null(w);
         break;
     }
+    if (r->failed && w->after_key) /* the value that was not written */
+        json_put_null(w);
 }
 
 static bool round_trip(struct span text, struct buf *out)

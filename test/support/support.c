@@ -99,7 +99,8 @@ void assert_check_fails(void (*call)(void), const char *condition)
     struct buf errors;
     buf_init(&errors, 1 << 16);
     int code = run_apart(call, &errors);
-    bool found = strstr(buf_string(&errors), "CHECK failed: ") && strstr(buf_string(&errors), condition);
+    const char *text = buf_string(&errors);
+    bool found = strstr(text, "CHECK failed: ") && strstr(text, condition);
     if (code != -1 || !found)
         fail_msg("expected CHECK(%s) to fail, got code %d and \"%s\"", condition, code,
                  buf_string(&errors));

@@ -7,7 +7,7 @@
 
 static void assert_i64(const char *text, int64_t wanted)
 {
-    int64_t value = wanted + 1;
+    int64_t value = ~wanted;
     if (!num_parse_i64(span_of(text), &value) || value != wanted)
         fail_msg("\"%s\" is not read as %lld", text, (long long)wanted);
 }

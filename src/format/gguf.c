@@ -11,8 +11,8 @@
  *
  * One walk over the metadata proves every length, so that the functions that iterate later cannot
  * fail; vocabularies of a quarter million strings are walked once and never copied. Tensors must
- * lie one behind another without gaps but padding, as ggml demands: a file whose tensors share bytes
- * could ask for far more memory than its size. Arrays of arrays are refused, as ggml does.
+ * lie one behind another without gaps but padding, as ggml demands: a file whose tensors share
+ * bytes could ask for far more memory than its size. Arrays of arrays are refused, as ggml does.
  *
  * Sources: ggml's docs/gguf.md and gguf.cpp; checked against the `gguf` Python package.
  */

@@ -52,7 +52,7 @@ void gguf_item_u32(struct gguf_writer *w, uint32_t value);
 void gguf_item_i32(struct gguf_writer *w, int32_t value);
 void gguf_item_f32(struct gguf_writer *w, float value);
 
-/* Copies an entry of another file; general.alignment is left out: this file has the default. */
+/* Copies an entry of another file, but for general.alignment: this file has the default. */
 void gguf_put_entry(struct gguf_writer *w, const struct gguf_entry *entry);
 
 /*

@@ -44,7 +44,7 @@ void gguf_put_bool(struct gguf_writer *w, const char *key, bool value);
 void gguf_put_string(struct gguf_writer *w, const char *key, struct span value);
 void gguf_put_text(struct gguf_writer *w, const char *key, const char *value);
 
-/* Begins an array of STRING, U32, I32 or F32; exactly `n_items` calls of the fitting item follow. */
+/* Begins an array of STRING, U32, I32 or F32; `n_items` calls of its item function follow. */
 void gguf_put_array(struct gguf_writer *w, const char *key, enum gguf_type item_type,
                     uint64_t n_items);
 void gguf_item_string(struct gguf_writer *w, struct span value);
@@ -52,7 +52,7 @@ void gguf_item_u32(struct gguf_writer *w, uint32_t value);
 void gguf_item_i32(struct gguf_writer *w, int32_t value);
 void gguf_item_f32(struct gguf_writer *w, float value);
 
-/* Copies an entry of another file, but for general.alignment: this file has the default. */
+/* Copies an entry of another file; general.alignment is left out: this file's is 32. */
 void gguf_put_entry(struct gguf_writer *w, const struct gguf_entry *entry);
 
 /*

@@ -100,15 +100,10 @@ void assert_check_fails(void (*call)(void), const char *condition)
     buf_init(&errors, 1 << 16);
     int code = run_apart(call, &errors);
     const char *text = buf_string(&errors);
-<<<<<<< HEAD
     bool found = strstr(text, "CHECK failed: ") && strstr(text, condition);
     if (code != -1 || !found)
         fail_msg("expected CHECK(%s) to fail, got code %d and \"%s\"", condition, code,
                  buf_string(&errors));
-=======
-    if (code != -1 || !strstr(text, "CHECK failed: ") || !strstr(text, condition))
-        fail_msg("expected CHECK(%s) to fail, got code %d and \"%s\"", condition, code, text);
->>>>>>> 773987f (tensor: dtypes and descriptions; format: GGUF read and written)
     buf_release(&errors);
 }
 

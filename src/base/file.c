@@ -142,8 +142,17 @@ bool file_lines_open(struct file_lines *lines, const char *path, size_t longest_
 static bool line_too_long(const struct file_lines *lines, struct err *err)
 {
     err_set(err, ERR_INPUT, "a line is longer than %zu bytes", lines->longest_line);
-    err_in(err, "%s: line %" PRIu64, lines->path, lines->line + 1);
+    err_in(err, "line %" PRIu64, lines->line + 1);
+    if (lines->path)
+        err_in(err, "%s", lines->path);
     return false;
+}
+
+void file_lines_of(struct file_lines *lines, struct span bytes, size_t longest_line)
+{
+    *lines = (struct file_lines){.fd = -1, .longest_line = longest_line, .at_end = true};
+    buf_init(&lines->buffer, BUF_NO_LIMIT);
+    buf_add(&lines->buffer, bytes);
 }
 
 /* Moves the unread part to the front and reads more behind it. */

@@ -43,6 +43,9 @@ struct file_lines {
 MUST_CHECK bool file_lines_open(struct file_lines *lines, const char *path, size_t longest_line,
                                 struct err *err);
 
+/* The lines of bytes in memory, which are copied. */
+void file_lines_of(struct file_lines *lines, struct span bytes, size_t longest_line);
+
 /*
  * The next line without its '\n' (a '\r' before it stays), valid until the next call. *more is
  * false at the end of the file. A last line without '\n' counts; nothing behind a last '\n' does

@@ -138,6 +138,25 @@ static void nothing_behind_the_last_line_break_is_no_line(void **state)
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
 }
 
+static void lines_of_bytes_in_memory_are_given_too(void **state)
+{
+    (void)state;
+    struct file_lines lines;
+    struct span line;
+    bool more;
+    file_lines_of(&lines, span_of("ab\ncdefg"), 4);
+    ASSERT_OK(file_lines_next(&lines, &line, &more, &err));
+    assert_true(more);
+    ASSERT_SPAN(line, "ab");
+    ASSERT_FAILS(file_lines_next(&lines, &line, &more, &err), "a line is longer than 4 bytes");
+    assert_string_equal(err.where, "line 2");
+    file_lines_close(&lines);
+    file_lines_of(&lines, (struct span){0}, 4);
+    ASSERT_OK(file_lines_next(&lines, &line, &more, &err));
+    assert_false(more);
+    file_lines_close(&lines);
+}
+
 static void long_lines_cross_the_read_buffer(void **state)
 {
     (void)state;
@@ -337,6 +356,7 @@ int main(void)
         cmocka_unit_test(standard_input_is_a_dash),
         cmocka_unit_test(lines_are_given_with_their_numbers),
         cmocka_unit_test(nothing_behind_the_last_line_break_is_no_line),
+        cmocka_unit_test(lines_of_bytes_in_memory_are_given_too),
         cmocka_unit_test(long_lines_cross_the_read_buffer),
         cmocka_unit_test(a_line_over_the_limit_is_named),
         cmocka_unit_test(a_file_appears_only_when_it_is_whole),

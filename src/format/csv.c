@@ -2,8 +2,8 @@
  * csv.c - comma-separated tables through libcsv, tab-separated ones by hand.
  *
  * libcsv calls back for each field and each row and does not say where it is. It is fed no further
- * than the next line end at a time, so that a feed completes at most one row and the line of each row
- * is known. Its own trimming of blanks is switched off: no other reader does that.
+ * than the next line end at a time, so that a feed completes at most one row and the line of each
+ * row is known. Its own trimming of blanks is switched off: no other reader does that.
  *
  * Source: RFC 4180; checked against Python's csv module.
  */

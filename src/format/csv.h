@@ -10,15 +10,15 @@
  *     }
  *     csv_close(&c);
  *
- * Comma-separated: RFC 4180, read as Python's csv module does: a field that begins with a quote ends
- * with the next single quote, may hold line breaks, and "" in it is a quote; a quote elsewhere is an
- * ordinary character; blanks belong to the field; a line ends at \n, \r\n or \r; empty lines are
- * passed over.
+ * Comma-separated: RFC 4180, read as Python's csv module does: a field that begins with a quote
+ * ends with the next single quote, may hold line breaks, and "" in it is a quote; a quote elsewhere
+ * is an ordinary character; blanks belong to the field; a line ends at \n, \r\n or \r; empty lines
+ * are passed over.
  *
  * Tab-separated: a row is a line. Files in the wild disagree on quotes: spreadsheets and pandas
- * quote, others (GLUE's tasks) never do and hold bare quotes. So a field is unquoted only where that
- * is certain: it begins and ends with a quote on its line, and quotes between them are doubled.
- * Everything else stays as it is, and no quote can swallow the rows behind it.
+ * quote, others (GLUE's tasks) never do and hold bare quotes. So a field is unquoted only where
+ * that is certain: it begins and ends with a quote on its line, and quotes between them are
+ * doubled. Everything else stays as it is, and no quote can swallow the rows behind it.
  *
  * A byte order mark at the start is passed over. Text is not checked to be UTF-8.
  */
@@ -41,13 +41,13 @@ struct csv {
     const struct span *header;
     size_t n_columns;
     struct arena arena;
-    size_t longest_row; /* bytes */
-    struct buf text;    /* the present row's fields, one behind another */
-    struct buf ends;    /* size_t each: where they end in it */
-    struct buf fields;  /* struct span each */
+    size_t longest_row;  /* bytes */
+    struct buf text;     /* the present row's fields, one behind another */
+    struct buf ends;     /* size_t each: where they end in it */
+    struct buf fields;   /* struct span each */
     struct span pending; /* of the present line, not parsed yet */
     bool has_row;
-    bool in_row;         /* a row has begun; its line is known */
+    bool in_row; /* a row has begun; its line is known */
     bool at_end;
     uint64_t row_line;
     size_t row_bytes; /* fed since the row began */
@@ -61,8 +61,8 @@ MUST_CHECK bool csv_open(struct csv *c, const char *path, char delimiter, size_t
                          struct err *err);
 
 /* The same of bytes in memory. */
-MUST_CHECK bool csv_open_bytes(struct csv *c, struct span bytes, char delimiter,
-                               size_t longest_row, struct err *err);
+MUST_CHECK bool csv_open_bytes(struct csv *c, struct span bytes, char delimiter, size_t longest_row,
+                               struct err *err);
 
 /*
  * The next row; *more is false at the end. Errors: ERR_IO; ERR_INPUT for a quote that is never

@@ -26,10 +26,10 @@ static const struct {
     const char *name;
     uint32_t size; /* bytes of a value; 0 where they differ */
 } types[GGUF_TYPE_COUNT] = {
-    [GGUF_U8] = {"u8", 1},         [GGUF_I8] = {"i8", 1},       [GGUF_U16] = {"u16", 2},
-    [GGUF_I16] = {"i16", 2},       [GGUF_U32] = {"u32", 4},     [GGUF_I32] = {"i32", 4},
-    [GGUF_F32] = {"f32", 4},       [GGUF_BOOL] = {"bool", 1},   [GGUF_STRING] = {"string", 0},
-    [GGUF_ARRAY] = {"array", 0},   [GGUF_U64] = {"u64", 8},     [GGUF_I64] = {"i64", 8},
+    [GGUF_U8] = {"u8", 1},       [GGUF_I8] = {"i8", 1},     [GGUF_U16] = {"u16", 2},
+    [GGUF_I16] = {"i16", 2},     [GGUF_U32] = {"u32", 4},   [GGUF_I32] = {"i32", 4},
+    [GGUF_F32] = {"f32", 4},     [GGUF_BOOL] = {"bool", 1}, [GGUF_STRING] = {"string", 0},
+    [GGUF_ARRAY] = {"array", 0}, [GGUF_U64] = {"u64", 8},   [GGUF_I64] = {"i64", 8},
     [GGUF_F64] = {"f64", 8},
 };
 
@@ -561,8 +561,7 @@ bool gguf_get_ints(const struct gguf *g, const char *key, struct gguf_items *out
     return get_items(g, key, gguf_is_whole, "an array of whole numbers", out, err);
 }
 
-bool gguf_get_floats(const struct gguf *g, const char *key, struct gguf_items *out,
-                     struct err *err)
+bool gguf_get_floats(const struct gguf *g, const char *key, struct gguf_items *out, struct err *err)
 {
     return get_items(g, key, is_float, "an array of floating-point numbers", out, err);
 }

@@ -548,7 +548,7 @@ static void begin_member(struct json_writer *w)
         return;
     }
     if (w->has_members[w->depth - 1])
-        buf_add_text(w->out, w->indent ? "," : ", ");
+        buf_add_text(w->out, w->indent || w->compact ? "," : ", ");
     w->has_members[w->depth - 1] = true;
     new_line(w);
 }
@@ -606,7 +606,7 @@ void json_key_span(struct json_writer *w, struct span key)
     CHECK(w->depth > 0 && w->is_object[w->depth - 1] && !w->after_key);
     begin_member(w);
     put_quoted(w->out, key);
-    buf_add_text(w->out, ": ");
+    buf_add_text(w->out, w->compact ? ":" : ": ");
     w->after_key = true;
 }
 

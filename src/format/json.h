@@ -103,6 +103,7 @@ MUST_CHECK bool json_close(struct json_reader *r, struct err *err);
 struct json_writer {
     struct buf *out;
     int indent;      /* spaces a level; 0 writes one line with ", " and ": " as Python does */
+    bool compact;    /* one line with "," and ":", as Rust's serde_json writes */
     bool python_nan;
     bool after_key;
     size_t depth;

@@ -68,7 +68,7 @@ struct dtype_info {
     const char *name; /* "BF16", "Q4_K": the same word in safetensors, GGUF and our output */
     int ggml_id;      /* number of the type in GGUF, or GGML_ID_NONE */
     bool in_safetensors;
-    bool is_float;          /* weights: real numbers, quantised ones included */
+    bool is_float;           /* weights: real numbers, quantised ones included */
     uint32_t block_elements; /* elements that are stored together */
     uint32_t block_bytes;
 };

@@ -1,6 +1,6 @@
 /*
- * fuzz_csv.c - any bytes end in rows or an error; rows never hold more than the file, and their lines
- * never go back. The first byte chooses the delimiter.
+ * fuzz_csv.c - any bytes end in rows or an error; rows never hold more than the file, and their
+ * lines never go back. The first byte chooses the delimiter.
  */
 #include "fuzz.h"
 

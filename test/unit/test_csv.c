@@ -114,7 +114,8 @@ static void a_quote_that_is_never_closed_is_named_by_its_line(void **state)
     struct csv c;
     struct csv_row row;
     bool more;
-    ASSERT_OK(csv_open(&c, temporary_file("q.csv", span_of("a\n1\n\n\"x\n2\n3\n")), ',', 100, &err));
+    const char *path = temporary_file("q.csv", span_of("a\n1\n\n\"x\n2\n3\n"));
+    ASSERT_OK(csv_open(&c, path, ',', 100, &err));
     ASSERT_OK(csv_next(&c, &row, &more, &err));
     ASSERT_FAILS(csv_next(&c, &row, &more, &err), "the quote that opens a field is never closed");
     assert_non_null(strstr(err.where, "q.csv: line 4"));

@@ -181,6 +181,25 @@ static void indented_text_is_that_of_python_with_indent(void **state)
     buf_release(&out);
 }
 
+static void compact_text_has_no_blanks(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 4096);
+    struct json_writer w = {.out = &out, .compact = true};
+    json_begin_object(&w);
+    json_key(&w, "a");
+    json_begin_array(&w);
+    json_put_int(&w, 1);
+    json_put_int(&w, 2);
+    json_end(&w);
+    json_key(&w, "b");
+    json_put_text(&w, "x\x7f\x1f");
+    json_end(&w);
+    ASSERT_SPAN(buf_span(&out), "{\"a\":[1,2],\"b\":\"x\x7f\\u001f\"}");
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_whole_number_must_be_whole),
         cmocka_unit_test(the_writer_writes_as_python_does),
         cmocka_unit_test(indented_text_is_that_of_python_with_indent),
+        cmocka_unit_test(compact_text_has_no_blanks),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_release(&arena);

@@ -94,6 +94,14 @@ void file_unmap(struct file_map *map)
     *map = (struct file_map){0};
 }
 
+void file_map_forget(const struct file_map *map, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t whole = min_size(len, map->bytes.len) / page * page;
+    if (whole > 0)
+        (void)madvise((void *)(uintptr_t)map->bytes.at, whole, MADV_DONTNEED);
+}
+
 /* Reads up to READ_SIZE bytes behind the buffer's end. *len is 0 at the end of the file. */
 static bool read_some(int fd, struct buf *out, const char *path, size_t *len, struct err *err)
 {

@@ -22,8 +22,14 @@ MUST_CHECK bool file_map(struct file_map *map, const char *path, struct err *err
 void file_unmap(struct file_map *map);
 
 /*
- * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-"
- * is standard input; pipes work.
+ * Lets the system take back the memory of the first `len` bytes, which have been read: a pass over a
+ * file larger than the memory stays small. The bytes are still valid, and are read again if touched.
+ */
+void file_map_forget(const struct file_map *map, size_t len);
+
+/*
+ * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-" is
+ * standard input; pipes work.
  */
 MUST_CHECK bool file_read(struct buf *out, const char *path, struct err *err);
 

@@ -43,7 +43,7 @@ static void fail_at(struct json_reader *r, size_t offset, const char *what)
 {
     if (r->failed)
         return;
-    size_t line = 1, line_start = 0;
+    size_t line = r->first_line, line_start = 0;
     for (size_t i = 0; i < offset; i++) {
         if (r->text.at[i] == '\n') {
             line++;
@@ -98,6 +98,7 @@ void json_open(struct json_reader *r, struct span text, struct arena *arena)
 {
     r->text = text;
     r->offset = span_starts_with(text, span_of("\xef\xbb\xbf")) ? 3 : 0;
+    r->first_line = 1;
     r->arena = arena;
     r->depth = 0;
     r->failed = false;

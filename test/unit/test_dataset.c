@@ -1,0 +1,2 @@
+#include "test/support/support.h"
+int main(void){return 0;}

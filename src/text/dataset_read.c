@@ -3,9 +3,7 @@
  *
  *   .jsonl  a line at a time, so that a file of any size costs the memory of its longest line
  *   .json   mapped; dataset_json.h says where the rows stand; pages that were read are given back
- *   .tsv    a line at a time, cut at tabs. A quote is an ordinary character, as in the GLUE files and
- *           the IANA definition; only a field wholly in quotes, as spreadsheets write it, loses them
- *   .csv    format/csv.h
+ *   .csv, .tsv  format/csv.h; a row with too few or too many fields is a problem of that row
  *   .txt    mapped; parts of up to a megabyte that end with a line where there is one. A part with
  *           invalid UTF-8 or a NUL gives a problem for that line, and goes on behind it
  *
@@ -215,105 +213,42 @@ static bool next_json(struct record_reader *r, struct arena *arena, struct recor
                            : next_json_line(r, arena, record, more, err);
 }
 
-/* ----------------------------------------------------------------- tables: names in a header -- */
+/* ----------------------------------------------------------------------------------- tables -- */
 
-/* Sets the columns' names; a byte order mark before the first is dropped. */
-static void set_names(struct record_reader *r, const struct span *names, size_t n)
+static bool open_csv(struct record_reader *r, struct err *err)
 {
-    r->names = arena_array(&r->header, struct span, n);
-    r->n_names = n;
-    for (size_t i = 0; i < n; i++)
-        r->names[i] = arena_copy(&r->header, names[i]);
-    if (n > 0 && span_starts_with(r->names[0], span_of("\xef\xbb\xbf")))
-        r->names[0] = span_from(r->names[0], 3);
-}
-
-static bool is_text(struct span s)
-{
-    return utf8_first_invalid(s) == s.len;
-}
-
-/* A record from the values of a row, in the order of the names. */
-static void record_from_values(struct record_reader *r, const struct span *values, size_t n,
-                               struct arena *arena, struct record *record)
-{
-    if (n != r->n_names) {
-        record->problem = arena_printf(arena, "%zu fields, but the header names %zu columns", n,
-                                       r->n_names);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!is_text(values[i])) {
-            record->problem = arena_printf(arena, "invalid UTF-8 in column '%.*s'",
-                                           SPAN_ARGS(r->names[i]));
-            return;
-        }
-        add_field(r, (struct record_field){r->names[i], JSON_STRING, values[i]});
-    }
-    take_fields(r, record);
-}
-
-/* A field as spreadsheets quote it, without its quotes; any other as it is. */
-static struct span without_quotes(struct span field, struct arena *arena)
-{
-    if (field.len < 2 || field.at[0] != '"' || field.at[field.len - 1] != '"')
-        return field;
-    struct span inner = span_part(field, 1, field.len - 2);
-    uint8_t *out = arena_alloc(arena, inner.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; i < inner.len; i++) {
-        bool is_quote = inner.at[i] == '"';
-        if (is_quote && (i + 1 == inner.len || inner.at[i + 1] != '"'))
-            return field;
-        i += is_quote;
-        out[len++] = inner.at[i];
-    }
-    return (struct span){out, len};
-}
-
-/* Cuts a line at its tabs into an array in the arena. */
-static struct span *cut_at_tabs(struct span line, struct arena *arena, size_t *n)
-{
-    if (line.len > 0 && line.at[line.len - 1] == '\r')
-        line.len--;
-    *n = 1;
-    for (size_t i = 0; i < line.len; i++)
-        *n += line.at[i] == '\t';
-    struct span *fields = arena_array(arena, struct span, *n);
-    for (size_t i = 0; i < *n; i++) {
-        size_t len = span_find(line, span_of("\t"));
-        fields[i] = without_quotes(span_part(line, 0, len), arena);
-        line = span_from(line, min_size(len + 1, line.len));
-    }
-    return fields;
+    return csv_open(&r->csv, r->path, ',', LONGEST_LINE, err);
 }
 
 static bool open_tsv(struct record_reader *r, struct err *err)
 {
-    struct span line;
-    bool more;
-    if (!file_lines_open(&r->lines, r->path, LONGEST_LINE, err) ||
-        !file_lines_next(&r->lines, &line, &more, err))
-        return false;
-    if (more) {
-        size_t n;
-        struct span *names = cut_at_tabs(line, &r->header, &n);
-        set_names(r, names, n);
-    }
-    return true;
+    return csv_open(&r->csv, r->path, '\t', LONGEST_LINE, err);
 }
 
-static bool next_tsv(struct record_reader *r, struct arena *arena, struct record *record,
-                     bool *more, struct err *err)
+static bool next_table_row(struct record_reader *r, struct arena *arena, struct record *record,
+                           bool *more, struct err *err)
 {
-    struct span line;
-    if (!next_line(r, record, &line, more, err))
+    struct csv_row row;
+    struct err problem;
+    if (!csv_next(&r->csv, &row, more, err))
         return false;
-    if (*more) {
-        size_t n;
-        struct span *values = cut_at_tabs(line, arena, &n);
-        record_from_values(r, values, n, arena, record);
+    if (!*more)
+        return true;
+    record->line = row.line;
+    if (!csv_check_row(&r->csv, &row, &problem)) {
+        record->problem = arena_printf(arena, "%s", problem.what);
+        return true;
     }
+    for (size_t i = 0; i < row.n_fields; i++) {
+        struct span name = r->csv.header[i], value = row.fields[i];
+        if (utf8_first_invalid(value) < value.len) {
+            record->problem = arena_printf(arena, "invalid UTF-8 in column '%.*s'",
+                                           SPAN_ARGS(name));
+            return true;
+        }
+        add_field(r, (struct record_field){name, JSON_STRING, value});
+    }
+    take_fields(r, record);
     return true;
 }
 
@@ -392,8 +327,8 @@ static bool next_txt(struct record_reader *r, struct arena *arena, struct record
 
 static const struct record_reader_kind kinds[] = {
     {".jsonl", open_json, next_json}, {".ndjson", open_json, next_json},
-    {".json", open_json, next_json},  {".tsv", open_tsv, next_tsv},
-    {".txt", open_txt, next_txt},
+    {".json", open_json, next_json},  {".csv", open_csv, next_table_row},
+    {".tsv", open_tsv, next_table_row}, {".txt", open_txt, next_txt},
 };
 
 static const struct record_reader_kind *kind_of(const char *path)
@@ -431,8 +366,8 @@ static const struct foreign foreign_table[] = {
 static bool refuse_foreign(const char *path, struct err *err)
 {
     struct file_map map;
-    if (file_kind_of(path) != FILE_REGULAR)
-        return true;
+    if (file_kind_of(path) == FILE_OTHER)
+        return true; /* a pipe: nothing may be read from it twice */
     if (!file_map(&map, path, err))
         return false;
     bool ok = true;
@@ -481,7 +416,7 @@ void record_reader_close(struct record_reader *r)
     if (r->kind)
         file_lines_close(&r->lines);
     file_unmap(&r->map);
-    arena_release(&r->header);
+    csv_close(&r->csv);
     buf_release(&r->fields);
     *r = (struct record_reader){.lines.fd = -1};
 }

@@ -10,6 +10,7 @@
 #define PACE_TEXT_DATASET_READ_H
 
 #include "base/file.h"
+#include "format/csv.h"
 #include "format/json.h"
 
 struct record_field {
@@ -31,17 +32,14 @@ struct record_reader_kind;
 struct record_reader {
     const struct record_reader_kind *kind;
     const char *path;
-    struct file_lines lines;  /* JSONL, TSV */
-    struct file_map map;      /* JSON, TXT */
-    size_t offset;            /* in the map: what has been read */
-    size_t forgotten;         /* in the map: given back to the system */
-    uint64_t line;            /* in the map: number of the line at `offset` */
-    bool in_array;            /* JSON: the rows are items of a list, with commas between them */
-    struct csv_reader *csv;   /* CSV */
-    struct arena header;      /* TSV, CSV: the columns' names */
-    struct span *names;
-    size_t n_names;
-    struct buf fields; /* of struct record_field; of the present record */
+    struct file_lines lines; /* JSONL */
+    struct file_map map;     /* JSON, TXT */
+    size_t offset;           /* in the map: what has been read */
+    size_t forgotten;        /* in the map: given back to the system */
+    uint64_t line;           /* in the map: number of the line at `offset` */
+    bool in_array;           /* JSON: the rows are items of a list, with commas between them */
+    struct csv csv;          /* CSV, TSV */
+    struct buf fields;       /* of struct record_field; of the present record */
 };
 
 /* True where the file's name says that it can be read. */

@@ -137,22 +137,23 @@ static void hash_text(struct maker *m, struct span text)
 {
     uint8_t chunk[256];
     size_t len = 0;
-    bool in_space = true;
+    bool has_begun = false, space_waits = false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
-        bool is_space = c == ' ' || (c >= '\t' && c <= '\r');
-        if (is_space && in_space)
+        if (c == ' ' || (c >= '\t' && c <= '\r')) {
+            space_waits = has_begun;
             continue;
-        in_space = is_space;
-        chunk[len++] = is_space ? ' ' : c;
-        if (len == sizeof chunk) {
-            /* A space at a chunk's end waits for the next, in case it is the text's last. */
-            len = is_space;
-            m->hash = hash_bytes((struct span){chunk, sizeof chunk - len}, m->hash);
-            chunk[0] = ' ';
         }
+        if (len + 2 > sizeof chunk) {
+            m->hash = hash_bytes((struct span){chunk, len}, m->hash);
+            len = 0;
+        }
+        if (space_waits)
+            chunk[len++] = ' ';
+        chunk[len++] = c;
+        has_begun = true;
+        space_waits = false;
     }
-    len -= len > 0 && in_space;
     m->hash = hash_bytes((struct span){chunk, len}, m->hash);
 }
 
@@ -492,7 +493,7 @@ static void make_plain_preference(struct maker *m)
 {
     struct dataset_row *row = m->row;
     struct span chosen = target_text(m, ROLE_CHOSEN, false);
-    struct span rejected = target_text(m, ROLE_REJECTED, false);
+    struct span rejected = needed_text(m, ROLE_REJECTED); /* saying nothing can be the worse answer */
     struct span prompt = preference_prompt(m);
     if (row->problem)
         return;
@@ -502,8 +503,8 @@ static void make_plain_preference(struct maker *m)
         hash_text(m, prompt);
         chosen = span_from(chosen, n);
         rejected = span_from(rejected, n);
-        if (is_blank(chosen) || is_blank(rejected))
-            fail(m, "one of chosen and rejected is the beginning of the other");
+        if (is_blank(chosen))
+            fail(m, "chosen is only the beginning of rejected");
     }
     hash_text(m, chosen);
     hash_text(m, rejected);

@@ -117,19 +117,25 @@ static void a_json_file_that_breaks_off_is_an_error_with_its_line(void **state)
     assert_refuses("a.json", "{\"a\": [{}], \"b\": [{}]}", "2 lists of rows: a, b", "a.json");
 }
 
-static void tsv_is_cut_at_tabs_and_quotes_are_ordinary(void **state)
+static void tables_have_their_columns_in_the_header(void **state)
 {
     (void)state;
     assert_reads("a.tsv", "\xef\xbb\xbftext\tlabel\r\nit's \"good\"\t1\r\n\"a\"\"b\"\t\"0\"\n\n"
                           "\"open\t1\n",
                  "2 text=it's \"good\", label=1;3 text=a\"b, label=0;5 text=\"open, label=1;");
-    assert_reads("a.tsv", "a\tb\n1\n2\t3\t4\n\xff\t1\n",
-                 "2 !1 fields, but the header names 2 columns;"
-                 "3 !3 fields, but the header names 2 columns;"
-                 "4 !invalid UTF-8 in column 'a';");
-    assert_reads("a.tsv", "", "");
-    assert_reads("a.tsv", "a\tb\n\"x\"y\"\t\t\n\"\"\t\"\n",
-                 "2 !3 fields, but the header names 2 columns;3 a=, b=\";");
+    assert_reads("a.csv", "text,label\n\"a,\n\"\"b\"\"\",1\nc,2\n",
+                 "2 text=a,\n\"b\", label=1;4 text=c, label=2;");
+}
+
+static void a_bad_row_of_a_table_is_named(void **state)
+{
+    (void)state;
+    assert_reads("a.tsv", "a\tb\n1\n2\t3\t4\n\xff\t1\n5\t6\n",
+                 "2 !1 fields, but the header has 2;"
+                 "3 !3 fields, but the header has 2;"
+                 "4 !invalid UTF-8 in column 'a';5 a=5, b=6;");
+    assert_refuses("a.csv", "a,b\n1,2\n\"open,2\n3,4\n", "never closed", "line 3");
+    assert_refuses("a.csv", "", "empty", "a.csv");
 }
 
 static void txt_comes_in_parts_that_end_with_a_line(void **state)
@@ -247,7 +253,8 @@ int main(void)
         cmocka_unit_test(json_is_read_in_every_layout),
         cmocka_unit_test(a_bad_row_of_a_list_does_not_end_the_reading),
         cmocka_unit_test(a_json_file_that_breaks_off_is_an_error_with_its_line),
-        cmocka_unit_test(tsv_is_cut_at_tabs_and_quotes_are_ordinary),
+        cmocka_unit_test(tables_have_their_columns_in_the_header),
+        cmocka_unit_test(a_bad_row_of_a_table_is_named),
         cmocka_unit_test(txt_comes_in_parts_that_end_with_a_line),
         cmocka_unit_test(txt_without_lines_is_cut_at_spaces_or_between_letters),
         cmocka_unit_test(a_line_of_txt_that_is_no_text_is_named_and_passed_over),

@@ -197,8 +197,11 @@ static void preferences_of_messages_part_at_a_message(void **state)
     assert_bad("{\"chosen\": [{\"role\": \"user\", \"content\": \"u\"}], \"rejected\": "
                "[{\"role\": \"user\", \"content\": \"u\"}]}",
                "do not both end with a message of the assistant");
-    assert_bad("{\"chosen\": \"ab\", \"rejected\": \"a\"}",
-               "one of chosen and rejected is the beginning of the other");
+    assert_bad("{\"chosen\": \"a\", \"rejected\": \"ab\"}",
+               "chosen is only the beginning of rejected");
+    assert_bad("{\"prompt\": \"p\", \"chosen\": \"\", \"rejected\": \"b\"}",
+               "column 'chosen' is empty");
+    assert_pair("{\"prompt\": \"p\", \"chosen\": \"b\", \"rejected\": \"\"}", NULL, "p", "b");
 }
 
 static void what_is_wrong_with_a_row_is_said(void **state)

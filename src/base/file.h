@@ -22,14 +22,15 @@ MUST_CHECK bool file_map(struct file_map *map, const char *path, struct err *err
 void file_unmap(struct file_map *map);
 
 /*
- * Lets the system take back the memory of the first `len` bytes, which have been read: a pass over a
- * file larger than the memory stays small. The bytes are still valid, and are read again if touched.
+ * Lets the system take back the memory of the first `len` bytes, which have been read: a pass over
+ * a file larger than the memory stays small. The bytes are still valid, and are read again if
+ * touched.
  */
 void file_map_forget(const struct file_map *map, size_t len);
 
 /*
- * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-" is
- * standard input; pipes work.
+ * Appends what is left of the file, at most the buffer's limit (beyond it: ERR_INPUT). `path` "-"
+ * is standard input; pipes work.
  */
 MUST_CHECK bool file_read(struct buf *out, const char *path, struct err *err);
 
@@ -40,8 +41,8 @@ struct file_lines {
     const char *path;
     struct buf buffer;
     size_t longest_line; /* bytes */
-    size_t start;      /* of the next line in the buffer */
-    uint64_t line;     /* number of the line last given, from 1 */
+    size_t start;        /* of the next line in the buffer */
+    uint64_t line;       /* number of the line last given, from 1 */
     bool at_end;
 };
 
@@ -71,8 +72,8 @@ void file_lines_close(struct file_lines *lines);
  * file_commit, so that a loop of writes needs one check.
  */
 struct file_writer {
-    int fd; /* -1: none */
-    int error; /* errno of the first write that failed */
+    int fd;           /* -1: none */
+    int error;        /* errno of the first write that failed */
     uint64_t written; /* bytes, those still in the buffer included */
     char *path, *temporary;
     struct arena arena;

@@ -24,8 +24,8 @@ static const struct {
     const char *word;
     enum dataset_part part;
 } part_words[] = {
-    {"train", PART_TRAIN}, {"training", PART_TRAIN}, {"validation", PART_EVAL},
-    {"valid", PART_EVAL},  {"val", PART_EVAL},       {"dev", PART_EVAL},
+    {"train", PART_TRAIN}, {"training", PART_TRAIN},  {"validation", PART_EVAL},
+    {"valid", PART_EVAL},  {"val", PART_EVAL},        {"dev", PART_EVAL},
     {"eval", PART_EVAL},   {"evaluation", PART_EVAL}, {"heldout", PART_EVAL},
     {"test", PART_TEST},   {"testing", PART_TEST},
 };
@@ -128,8 +128,7 @@ void dataset_warn(const struct dataset *d)
 {
     for (size_t i = 0; i < min_size(d->n_bad, DATASET_SHOWN_PROBLEMS); i++) {
         const struct dataset_problem *problem = &d->problems[i];
-        log_warning("%s:%llu: %s", problem->path, (unsigned long long)problem->line,
-                    problem->what);
+        log_warning("%s:%llu: %s", problem->path, (unsigned long long)problem->line, problem->what);
     }
     if (d->n_bad > DATASET_SHOWN_PROBLEMS)
         log_warning("and %llu more bad rows",
@@ -151,7 +150,8 @@ bool dataset_check(const struct dataset *d, struct err *err)
     return false;
 }
 
-/* ------------------------------------------------------------------------------- recognition ---- */
+/* ------------------------------------------------------------------------------- recognition ----
+ */
 
 static bool no_rows(const char *path, const char *problem, uint64_t line, struct err *err)
 {
@@ -216,8 +216,8 @@ static bool go_together(const struct dataset *d, struct err *err)
     const struct dataset_file *first = &d->files[0];
     for (size_t i = 1; i < d->n_files; i++) {
         const struct dataset_file *file = &d->files[i];
-        bool differs = (first->format.id == FORMAT_PREFERENCE) !=
-                       (file->format.id == FORMAT_PREFERENCE);
+        bool differs =
+            (first->format.id == FORMAT_PREFERENCE) != (file->format.id == FORMAT_PREFERENCE);
         if (!differs)
             continue;
         err_set(err, ERR_INPUT, "preferences and answers do not go together: %s holds %s, %s %s",

@@ -10,7 +10,8 @@
  *                 templates write it with `tojson`
  *   function_call the older form, and ShareGPT's turn of that name: a list of one tool call
  *   roles         human, gpt, observation … become user, assistant, tool
- *   weight        OpenAI's 0 or 1 (and loss_weight, as LLaMA-Factory writes it): 0 is not trained on
+ *   weight        OpenAI's 0 or 1 (and loss_weight, as LLaMA-Factory writes it): 0 is not trained
+ * on
  *
  * A role that is none of the known ones is a problem, not a new role: it is a spelling mistake more
  * often than not, and a template would drop the turn in silence.
@@ -24,11 +25,11 @@
 static const struct {
     const char *found, *role;
 } role_table[] = {
-    {"user", "user"},           {"assistant", "assistant"},        {"system", "system"},
-    {"human", "user"},          {"gpt", "assistant"},              {"tool", "tool"},
-    {"developer", "developer"}, {"function", "tool"},              {"observation", "tool"},
-    {"bot", "assistant"},       {"function_response", "tool"},     {"model", "assistant"},
-    {"chatgpt", "assistant"},   {"function_call", "assistant"},    {"ipython", "ipython"},
+    {"user", "user"},           {"assistant", "assistant"},     {"system", "system"},
+    {"human", "user"},          {"gpt", "assistant"},           {"tool", "tool"},
+    {"developer", "developer"}, {"function", "tool"},           {"observation", "tool"},
+    {"bot", "assistant"},       {"function_response", "tool"},  {"model", "assistant"},
+    {"chatgpt", "assistant"},   {"function_call", "assistant"}, {"ipython", "ipython"},
 };
 
 static bool find_role(struct span found, struct span *role)

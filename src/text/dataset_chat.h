@@ -1,5 +1,6 @@
 /*
- * dataset_chat.h - conversations in data files, in every spelling met there, as one list of messages.
+ * dataset_chat.h - conversations in data files, in every spelling met there, as one list of
+ * messages.
  */
 #ifndef PACE_TEXT_DATASET_CHAT_H
 #define PACE_TEXT_DATASET_CHAT_H

@@ -8,14 +8,14 @@
  *   - chosen and rejected say more than what stands beside them (an Alpaca file with preferences
  *     keeps its "output");
  *   - `text` yields to any other format (the Alpaca release carries the rendered text along);
- *   - `text` alone is a format only where nothing unknown stands beside it, since a column "summary"
- *     or "label_name" may be what the person wants to train on.
+ *   - `text` alone is a format only where nothing unknown stands beside it, since a column
+ * "summary" or "label_name" may be what the person wants to train on.
  *
  * `messages` or prompt and completion with a `label` are single judgements (KTO): training on the
  * rows judged bad would do harm, so they are not taken for plain chats.
  *
- * The advice guesses by name: the first column that sounds like a question and the first that sounds
- * like an answer, from two lists of names met in public data sets.
+ * The advice guesses by name: the first column that sounds like a question and the first that
+ * sounds like an answer, from two lists of names met in public data sets.
  *
  * To add a format: its id, a row, and its case in dataset_row.c.
  */
@@ -24,24 +24,33 @@
 enum { MOST_COLUMNS = 1000, LIST_SIZE = 400 };
 
 static const char *const role_names[ROLE_COUNT] = {
-    [ROLE_MESSAGES] = "messages",   [ROLE_CONVERSATIONS] = "conversations",
-    [ROLE_INSTRUCTION] = "instruction", [ROLE_INPUT] = "input",
-    [ROLE_OUTPUT] = "output",       [ROLE_PROMPT] = "prompt",
-    [ROLE_COMPLETION] = "completion", [ROLE_QUESTION] = "question",
-    [ROLE_ANSWER] = "answer",       [ROLE_TEXT] = "text",
-    [ROLE_LABEL] = "label",         [ROLE_CATEGORY] = "category",
-    [ROLE_CHOSEN] = "chosen",       [ROLE_REJECTED] = "rejected",
-    [ROLE_SYSTEM] = "system",       [ROLE_HISTORY] = "history",
-    [ROLE_TOOLS] = "tools",         [ROLE_FUNCTIONS] = "functions",
+    [ROLE_MESSAGES] = "messages",
+    [ROLE_CONVERSATIONS] = "conversations",
+    [ROLE_INSTRUCTION] = "instruction",
+    [ROLE_INPUT] = "input",
+    [ROLE_OUTPUT] = "output",
+    [ROLE_PROMPT] = "prompt",
+    [ROLE_COMPLETION] = "completion",
+    [ROLE_QUESTION] = "question",
+    [ROLE_ANSWER] = "answer",
+    [ROLE_TEXT] = "text",
+    [ROLE_LABEL] = "label",
+    [ROLE_CATEGORY] = "category",
+    [ROLE_CHOSEN] = "chosen",
+    [ROLE_REJECTED] = "rejected",
+    [ROLE_SYSTEM] = "system",
+    [ROLE_HISTORY] = "history",
+    [ROLE_TOOLS] = "tools",
+    [ROLE_FUNCTIONS] = "functions",
 };
 
 #define BIT(role) (1u << ROLE_##role)
 
 struct format_row {
     const char *name;
-    unsigned needed;     /* bits of roles */
-    unsigned optional;   /* used where they are there */
-    unsigned one_of;     /* exactly one of these, unless 0 */
+    unsigned needed;   /* bits of roles */
+    unsigned optional; /* used where they are there */
+    unsigned one_of;   /* exactly one of these, unless 0 */
     unsigned forbidden;
 };
 
@@ -144,8 +153,8 @@ void dataset_format_look(struct dataset_format *format, struct arena *arena,
             return;
         if (!column) {
             column = &format->columns[format->n_columns++];
-            *column = (struct dataset_column){.name = arena_copy(arena, field->name),
-                                              .type = JSON_NULL};
+            *column =
+                (struct dataset_column){.name = arena_copy(arena, field->name), .type = JSON_NULL};
         }
         if (column->type == JSON_NULL)
             column->type = field->type;
@@ -155,16 +164,21 @@ void dataset_format_look(struct dataset_format *format, struct arena *arena,
 /* ---------------------------------------------------------------------------------- advice ---- */
 
 static const char *const question_names[] = {
-    "prompt",  "instruction", "question", "input",     "text",    "sentence", "utterance",
-    "problem", "source",      "context",  "article",   "document", "query",   "user",
-    "human",   "title",       "content",  "premise",   "review",  "body",
+    "prompt",  "instruction", "question", "input",   "text",     "sentence", "utterance",
+    "problem", "source",      "context",  "article", "document", "query",    "user",
+    "human",   "title",       "content",  "premise", "review",   "body",
 };
 
 static const char *const answer_names[] = {
-    "completion", "answer",  "output",    "response",  "responses", "answers",
-    "label",      "target",  "canonical_solution",     "solution",  "summary", "highlights",
-    "category",   "class",   "sentiment", "intent",    "reply",     "assistant", "gpt",
-    "query",      "sql",     "code",      "translation", "label_text", "label_name",
+    "completion", "answer",      "output",
+    "response",   "responses",   "answers",
+    "label",      "target",      "canonical_solution",
+    "solution",   "summary",     "highlights",
+    "category",   "class",       "sentiment",
+    "intent",     "reply",       "assistant",
+    "gpt",        "query",       "sql",
+    "code",       "translation", "label_text",
+    "label_name",
 };
 
 /* The first column of a type that can be text whose name is in the list, `other` left aside. */
@@ -206,11 +220,13 @@ static void advise_pair(const struct dataset_format *format, struct err *err)
     const struct dataset_column *answer =
         guess(format, answer_names, COUNT_OF(answer_names), question);
     if (question && answer)
-        err_hint(err, "to train on the second given the first: --columns prompt=%.*s,completion=%.*s",
+        err_hint(err,
+                 "to train on the second given the first: --columns prompt=%.*s,completion=%.*s",
                  SPAN_ARGS(question->name), SPAN_ARGS(answer->name));
     else if (question)
-        err_hint(err, "say which column is the answer: --columns prompt=%.*s,completion=COLUMN, or "
-                      "train on the text alone: --columns text=%.*s",
+        err_hint(err,
+                 "say which column is the answer: --columns prompt=%.*s,completion=COLUMN, or "
+                 "train on the text alone: --columns text=%.*s",
                  SPAN_ARGS(question->name), SPAN_ARGS(question->name));
     else
         err_hint(err, "say which columns are the question and the answer: --columns "
@@ -231,8 +247,9 @@ static void advise(const struct dataset_format *format, struct err *err)
         err_hint(err, "rows judged one by one (KTO) are not trained on as such; to train on every "
                       "row all the same: --columns prompt=prompt,completion=completion");
     else if (text && answer)
-        err_hint(err, "to train on the second given the first: --columns "
-                      "prompt=text,completion=%.*s; on the text alone: --columns text=text",
+        err_hint(err,
+                 "to train on the second given the first: --columns "
+                 "prompt=text,completion=%.*s; on the text alone: --columns text=text",
                  SPAN_ARGS(answer->name));
     else if (text)
         err_hint(err, "to train on the text alone: --columns text=text");
@@ -240,9 +257,11 @@ static void advise(const struct dataset_format *format, struct err *err)
         advise_pair(format, err);
 }
 
-/* ------------------------------------------------------------------------------ recognition ---- */
+/* ------------------------------------------------------------------------------ recognition ----
+ */
 
-/* Sets the column of each role that the --columns names; false where the file has no such column. */
+/* Sets the column of each role that the --columns names; false where the file has no such column.
+ */
 static bool map_roles(struct dataset_format *format, const struct dataset_columns *mapped,
                       unsigned *roles, struct err *err)
 {

@@ -2,14 +2,14 @@
  * dataset_json.c - the outline of a JSON file.
  *
  * Data comes as .json in four shapes: a list of rows; an object with the list in one of its members
- * ({"data": […]}, as many exports have it); one object a line, which is JSONL under another name; and
- * objects written one behind the other over several lines. What tells them apart are the first byte,
- * the first line and what follows the first value.
+ * ({"data": […]}, as many exports have it); one object a line, which is JSONL under another name;
+ * and objects written one behind the other over several lines. What tells them apart are the first
+ * byte, the first line and what follows the first value.
  *
- * All of it works on brackets and quotes alone. Why not the reader of json.h: a row with an unpaired
- * surrogate or a bad escape must be named and passed over, not end the reading of a good file; and
- * to find the end of a value, nothing needs to be decoded. The scan runs at memory speed in constant
- * memory, whatever the depth.
+ * All of it works on brackets and quotes alone. Why not the reader of json.h: a row with an
+ * unpaired surrogate or a bad escape must be named and passed over, not end the reading of a good
+ * file; and to find the end of a value, nothing needs to be decoded. The scan runs at memory speed
+ * in constant memory, whatever the depth.
  */
 #include "text/dataset_json.h"
 
@@ -68,10 +68,9 @@ size_t json_value_end(struct span text, size_t at)
 /* Names under which a row holds a list of objects of its own. */
 static bool is_column_of_lists(struct span name)
 {
-    static const char *const names[] = {"messages",  "conversations", "conversation",
-                                        "prompt",    "completion",    "chosen",
-                                        "rejected",  "tools",         "functions",
-                                        "instances", "chosen_messages"};
+    static const char *const names[] = {"messages",   "conversations", "conversation",   "prompt",
+                                        "completion", "chosen",        "rejected",       "tools",
+                                        "functions",  "instances",     "chosen_messages"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (span_is(name, names[i]))
             return true;

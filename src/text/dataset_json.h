@@ -16,7 +16,8 @@ enum json_rows_kind {
 /*
  * Says how the file's rows are laid out, and at which byte the first can stand. An object whose one
  * list of objects has a name that is no column ("data", "train") holds its rows in that list.
- * Errors: ERR_INPUT where the text begins with neither an object nor a list, or holds two such lists.
+ * Errors: ERR_INPUT where the text begins with neither an object nor a list, or holds two such
+ * lists.
  */
 MUST_CHECK bool json_rows_find(struct span text, enum json_rows_kind *kind, size_t *start,
                                struct err *err);

@@ -170,8 +170,8 @@ static bool next_json_value(struct record_reader *r, struct arena *arena, struct
     record_from_json(r, row, is_one_line ? 1 : (size_t)r->line, arena, record);
 
     size_t behind = json_skip_space(text, end);
-    bool is_separated = !r->in_array ||
-                        (behind < text.len && (text.at[behind] == ',' || text.at[behind] == ']'));
+    bool is_separated =
+        !r->in_array || (behind < text.len && (text.at[behind] == ',' || text.at[behind] == ']'));
     move_to(r, behind);
     if (row.len == 0 || (!is_separated && behind < text.len))
         return json_rows_broken(r, "expected ',' or ']' between the rows", err);
@@ -242,8 +242,8 @@ static bool next_table_row(struct record_reader *r, struct arena *arena, struct 
     for (size_t i = 0; i < row.n_fields; i++) {
         struct span name = r->csv.header[i], value = row.fields[i];
         if (utf8_first_invalid(value) < value.len) {
-            record->problem = arena_printf(arena, "invalid UTF-8 in column '%.*s'",
-                                           SPAN_ARGS(name));
+            record->problem =
+                arena_printf(arena, "invalid UTF-8 in column '%.*s'", SPAN_ARGS(name));
             return true;
         }
         add_field(r, (struct record_field){name, JSON_STRING, value});
@@ -252,7 +252,8 @@ static bool next_table_row(struct record_reader *r, struct arena *arena, struct 
     return true;
 }
 
-/* --------------------------------------------------------------------------------- plain text -- */
+/* --------------------------------------------------------------------------------- plain text --
+ */
 
 static bool open_txt(struct record_reader *r, struct err *err)
 {
@@ -311,8 +312,8 @@ static bool next_txt(struct record_reader *r, struct arena *arena, struct record
     record->line = r->line;
     record->is_document = true;
     if (end == 0) {
-        record->problem = arena_printf(arena, "%s (byte %zu)", nul ? "a NUL" : "invalid UTF-8",
-                                       r->offset + bad);
+        record->problem =
+            arena_printf(arena, "%s (byte %zu)", nul ? "a NUL" : "invalid UTF-8", r->offset + bad);
         end = line_end(part, bad, part.len);
     } else {
         struct span text = span_part(part, 0, end);
@@ -326,8 +327,8 @@ static bool next_txt(struct record_reader *r, struct arena *arena, struct record
 /* ------------------------------------------------------------------------------------ table -- */
 
 static const struct record_reader_kind kinds[] = {
-    {".jsonl", open_json, next_json}, {".ndjson", open_json, next_json},
-    {".json", open_json, next_json},  {".csv", open_csv, next_table_row},
+    {".jsonl", open_json, next_json},   {".ndjson", open_json, next_json},
+    {".json", open_json, next_json},    {".csv", open_csv, next_table_row},
     {".tsv", open_tsv, next_table_row}, {".txt", open_txt, next_txt},
 };
 
@@ -355,8 +356,7 @@ struct foreign {
 static const struct foreign foreign_table[] = {
     {"\x1f\x8b", 2, "the file is compressed with gzip", "unpack it first: gunzip -k FILE"},
     {"\x28\xb5\x2f\xfd", 4, "the file is compressed with zstd", "unpack it first: unzstd FILE"},
-    {"PK\x03\x04", 4, "the file is a zip archive or a spreadsheet",
-     "unpack it, or save it as CSV"},
+    {"PK\x03\x04", 4, "the file is a zip archive or a spreadsheet", "unpack it, or save it as CSV"},
     {"PAR1", 4, "the file is Parquet",
      "write it as JSONL: pandas.read_parquet(f).to_json(g, orient='records', lines=True)"},
     {"\xff\xfe", 2, "the text is UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE"},

@@ -3,21 +3,21 @@
  *
  * Plain text, for models without a chat template, follows what the field uses for each kind:
  *
- *   Alpaca           the two prompts of the Stanford Alpaca release ("Below is an instruction …"), the
- *                    answer behind "### Response:\n"; a system text takes the place of the first
- *                    sentence; earlier turns (history) stand before, in the same form
- *   question/answer  "Question: …\nAnswer: …", the form of GSM8K in the evaluation harness
- *   text and label   "…\nLabel: …", named by the column: "Category: …"
- *   prompt, completion and text are taken as they stand, as TRL does
+ *   Alpaca           the two prompts of the Stanford Alpaca release ("Below is an instruction …"),
+ * the answer behind "### Response:\n"; a system text takes the place of the first sentence; earlier
+ * turns (history) stand before, in the same form question/answer  "Question: …\nAnswer: …", the
+ * form of GSM8K in the evaluation harness text and label   "…\nLabel: …", named by the column:
+ * "Category: …" prompt, completion and text are taken as they stand, as TRL does
  *
  * With a template the same rows are conversations of a user and an assistant.
  *
- * A preference without a prompt is cut where its two answers part: at the message for conversations,
- * at the letter for text, one letter earlier where that is a space, so that the answers keep it (TRL's
- * extract_prompt).
+ * A preference without a prompt is cut where its two answers part: at the message for
+ * conversations, at the letter for text, one letter earlier where that is a space, so that the
+ * answers keep it (TRL's extract_prompt).
  *
  * Duplicates: the hash runs over the texts with runs of white space as one space and none at the
- * ends. Two rows that differ only in spacing teach the same, and must not be told apart by the split.
+ * ends. Two rows that differ only in spacing teach the same, and must not be told apart by the
+ * split.
  */
 #include "text/dataset_row.h"
 
@@ -57,14 +57,15 @@ static void fail(struct maker *m, const char *format, ...)
 
 static const char *type_name(enum json_type type)
 {
-    static const char *const names[] = {"nothing",  "null",   "true or false", "a number",
-                                        "a text",   "a list", "an object"};
+    static const char *const names[] = {"nothing", "null",   "true or false", "a number",
+                                        "a text",  "a list", "an object"};
     return names[type];
 }
 
 /* ---------------------------------------------------------------------------------- columns -- */
 
-/* The field that plays the role; NULL where no column does, or where this row lacks it or has null. */
+/* The field that plays the role; NULL where no column does, or where this row lacks it or has null.
+ */
 static const struct record_field *find_field(struct maker *m, enum dataset_role role)
 {
     struct span name = m->format->column[role];
@@ -166,7 +167,8 @@ static void hash_chat(struct maker *m, const struct chat_list *chat)
     }
 }
 
-/* --------------------------------------------------------------------------------- formatting -- */
+/* --------------------------------------------------------------------------------- formatting --
+ */
 
 static struct span join(struct arena *arena, const struct span *parts, size_t n)
 {
@@ -231,8 +233,8 @@ static struct span alpaca_prompt(struct maker *m, struct span system, struct spa
         "Below is an instruction that describes a task. Write a response that appropriately "
         "completes the request.";
     bool has_input = !is_blank(input);
-    struct span opening = !is_blank(system) ? system
-                                            : span_of(has_input ? with_input : without_input);
+    struct span opening =
+        !is_blank(system) ? system : span_of(has_input ? with_input : without_input);
     struct span heading = span_of("\n\n### Instruction:\n");
     struct span answer = span_of("\n\n### Response:\n");
     if (has_input)
@@ -364,7 +366,8 @@ static void make_sharegpt(struct maker *m)
     make_chat(m, ROLE_CONVERSATIONS);
 }
 
-/* ----------------------------------------------------------------------------- pairs and text -- */
+/* ----------------------------------------------------------------------------- pairs and text --
+ */
 
 static bool is_list(const struct record_field *field)
 {
@@ -493,7 +496,8 @@ static void make_plain_preference(struct maker *m)
 {
     struct dataset_row *row = m->row;
     struct span chosen = target_text(m, ROLE_CHOSEN, false);
-    struct span rejected = needed_text(m, ROLE_REJECTED); /* saying nothing can be the worse answer */
+    struct span rejected =
+        needed_text(m, ROLE_REJECTED); /* saying nothing can be the worse answer */
     struct span prompt = preference_prompt(m);
     if (row->problem)
         return;
@@ -509,9 +513,9 @@ static void make_plain_preference(struct maker *m)
     hash_text(m, chosen);
     hash_text(m, rejected);
     /* TRL's prompt of text is taken as it stands; instructions and questions are for a template. */
-    bool is_template_work = m->as_chat && !m->format->column[ROLE_PROMPT].at &&
-                            (m->format->column[ROLE_INSTRUCTION].at ||
-                             m->format->column[ROLE_QUESTION].at);
+    bool is_template_work =
+        m->as_chat && !m->format->column[ROLE_PROMPT].at &&
+        (m->format->column[ROLE_INSTRUCTION].at || m->format->column[ROLE_QUESTION].at);
     row->kind = is_template_work ? ROW_CHAT : ROW_PAIR;
     row->prompt = prompt;
     row->completion = chosen;

@@ -28,8 +28,8 @@ struct dataset_row {
     /* ROW_CHAT */
     struct chat_list chat;          /* with the completion, or the preferred answer, at the end */
     struct chat_list chat_rejected; /* of a preference: the messages behind n_prompt */
-    size_t n_prompt;                /* messages of the prompt; 0: every assistant turn is trained on */
-    struct span tools;              /* JSON list; empty: none */
+    size_t n_prompt;   /* messages of the prompt; 0: every assistant turn is trained on */
+    struct span tools; /* JSON list; empty: none */
 
     bool is_preference;
     uint64_t hash; /* of the content, white space runs counted as one space: equal for duplicates */

@@ -8,8 +8,8 @@
  * what a part still needs is passed over (an exception to the limits): otherwise a row repeated ten
  * thousand times could become the whole test.
  *
- * What is kept is 8 bytes a row. Afterwards two limits and the few exceptions answer for any row, so
- * a second pass over the data needs no table.
+ * What is kept is 8 bytes a row. Afterwards two limits and the few exceptions answer for any row,
+ * so a second pass over the data needs no table.
  *
  * Rows whose file is a part's own (test.jsonl beside train.jsonl) are exceptions too, with all that
  * it brings: a row for training with the same content goes to the held-out side, and is counted.
@@ -85,7 +85,8 @@ static bool wanted_rows(uint64_t n, double size, const char *option, uint64_t *r
     if (size < 0) {
         *rows = default_rows(n);
     } else if (size < 1) {
-        /* As scikit-learn: rounded up; a product such as 0.1 * 30 must not gain a row by rounding. */
+        /* As scikit-learn: rounded up; a product such as 0.1 * 30 must not gain a row by rounding.
+         */
         *rows = (uint64_t)ceil(size * (double)n - 1e-6);
     } else if (size != floor(size) || size > 1e15) {
         err_set(err, ERR_USAGE, "%s %g is neither a share below 1 nor a number of rows", option,
@@ -101,8 +102,9 @@ static bool leaves_rows(uint64_t n, uint64_t eval, uint64_t test, struct err *er
 {
     if (n == 0 || eval + test < n)
         return true;
-    err_set(err, ERR_USAGE, "no row would be left to train on: %llu held out and %llu for the test "
-                            "of %llu",
+    err_set(err, ERR_USAGE,
+            "no row would be left to train on: %llu held out and %llu for the test "
+            "of %llu",
             (unsigned long long)eval, (unsigned long long)test, (unsigned long long)n);
     err_hint(err, "lower --eval-split or --test-split; 0 trains on every row");
     return false;
@@ -125,7 +127,8 @@ bool split_contiguous(uint64_t n_rows, struct split_sizes sizes, uint64_t rows[P
     return true;
 }
 
-/* ----------------------------------------------------------------------------------- deciding -- */
+/* ----------------------------------------------------------------------------------- deciding --
+ */
 
 static int compare_hashes(const void *a, const void *b)
 {

@@ -29,13 +29,13 @@ struct split_exception {
 
 /* Made by split_init, rows added, then finished: from then on it answers split_part. */
 struct dataset_split {
-    struct buf free;                /* uint64_t hashes of rows that any part may get */
-    struct buf fixed;               /* struct split_exception: rows whose file is one part's own */
-    bool has_fixed[PART_COUNT];     /* some file is that part's own */
-    uint64_t rows[PART_COUNT];      /* of each part, once finished */
-    uint64_t duplicates;            /* rows that were seen before */
-    uint64_t crossing;              /* rows for training, by their file, that are held out as well */
-    uint64_t test_below, eval_from; /* hash < test_below: test; >= eval_from: eval */
+    struct buf free;            /* uint64_t hashes of rows that any part may get */
+    struct buf fixed;           /* struct split_exception: rows whose file is one part's own */
+    bool has_fixed[PART_COUNT]; /* some file is that part's own */
+    uint64_t rows[PART_COUNT];  /* of each part, once finished */
+    uint64_t duplicates;        /* rows that were seen before */
+    uint64_t crossing;          /* rows for training, by their file, that are held out as well */
+    uint64_t test_below, eval_from;     /* hash < test_below: test; >= eval_from: eval */
     struct split_exception *exceptions; /* hashes to which the limits do not apply, ascending */
     size_t n_exceptions;
     struct buf kept; /* memory of the exceptions */
@@ -59,8 +59,8 @@ MUST_CHECK bool split_finish(struct dataset_split *s, struct split_sizes sizes, 
 enum dataset_part split_part(const struct dataset_split *s, uint64_t hash);
 
 /*
- * The rows of each part where the rows are pieces of one document, in order: first train, then eval,
- * then test. Errors as split_finish.
+ * The rows of each part where the rows are pieces of one document, in order: first train, then
+ * eval, then test. Errors as split_finish.
  */
 MUST_CHECK bool split_contiguous(uint64_t n_rows, struct split_sizes sizes,
                                  uint64_t rows[PART_COUNT], struct err *err);

@@ -1,21 +1,22 @@
 /*
  * pack.c - bin packing of rows, so that no step is spent on padding.
  *
- * Best fit decreasing: rows from the longest to the shortest, each into the fullest sequence that has
- * room for it, a new one where none has. Never more than 11/9 of the least possible number of
+ * Best fit decreasing: rows from the longest to the shortest, each into the fullest sequence that
+ * has room for it, a new one where none has. Never more than 11/9 of the least possible number of
  * sequences, and on real lengths within a percent of it ("Fewer Truncations Improve Language
- * Modeling", arXiv:2404.10830; TRL's "bfd"). Of several sequences with the same room the one that got
- * that room first is taken, as TRL does, so the result is the same to the row.
+ * Modeling", arXiv:2404.10830; TRL's "bfd"). Of several sequences with the same room the one that
+ * got that room first is taken, as TRL does, so the result is the same to the row.
  *
- * How, in n log capacity: lengths are small integers, so the sort is by counting; and a tree over the
- * room sizes 1 … capacity, whose leaves say whether a sequence with exactly that room exists, finds
- * the smallest room that is enough in one walk. The sequences of one room size hang in a queue.
+ * How, in n log capacity: lengths are small integers, so the sort is by counting; and a tree over
+ * the room sizes 1 … capacity, whose leaves say whether a sequence with exactly that room exists,
+ * finds the smallest room that is enough in one walk. The sequences of one room size hang in a
+ * queue.
  *
- * TRL packs per batch of 1,000 rows as `datasets` maps them; here all rows are packed together, which
- * needs as many sequences or fewer.
+ * TRL packs per batch of 1,000 rows as `datasets` maps them; here all rows are packed together,
+ * which needs as many sequences or fewer.
  *
- * Wrapped: the rows as one stream, cut every `capacity` tokens. A row that is cut goes on in the next
- * sequence as a piece of its own, with positions from 0; it does not see what was cut off.
+ * Wrapped: the rows as one stream, cut every `capacity` tokens. A row that is cut goes on in the
+ * next sequence as a piece of its own, with positions from 0; it does not see what was cut off.
  */
 #include "text/pack.h"
 
@@ -23,12 +24,13 @@
 
 enum { NO_BIN = UINT32_MAX };
 
-/* ------------------------------------------------------------------------- best fit decreasing -- */
+/* ------------------------------------------------------------------------- best fit decreasing --
+ */
 
 /* Sequences that still have room: queues by room, and a tree over the rooms that are not empty. */
 struct rooms {
-    uint32_t n_leaves; /* a power of two above the capacity */
-    uint8_t *tree;     /* tree[1] is the root; leaf of room r is tree[n_leaves + r] */
+    uint32_t n_leaves;     /* a power of two above the capacity */
+    uint8_t *tree;         /* tree[1] is the root; leaf of room r is tree[n_leaves + r] */
     uint32_t *head, *tail; /* of the queue of room r; NO_BIN: empty */
     uint32_t *next;        /* of each bin in its queue */
 };
@@ -156,7 +158,8 @@ static void pack_bfd(struct pack *pack, struct arena *arena, const uint32_t *len
     arena_release(&scratch);
 }
 
-/* ------------------------------------------------------------------------------- the others ---- */
+/* ------------------------------------------------------------------------------- the others ----
+ */
 
 static void pack_each(struct pack *pack, struct arena *arena, const uint32_t *lengths, size_t n)
 {
@@ -166,8 +169,7 @@ static void pack_each(struct pack *pack, struct arena *arena, const uint32_t *le
         CHECK(lengths[i] <= pack->capacity);
         if (lengths[i] == 0)
             continue;
-        pack->pieces[pack->n_pieces++] =
-            (struct pack_piece){.row = (uint32_t)i, .len = lengths[i]};
+        pack->pieces[pack->n_pieces++] = (struct pack_piece){.row = (uint32_t)i, .len = lengths[i]};
         pack->sequence[++pack->n_sequences] = pack->n_pieces;
         pack->tokens += lengths[i];
     }

@@ -100,8 +100,8 @@ static void a_row_may_be_rejected_afterwards(void **state)
     struct dataset_row row;
     bool more;
     dataset_close(&d);
-    ASSERT_OK(dataset_open(&d, temporary_file("r.jsonl", span_of("{\"text\": \"a\"}")), &plain,
-                           &err));
+    ASSERT_OK(
+        dataset_open(&d, temporary_file("r.jsonl", span_of("{\"text\": \"a\"}")), &plain, &err));
     ASSERT_OK(dataset_next(&d, &row, &more, &err));
     assert_true(more);
     dataset_reject(&d, &row, "the template says no\n");
@@ -178,8 +178,8 @@ static void columns_that_are_not_recognised_name_the_file(void **state)
     ASSERT_FAILS(read_all(path, &plain), "sentence, label");
     assert_string_equal(err.where, path);
     ASSERT_FAILS(read_all(path, &(struct dataset_options){.columns = "x"}), "ROLE=COLUMN");
-    ASSERT_OK(read_all(path, &(struct dataset_options){
-                                 .columns = "prompt=sentence,completion=label"}));
+    ASSERT_OK(
+        read_all(path, &(struct dataset_options){.columns = "prompt=sentence,completion=label"}));
 }
 
 /* What a person should meet with each real file. */

@@ -116,7 +116,8 @@ static void text_beside_unknown_columns_is_ambiguous(void **state)
     assert_advice("text url", "`text` stands beside", "--columns text=text");
     assert_advice("text label label_text", "text, label, label_text",
                   "--columns prompt=text,completion=label;");
-    assert_advice("text summary", "`text` stands beside", "--columns prompt=text,completion=summary");
+    assert_advice("text summary", "`text` stands beside",
+                  "--columns prompt=text,completion=summary");
     assert_advice("text label category", "`text` stands beside",
                   "--columns prompt=text,completion=label");
     assert_format("text url", "text=text", "text");

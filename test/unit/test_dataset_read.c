@@ -120,8 +120,9 @@ static void a_json_file_that_breaks_off_is_an_error_with_its_line(void **state)
 static void tables_have_their_columns_in_the_header(void **state)
 {
     (void)state;
-    assert_reads("a.tsv", "\xef\xbb\xbftext\tlabel\r\nit's \"good\"\t1\r\n\"a\"\"b\"\t\"0\"\n\n"
-                          "\"open\t1\n",
+    assert_reads("a.tsv",
+                 "\xef\xbb\xbftext\tlabel\r\nit's \"good\"\t1\r\n\"a\"\"b\"\t\"0\"\n\n"
+                 "\"open\t1\n",
                  "2 text=it's \"good\", label=1;3 text=a\"b, label=0;5 text=\"open, label=1;");
     assert_reads("a.csv", "text,label\n\"a,\n\"\"b\"\"\",1\nc,2\n",
                  "2 text=a,\n\"b\", label=1;4 text=c, label=2;");

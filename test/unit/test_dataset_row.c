@@ -160,8 +160,7 @@ static void preferences_share_their_prompt(void **state)
                 "no\"}",
                 NULL, "Human: q Assistant:", " yes");
     ASSERT_SPAN(row.rejected, " no");
-    assert_pair("{\"chosen\": \"x\\u00e9y\", \"rejected\": \"x\\u00e8y\"}", NULL, "x",
-                "\xc3\xa9y");
+    assert_pair("{\"chosen\": \"x\\u00e9y\", \"rejected\": \"x\\u00e8y\"}", NULL, "x", "\xc3\xa9y");
     assert_pair("{\"question\": \"q\", \"chosen\": \"c\", \"rejected\": \"r\"}", NULL,
                 "Question: q\nAnswer: ", "c");
     assert_true(make("{\"instruction\": \"i\", \"input\": \"x\", \"output\": \"o\", "
@@ -275,8 +274,8 @@ static void rows_that_differ_in_spacing_alone_have_one_hash(void **state)
         uint64_t second = hash_of(arena_printf(&arena, "{\"text\": \"%s\"}", buf_string(&other)));
         assert_int_equal(first, second);
         buf_add_text(&one, "z");
-        assert_int_not_equal(
-            first, hash_of(arena_printf(&arena, "{\"text\": \"%s\"}", buf_string(&one))));
+        assert_int_not_equal(first,
+                             hash_of(arena_printf(&arena, "{\"text\": \"%s\"}", buf_string(&one))));
         buf_release(&one);
         buf_release(&other);
     }

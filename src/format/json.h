@@ -53,7 +53,7 @@ struct json_level {
 struct json_reader {
     struct span text;
     size_t offset;
-    size_t first_line; /* number of the text's first line: 1, or what the caller sets after json_open */
+    size_t first_line; /* the text's first line's number: 1, or set after json_open */
     struct arena *arena;
     size_t depth;
     struct json_level levels[JSON_DEPTH];

@@ -346,9 +346,28 @@ static void suffixes_ignore_letter_case(void **state)
     assert_false(file_has_suffix("l", ".jsonl"));
 }
 
+static void forgotten_pages_are_read_again(void **state)
+{
+    (void)state;
+    enum { SIZE = 100000 };
+    uint8_t *bytes = test_malloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    struct file_map map;
+    ASSERT_OK(file_map(&map, temporary_file("forget", (struct span){bytes, SIZE}), &err));
+    file_map_forget(&map, 0);
+    file_map_forget(&map, 50000);
+    file_map_forget(&map, SIZE + 1);
+    assert_memory_equal(map.bytes.at, bytes, SIZE);
+    file_unmap(&map);
+    file_map_forget(&map, 10);
+    test_free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forgotten_pages_are_read_again),
         cmocka_unit_test(a_file_is_mapped_whole),
         cmocka_unit_test(what_cannot_be_mapped_is_named),
         cmocka_unit_test(reading_stops_at_the_limit),

@@ -10,11 +10,16 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* A placeholder row keeps the table from being empty while the first commands are added. */
 const struct command command_table[] = {
-    {0},
+    {"data", FOR_DATA, "DATA", 1, 1, "what is in a data file, and what of it is trained on",
+     "Reads a data file (.jsonl, .json, .csv, .tsv, .txt) or a folder of them: the\n"
+     "format, recognised by its columns; how many rows, how long, how many to train\n"
+     "on, held out and for the test; duplicates; rows that cannot be used, by file\n"
+     "and line; and some rows with the trained-on text marked. Exit code 3 where\n"
+     "rows are bad and --skip-bad-rows is not given.",
+     cmd_data},
 };
-const size_t command_count = 0;
+const size_t command_count = COUNT_OF(command_table);
 
 const struct command *command_find(const char *name)
 {

@@ -20,6 +20,9 @@ struct command {
     bool (*run)(const struct options *options, struct err *err);
 };
 
+/* What the commands do: one function a file, cmd_<name>.c. */
+bool cmd_data(const struct options *options, struct err *err);
+
 extern const struct command command_table[];
 extern const size_t command_count;
 

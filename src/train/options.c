@@ -22,14 +22,26 @@ const struct option_row option_table[] = {
     {"no-special-tokens", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(no_special_tokens),
      0, 0, NULL, "leave out what the tokenizer adds around a text (<s>, <|begin_of_text|>)"},
 
+    {"columns", NULL, 0, OPTION_TEXT, PURPOSE_DATA, FOR_DATA, AT(columns), 0, 0, "ROLE=COLUMN,...",
+     "what the columns mean: prompt=question,completion=query"},
+    {"eval-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA, AT(eval_split), 0, 1e15, "X",
+     "rows held out: a share below 1 or a number; 0: none"},
+    {"test-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA, AT(test_split), 0, 1e15, "X",
+     "rows kept for the test: a share below 1 or a number; 0: none"},
+    {"max-length", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA, AT(max_length), 1, 1 << 24, "N",
+     "longest row in tokens (1024); plain text is cut into pieces of it"},
+    {"skip-bad-rows", NULL, 0, OPTION_BOOL, PURPOSE_DATA, FOR_DATA, AT(skip_bad_rows), 0, 0, NULL,
+     "leave out rows that cannot be used instead of stopping"},
+    {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA, AT(seed), 0, 1e15, "N",
+     "of every random choice, the split included (42)"},
+
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
      "one JSON document on standard output, and nothing else there"},
     {"quiet", NULL, 'q', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(quiet), 0, 0, NULL,
      "errors only"},
     {"verbose", NULL, 'v', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(verbose), 0, 0, NULL,
      "details of what is done"},
-    {"help", NULL, 'h', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(help), 0, 0, NULL,
-     "this text"},
+    {"help", NULL, 'h', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(help), 0, 0, NULL, "this text"},
 };
 const size_t option_count = COUNT_OF(option_table);
 _Static_assert(COUNT_OF(option_table) <= OPTIONS_MOST_ROWS, "options.given is too small");
@@ -71,7 +83,7 @@ static const char *const needless_names[] = {
 
 void options_init(struct options *o)
 {
-    *o = (struct options){0};
+    *o = (struct options){.eval_split = -1, .test_split = -1, .max_length = 1024, .seed = 42};
 }
 
 const char *option_purpose_name(enum option_purpose purpose)
@@ -149,8 +161,8 @@ static size_t edit_distance(struct span a, struct span b)
             uint8_t x = plain_letter(a.at[i - 1]), y = plain_letter(b.at[j - 1]);
             size_t best = min_size(before[j], now[j - 1]) + 1;
             best = min_size(best, before[j - 1] + (x != y));
-            bool swapped = i > 1 && j > 1 && x == plain_letter(b.at[j - 2]) &&
-                           plain_letter(a.at[i - 2]) == y;
+            bool swapped =
+                i > 1 && j > 1 && x == plain_letter(b.at[j - 2]) && plain_letter(a.at[i - 2]) == y;
             if (swapped)
                 best = min_size(best, before_that[j - 2] + 1);
             now[j] = best;
@@ -226,17 +238,15 @@ static bool check_range(const struct option_row *row, const char *text, double v
 }
 
 /* Reads the value into the row's field. */
-static bool read_value(const struct option_row *row, const char *text, void *field,
-                       struct err *err)
+static bool read_value(const struct option_row *row, const char *text, void *field, struct err *err)
 {
     switch (row->type) {
     case OPTION_BOOL:
         return read_bool(text, field) || refuse_value(row, text, "true or false", err);
     case OPTION_INT: {
         int64_t *value = field;
-        return num_parse_i64(span_of(text), value)
-                   ? check_range(row, text, (double)*value, err)
-                   : refuse_value(row, text, "a whole number", err);
+        return num_parse_i64(span_of(text), value) ? check_range(row, text, (double)*value, err)
+                                                   : refuse_value(row, text, "a whole number", err);
     }
     case OPTION_NUMBER: {
         double *value = field;

@@ -66,6 +66,13 @@ struct options {
 
     const char *model;
 
+    const char *columns;
+    double eval_split; /* -1: pace chooses */
+    double test_split; /* -1: pace chooses */
+    int64_t max_length;
+    bool skip_bad_rows;
+    int64_t seed;
+
     bool lines;
     bool decode;
     bool no_special_tokens;

@@ -1,0 +1,158 @@
+"""pace data from outside: every format, every way in which data can be wrong, narrow terminals.
+
+    test_data.py PROGRAM
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = None
+
+
+class Data(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def write(self, name, content):
+        path = pathlib.Path(self.folder.name) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, list):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    def run_data(self, *words, **environment):
+        done = subprocess.run([PROGRAM, "data", *words], capture_output=True, timeout=60,
+                              env={**os.environ, "LC_ALL": "C", **environment})
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def report(self, *words):
+        code, out, err = self.run_data(*words, "--json")
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+    def test_every_format_is_named(self):
+        turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+        rows = {
+            "messages": {"messages": turns},
+            "sharegpt": {"conversations": [{"from": "human", "value": "u"},
+                                           {"from": "gpt", "value": "a"}]},
+            "alpaca": {"instruction": "i", "input": "", "output": "o"},
+            "prompt_completion": {"prompt": "p", "completion": "c"},
+            "question_answer": {"question": "q", "answer": "a"},
+            "text": {"text": "t"},
+            "text_label": {"text": "t", "label": 1},
+            "preference": {"prompt": "p", "chosen": "c", "rejected": "r"},
+        }
+        for name, row in rows.items():
+            report = self.report(self.write(f"{name}.jsonl", [row]))
+            self.assertEqual(report["format"], name)
+            self.assertEqual(report["rows"], 1)
+            self.assertEqual(report["columns"], list(row))
+        self.assertEqual(self.report(self.write("a.txt", "hello\n"))["format"], "txt")
+
+    def test_rows_are_split_and_duplicates_counted(self):
+        rows = [{"text": f"row {i % 90}"} for i in range(100)]
+        report = self.report(self.write("a.jsonl", rows), "--eval-split", "0.2", "--test-split", "5")
+        self.assertEqual(report["duplicates"], 10)
+        parts = report["train_rows"], report["eval_rows"], report["test_rows"]
+        self.assertEqual(sum(parts), 100)
+        self.assertEqual(parts[1:], (20, 5))
+
+    def test_bad_rows_are_named_and_the_code_is_3_unless_they_are_skipped(self):
+        path = self.write("a.jsonl", '{"text": "a"}\n{"text": 5}\n{"text"\n{"text": ""}\n')
+        code, out, err = self.run_data(path, "--json")
+        self.assertEqual(code, 3)
+        self.assertIn("3 of 4 rows are bad", err)
+        self.assertIn("--skip-bad-rows", err)
+        self.assertEqual([(row["line"], row["what"]) for row in json.loads(out)["bad_rows"]],
+                         [(2, "column 'text' is a number, not a text"),
+                          (3, "expected ':' (column 8: text)"),
+                          (4, "column 'text' is empty")])
+        code, out, _ = self.run_data(path, "--skip-bad-rows")
+        self.assertEqual(code, 0)
+        self.assertIn("3 rows cannot be used and will be left out", out)
+
+    def test_ten_bad_rows_at_most_are_shown_with_the_count(self):
+        path = self.write("a.jsonl", "{\n" * 30 + '{"text": "a"}\n')
+        code, out, _ = self.run_data(path)
+        self.assertEqual(code, 3)
+        self.assertEqual(out.count("expected a member"), 10)
+        self.assertIn("and 20 more", out)
+
+    def test_unknown_columns_stop_with_the_advice_that_settles_them(self):
+        path = self.write("a.csv", "sentence,label\nfine,1\n")
+        code, out, err = self.run_data(path, "--json")
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("sentence, label", err)
+        advice = re.search(r"--columns (\S+)", err)[1]
+        self.assertEqual(self.report(path, "--columns", advice)["format"], "prompt_completion")
+
+    def test_a_wrong_option_is_code_2(self):
+        path = self.write("a.jsonl", [{"text": "a"}] * 9)
+        for words in (["--columns", "x"], ["--eval-split", "2.5"], ["--eval-split", "9"],
+                      ["--eval-split", "-1"], ["--max-length", "0"]):
+            code, _, err = self.run_data(path, *words)
+            self.assertEqual(code, 2, err)
+
+    def test_the_preview_marks_what_is_trained_on(self):
+        path = self.write("a.jsonl", [{"prompt": "p p", "completion": "c c"}])
+        self.assertIn("  p p[[c c]]\n", self.run_data(path)[1])
+        self.assertIn("  p p\u27e6c c\u27e7\n", self.run_data(path, LC_ALL="C.UTF-8")[1])
+        self.assertEqual(self.report(path)["preview"][0]["segments"],
+                         [{"text": "p p", "trained": False}, {"text": "c c", "trained": True}])
+
+    def test_hostile_text_cannot_steer_the_terminal(self):
+        row = {"text": "a\x1b]0;x\x07\u202eb\u0000\x9b31m\n\n" + "w" * 5000}
+        names = {f"c\x1b[2J{i}": "x" for i in range(3)}
+        path = self.write("a.jsonl", [{**row, **names}])
+        for locale in ("C", "C.UTF-8"):
+            _, out, _ = self.run_data(path, "--columns", "text=text", LC_ALL=locale)
+            self.assertNotRegex(out, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+
+    def test_no_line_passes_a_narrow_terminal(self):
+        path = self.write("a-file-with-a-long-name.jsonl",
+                          [{"prompt": "words " * 50 + "\u4e2d" * 30, "completion": "long" * 40 + str(i)}
+                           for i in range(3000)] + [{"prompt": 1}])
+        for width in (40, 80):
+            for locale in ("C", "C.UTF-8"):
+                _, out, _ = self.run_data(path, COLUMNS=str(width), LC_ALL=locale)
+                for line in out.split("\n"):
+                    wide = len(re.findall("[\u4e00-\u9fff]", line))
+                    self.assertLessEqual(len(line) + wide, width, line)
+
+    def test_files_of_a_folder_keep_their_parts(self):
+        rows = [{"text": f"row {i}"} for i in range(40)]
+        self.write("d/train.jsonl", rows[:30])
+        self.write("d/test.jsonl", rows[25:])
+        self.write("d/README.md", "about")
+        report = self.report(str(pathlib.Path(self.folder.name) / "d"))
+        self.assertEqual(report["crossing_duplicates"], 5)
+        self.assertEqual(report["test_rows"], 20)
+        self.assertEqual(report["passed_over"], ["README.md"])
+        self.assertEqual([file["part"] for file in report["files"]], ["test", None])
+
+    def test_the_order_of_rows_changes_nothing(self):
+        rows = [{"text": f"row {i}"} for i in range(200)]
+        one = self.report(self.write("a.jsonl", rows))
+        other = self.report(self.write("a.jsonl", rows[::-1]))
+        for report in (one, other):
+            for preview in report["preview"]:
+                del preview["line"]
+        self.assertEqual(one, other)
+
+    def test_a_missing_file_is_code_3(self):
+        code, out, err = self.run_data("/nowhere/a.jsonl")
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("/nowhere/a.jsonl: cannot open", err)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main(verbosity=1)

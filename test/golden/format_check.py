@@ -18,6 +18,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+import yaml
 
 TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/format_tool")
 DATA = pathlib.Path(os.environ["PACE_DATA"])
@@ -359,10 +360,70 @@ def check_csv():
         check(f"{path}", tool_json("csv-list", path, "tab") == wanted)
 
 
+# --------------------------------------------------------------------------------------- yaml --
+
+def random_scalar(rng):
+    alphabet = rng.choice(["01234567", "0123456789", "0123456789._", "0123456789:.", "01b_", "ef0x1A",
+                           "0123456789eE+-.", "yesnoYESNOtruefalse", "~null", ".infINFnaN+-"])
+    return "".join(rng.choices(alphabet, k=rng.randrange(1, 7)))
+
+
+def differs_by_design(text, theirs):
+    """Numbers that YAML 1.1 wants a point or a sign for; dates; what PyYAML cannot build."""
+    if isinstance(theirs, str):
+        try:
+            float(text)
+            return "_" not in text and not text.lstrip("+-").isalpha()
+        except ValueError:
+            return "_" in text
+    return not isinstance(theirs, (type(None), bool, int, float))
+
+
+def same(a, b):
+    return type(a) is type(b) and (a == b or (a != a and b != b))
+
+
+def check_yaml():
+    rng = random.Random(4)
+    path = WORK / "t.yaml"
+    texts = {random_scalar(rng) for _ in range(6000)}
+    texts |= {"yes", "No", "on", "OFF", "null", "Null", "1:30", "190:20:30.15", "0x1f", "-0b11", "017",
+              "1_000.5", "-.inf", ".NaN", "~", "=", "1.5e+3", "-1.5E-3", "12e03", "0.", "-0", "+0"}
+    wanted = {}
+    for text in sorted(texts):
+        try:
+            theirs = yaml.safe_load(f"v: {text}")["v"]
+        except Exception:
+            continue
+        if isinstance(theirs, int) and abs(theirs) >= 2**53 or differs_by_design(text, theirs):
+            continue
+        wanted[f"k{len(wanted)}"] = (text, theirs)
+    path.write_text("".join(f"{key}: {text}\n" for key, (text, _) in wanted.items()))
+    ours = tool_json("yaml-list", path)
+    for key, (text, theirs) in wanted.items():
+        check("scalar", same(ours[key], theirs), f"{text!r}: {ours[key]!r}, PyYAML {theirs!r}")
+    for i in range(100):
+        value = random_value(rng, 0)
+        path.write_text(yaml.safe_dump(value, default_flow_style=rng.choice([None, True, False]),
+                                       allow_unicode=rng.random() < 0.5))
+        check("document of PyYAML", tool_json("yaml-list", path) == value, value)
+
+
+def random_value(rng, depth):
+    kind = rng.randrange(0, 4 if depth > 3 else 6)
+    if kind == 4:
+        return [random_value(rng, depth + 1) for _ in range(rng.randrange(0, 4))]
+    if kind == 5 or depth == 0:
+        return {f"k{i}": random_value(rng, depth + 1) for i in range(rng.randrange(0, 5))}
+    return rng.choice([None, True, 7, -0.25, 1e-5, "", "12", "no", "a: b", "é\n", " x ", "#", "'", "<<",
+                       "2024-01-01", "line one\nline two\n", "~"])
+
+
 check_halves()
 check_blocks()
 check_safetensors()
 check_gguf()
 check_csv()
+check_yaml()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

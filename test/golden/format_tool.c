@@ -8,6 +8,7 @@
  *     decode DTYPE FROM TO       raw blocks to raw float32
  *     encode DTYPE FROM TO       raw float32 to raw blocks
  *     csv-list FILE , or tab     rows as JSON
+ *     yaml-list FILE             the document as JSON
  */
 #include <stdio.h>
 
@@ -15,6 +16,7 @@
 #include "format/gguf_writer.h"
 #include "format/json.h"
 #include "format/safetensors.h"
+#include "format/yaml.h"
 #include "tensor/quant.h"
 
 static struct buf out;
@@ -208,7 +210,23 @@ static bool list_csv(char **args, struct err *err)
     return ok;
 }
 
-/* ---------------------------------------------------------------------------------- commands -- */
+/* ------------------------------------------------------------------------------------- yaml -- */
+
+static bool list_yaml(char **args, struct err *err)
+{
+    struct file_map map;
+    struct yaml y;
+    if (!file_map(&map, args[0], err))
+        return false;
+    bool ok = yaml_open(&y, map.bytes, err);
+    if (ok)
+        yaml_put_json(y.root, &json);
+    yaml_close(&y);
+    file_unmap(&map);
+    return ok;
+}
+
+/* --------------------------------------------------------------------------------- commands -- */
 
 static const struct {
     const char *name;
@@ -222,6 +240,7 @@ static const struct {
     {"decode", 3, decode},
     {"encode", 3, encode},
     {"csv-list", 2, list_csv},
+    {"yaml-list", 1, list_yaml},
 };
 
 int main(int argc, char **argv)

@@ -5,7 +5,7 @@
  */
 #include "cli/args.h"
 
-#include "base/log.h"
+#include "train/run_file.h"
 
 struct words {
     char *const *at;
@@ -51,10 +51,9 @@ static size_t find_letter(char letter)
 }
 
 /* Passes over the value of an option that is not needed: the next word, unless it is an option. */
-static void pass_over(struct span name, bool has_value, struct words *words)
+static void skip_value(struct words *words)
 {
-    log_note("--%.*s is not needed here and was passed over", SPAN_ARGS(name));
-    if (!has_value && words->next < words->n && !looks_like_option(words->at[words->next]))
+    if (words->next < words->n && !looks_like_option(words->at[words->next]))
         words->next++;
 }
 
@@ -71,8 +70,9 @@ static bool read_option(struct options *o, const struct command *command, const 
         row = options_find(span);
     else if (span.len == 1)
         row = find_letter(name[0]);
-    if (row == option_count && is_long && options_is_needless(span)) {
-        pass_over(span, equals != NULL, words);
+    if (row == option_count && is_long && options_pass_over(o, span)) {
+        if (!equals)
+            skip_value(words);
         return true;
     }
     if (row == option_count)
@@ -96,23 +96,44 @@ static bool add_argument(struct options *o, const struct command *command, const
     return true;
 }
 
-bool args_read(struct options *o, const struct command *command, char *const *word_list, size_t n,
-               struct err *err)
+/* Reads the run file that the first argument names; the other arguments move up. */
+static bool expand_run_file(struct options *o, struct arena *arena, const struct command *command,
+                            struct err *err)
 {
-    struct words words = {word_list, n, 0};
+    if (!command->takes_run_file || o->n_arguments == 0 || !run_file_is(o->arguments[0]))
+        return true;
+    const char *path = o->arguments[0];
+    o->n_arguments--;
+    for (size_t i = 0; i < o->n_arguments; i++)
+        o->arguments[i] = o->arguments[i + 1];
+    return run_file_read(o, arena, path, command->user, command->arguments, err);
+}
+
+static bool read_words(struct options *o, const struct command *command, struct words *words,
+                       struct err *err)
+{
     bool options_ended = false;
-    while (words.next < words.n) {
-        const char *word = words.at[words.next++];
+    while (words->next < words->n) {
+        const char *word = words->at[words->next++];
         bool ok;
         if (!options_ended && strcmp(word, "--") == 0)
             ok = options_ended = true;
         else if (!options_ended && looks_like_option(word))
-            ok = read_option(o, command, word, &words, err);
+            ok = read_option(o, command, word, words, err);
         else
             ok = add_argument(o, command, word, err);
         if (!ok)
             return false;
     }
+    return true;
+}
+
+bool args_read(struct options *o, struct arena *arena, const struct command *command,
+               char *const *word_list, size_t n, struct err *err)
+{
+    struct words words = {word_list, n, 0};
+    if (!read_words(o, command, &words, err) || !expand_run_file(o, arena, command, err))
+        return false;
     if (o->n_arguments < command->least_arguments && !o->help) {
         err_set(err, ERR_USAGE, "pace %s needs %s", command->name, command->arguments);
         err_hint(err, "pace %s --help says what they are", command->name);

@@ -16,8 +16,9 @@ const struct command command_table[] = {
      "format, recognised by its columns; how many rows, how long, how many to train\n"
      "on, held out and for the test; duplicates; rows that cannot be used, by file\n"
      "and line; and some rows with the trained-on text marked. Exit code 3 where\n"
-     "rows are bad and --skip-bad-rows is not given.",
-     cmd_data},
+     "rows are bad and --skip-bad-rows is not given. A YAML file may hold the\n"
+     "arguments and options: pace data run.yaml.",
+     cmd_data, .takes_run_file = true},
 };
 const size_t command_count = COUNT_OF(command_table);
 

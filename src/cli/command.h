@@ -18,6 +18,7 @@ struct command {
     const char *summary; /* one line, no full stop */
     const char *about;   /* a paragraph or two for --help and the man page, 79 columns wide */
     bool (*run)(const struct options *options, struct err *err);
+    bool takes_run_file; /* a YAML file may stand for arguments and options */
 };
 
 /* What the commands do: one function a file, cmd_<name>.c. */

@@ -67,11 +67,15 @@ static bool run_command(const struct command *command, char *const *words, size_
                         struct err *err)
 {
     struct options options;
+    struct arena arena = {0};
     options_init(&options);
-    if (!args_read(&options, command, words, n, err))
-        return false;
+    bool ok = args_read(&options, &arena, command, words, n, err);
     log_set_level(options.quiet ? LOG_QUIET : options.verbose ? LOG_VERBOSE : LOG_NORMAL);
-    return options.help ? print_help(command, err) : command->run(&options, err);
+    options_note_needless(&options);
+    if (ok)
+        ok = options.help ? print_help(command, err) : command->run(&options, err);
+    arena_release(&arena);
+    return ok;
 }
 
 static bool run(int n_words, char *const *words, struct err *err)

@@ -7,6 +7,7 @@
  */
 #include "train/options.h"
 
+#include "base/log.h"
 #include "base/num.h"
 
 #define AT(field) offsetof(struct options, field)
@@ -130,13 +131,28 @@ bool options_given(const struct options *o, const char *name)
     return o->given[row];
 }
 
-bool options_is_needless(struct span name)
+bool options_pass_over(struct options *o, struct span name)
 {
     for (size_t i = 0; i < COUNT_OF(needless_names); i++) {
-        if (same_name(name, needless_names[i]))
-            return true;
+        if (!same_name(name, needless_names[i]))
+            continue;
+        if (o->n_needless < OPTIONS_MOST_NEEDLESS)
+            o->needless[o->n_needless++] = name;
+        return true;
     }
     return false;
+}
+
+void options_note_needless(const struct options *o)
+{
+    if (o->n_needless == 0)
+        return;
+    struct buf names;
+    buf_init(&names, BUF_NO_LIMIT);
+    for (size_t i = 0; i < o->n_needless; i++)
+        buf_printf(&names, "%s%.*s", i > 0 ? ", " : "", SPAN_ARGS(o->needless[i]));
+    log_note("known but not needed here, and passed over: %s", buf_string(&names));
+    buf_release(&names);
 }
 
 enum { LONGEST_NAME = 48 };

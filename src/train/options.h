@@ -44,20 +44,22 @@ struct option_row {
     char letter;            /* "-o", or '\0' */
     enum option_type type;
     enum option_purpose purpose;
-    unsigned users;     /* bits of enum option_user */
-    size_t offset;      /* of the field in struct options */
-    double low, high;   /* the range of a number, both ends allowed; no range where both are 0 */
-    const char *value;  /* what the value is called in help: "DIR" */
+    unsigned users;    /* bits of enum option_user */
+    size_t offset;     /* of the field in struct options */
+    double low, high;  /* the range of a number, both ends allowed; no range where both are 0 */
+    const char *value; /* what the value is called in help: "DIR" */
     const char *help;
 };
 
-enum { OPTIONS_MOST_ARGUMENTS = 64, OPTIONS_MOST_ROWS = 128 };
+enum { OPTIONS_MOST_ARGUMENTS = 64, OPTIONS_MOST_ROWS = 128, OPTIONS_MOST_NEEDLESS = 32 };
 
 /* The values: what the user gave, or the defaults of options_init. */
 struct options {
     const char *arguments[OPTIONS_MOST_ARGUMENTS]; /* what is not an option: MODEL, DATA, FILE */
     size_t n_arguments;
-    bool given[OPTIONS_MOST_ROWS]; /* by row: the user said it */
+    bool given[OPTIONS_MOST_ROWS];               /* by row: the user said it */
+    struct span needless[OPTIONS_MOST_NEEDLESS]; /* known, not needed, passed over */
+    size_t n_needless;
 
     bool help;
     bool json;
@@ -103,8 +105,14 @@ bool options_given(const struct options *o, const char *name);
 /* An ERR_USAGE that names the option, with "did you mean" where one is near. Returns false. */
 MUST_CHECK bool options_refuse_unknown(struct span name, unsigned user, struct err *err);
 
-/* True for an option of Hugging Face's that pace knows and has no use for (report_to …). */
-bool options_is_needless(struct span name);
+/*
+ * True for an option of Hugging Face's that pace knows and has no use for (report_to …): it is
+ * remembered, and options_note_needless tells of it. The name must outlive the struct.
+ */
+bool options_pass_over(struct options *o, struct span name);
+
+/* One note that names the options that were passed over, where there are any. */
+void options_note_needless(const struct options *o);
 
 /*
  * The candidate nearest to `word` by edit distance (swapped neighbours count one), or NULL where

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 PROGRAM = None
+DEMO = pathlib.Path(__file__).resolve().parents[2] / "demo"
 
 
 def run(*words, stdin=b"", **more):
@@ -66,7 +67,9 @@ class Words(unittest.TestCase):
         code, _, err = run("tokenize", "--report-to", "wandb", "--model", "/nowhere")
         self.assertEqual(code, 3)
         self.assertEqual(err.count("note:"), 1)
-        self.assertIn("--report-to is not needed here", err)
+        self.assertIn("passed over: report-to", err)
+        _, _, err = run("tokenize", "--report-to", "wandb", "--model", "/nowhere", "--quiet")
+        self.assertNotIn("note:", err)
 
     def test_a_missing_value_is_named(self):
         code, _, err = run("tokenize", "--model")
@@ -82,6 +85,50 @@ class Words(unittest.TestCase):
         code, _, err = run("tokenize", "a", "b", "--model", "/nowhere")
         self.assertEqual(code, 2)
         self.assertIn("one argument too many: 'b'", err)
+
+
+class RunFiles(unittest.TestCase):
+    """A YAML file in place of flags; PACE_SOURCE/demo holds data of our own."""
+
+    def run_with(self, text, *words):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "run.yaml"
+            path.write_text(text)
+            return run("data", str(path), *words, "--json")
+
+    def test_arguments_and_options_come_from_the_file(self):
+        code, out, err = self.run_with(f"data: {DEMO}/tickets.jsonl\nmax_length: 100\nreport_to: none\n")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["rows"], 240)
+        self.assertIn("passed over: report_to", err)
+
+    def test_the_command_line_wins(self):
+        text = f"data: {DEMO}/tickets.jsonl\neval_split: 10\n"
+        _, out, _ = self.run_with(text)
+        self.assertEqual(json.loads(out)["eval_rows"], 10)
+        _, out, _ = self.run_with(text, "--eval-split", "20")
+        self.assertEqual(json.loads(out)["eval_rows"], 20)
+
+    def test_an_unknown_key_is_named_with_its_line(self):
+        code, _, err = self.run_with("data: x\nmax_lenght: 3\n")
+        self.assertEqual(code, 2)
+        self.assertIn("run.yaml: line 2: unknown option --max_lenght", err)
+        self.assertIn("did you mean --max-length?", err)
+
+    def test_a_wrong_value_is_named_with_its_line(self):
+        code, _, err = self.run_with("data: x\nmax_length: many\n")
+        self.assertEqual(code, 2)
+        self.assertIn("line 2: --max-length: 'many' is not a whole number", err)
+
+    def test_a_file_that_is_no_mapping_is_code_3(self):
+        code, _, err = self.run_with("- a\n- b\n")
+        self.assertEqual(code, 3)
+        self.assertIn("a run file is a mapping", err)
+
+    def test_a_missing_argument_is_still_asked_for(self):
+        code, _, err = self.run_with("max_length: 3\n")
+        self.assertEqual(code, 2)
+        self.assertIn("pace data needs DATA", err)
 
 
 class Files(unittest.TestCase):

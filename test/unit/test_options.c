@@ -88,12 +88,16 @@ static void an_unknown_option_gets_a_hint(void **state)
     assert_string_equal(err.hint, "--help lists the options");
 }
 
-static void options_of_trackers_and_the_hub_are_known_as_needless(void **state)
+static void options_of_trackers_and_the_hub_are_passed_over(void **state)
 {
     (void)state;
-    assert_true(options_is_needless(span_of("report_to")));
-    assert_true(options_is_needless(span_of("push-to-hub")));
-    assert_false(options_is_needless(span_of("lines")));
+    struct options o;
+    options_init(&o);
+    assert_true(options_pass_over(&o, span_of("report_to")));
+    assert_true(options_pass_over(&o, span_of("push-to-hub")));
+    assert_false(options_pass_over(&o, span_of("lines")));
+    assert_int_equal(o.n_needless, 2);
+    ASSERT_SPAN(o.needless[0], "report_to");
 }
 
 int main(void)
@@ -106,7 +110,7 @@ int main(void)
         cmocka_unit_test(an_option_of_another_command_is_refused),
         cmocka_unit_test(the_nearest_name_is_found_where_one_is_near),
         cmocka_unit_test(an_unknown_option_gets_a_hint),
-        cmocka_unit_test(options_of_trackers_and_the_hub_are_known_as_needless),
+        cmocka_unit_test(options_of_trackers_and_the_hub_are_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ import safetensors
 import safetensors.torch
 import torch
 import yaml
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
 
 TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/format_tool")
 DATA = pathlib.Path(os.environ["PACE_DATA"])
@@ -419,11 +421,69 @@ def random_value(rng, depth):
                        "2024-01-01", "line one\nline two\n", "~"])
 
 
+# ----------------------------------------------------------------------------------- tfevents --
+
+def accumulate(path):
+    """tag -> [(step, wall time, value)] as TensorBoard sees them."""
+    events = event_accumulator.EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0},
+                                                purge_orphaned_data=False)
+    events.Reload()
+    found = {tag: [(e.step, e.wall_time, float(np.float32(e.value))) for e in events.Scalars(tag)]
+             for tag in events.Tags()["scalars"]}
+    for tag in events.Tags()["tensors"]:
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
+            found[tag] = [(e.step, e.wall_time, float(tensor_util.make_ndarray(e.tensor_proto)))
+                          for e in events.Tensors(tag)]
+    return found
+
+
+def grouped(path):
+    found = {}
+    for tag, step, wall_time, value in tool_json("tfevents-list", path):
+        found.setdefault(tag, []).append((step, wall_time, value))
+    return found
+
+
+def check_event_file(path, name):
+    wanted = accumulate(path)
+    check(f"{name} read", repr(grouped(path)) == repr({tag: wanted[tag] for tag in grouped(path)})
+          and set(grouped(path)) == set(wanted), f"{set(grouped(path)) ^ set(wanted)}")
+    folder = WORK / "copy"
+    folder.mkdir(exist_ok=True)
+    copy = folder / "events.out.tfevents.1.pace"
+    tool("tfevents-copy", path, copy)
+    check(f"{name} written", repr(accumulate(copy)) == repr(wanted))
+
+
+def check_tfevents():
+    from torch.utils.tensorboard import SummaryWriter
+    rng = np.random.default_rng(5)
+    for new_style in (False, True):
+        folder = WORK / f"torch{new_style}"
+        with SummaryWriter(folder) as w:
+            for step in range(200):
+                w.add_scalar("train/loss", float(rng.normal()), step, walltime=1e9 + step,
+                             new_style=new_style)
+                w.add_scalar("é", float(10.0 ** rng.integers(-30, 30)), -step, new_style=new_style)
+            w.add_scalar("nan", float("nan"), 1, new_style=new_style)
+            w.add_scalar("inf", float("inf"), 2**40, new_style=new_style)
+            w.add_text("note", "a text", 3)
+            w.add_histogram("h", rng.normal(size=100), 4)
+            w.add_hparams({"lr": 0.1}, {"metric": 0.5}, run_name=".")
+        path = max(folder.glob("events*"), key=lambda p: p.stat().st_size)
+        check_event_file(path, f"SummaryWriter, new style {new_style}")
+    files = [p for p in sorted(DATA.glob("logs/tfevents/*")) if p.is_file()]
+    for path in files:
+        check_event_file(path, path.name)
+    check("event files of the data folder", len(files) >= 6, len(files))
+
+
 check_halves()
 check_blocks()
 check_safetensors()
 check_gguf()
 check_csv()
 check_yaml()
+check_tfevents()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -9,6 +9,8 @@
  *     encode DTYPE FROM TO       raw float32 to raw blocks
  *     csv-list FILE , or tab     rows as JSON
  *     yaml-list FILE             the document as JSON
+ *     tfevents-list FILE         [tag, step, wall time, value] of each scalar, as JSON
+ *     tfevents-copy FROM TO      reads, and writes the scalars again
  */
 #include <stdio.h>
 
@@ -16,6 +18,7 @@
 #include "format/gguf_writer.h"
 #include "format/json.h"
 #include "format/safetensors.h"
+#include "format/tfevents.h"
 #include "format/yaml.h"
 #include "tensor/quant.h"
 
@@ -226,6 +229,47 @@ static bool list_yaml(char **args, struct err *err)
     return ok;
 }
 
+/* --------------------------------------------------------------------------------- tfevents -- */
+
+static bool list_tfevents(char **args, struct err *err)
+{
+    struct tfevents t;
+    struct tfevents_point point;
+    if (!tfevents_open(&t, args[0], err))
+        return false;
+    bool ok, more;
+    json_begin_array(&json);
+    while ((ok = tfevents_next(&t, &point, &more, err)) && more) {
+        json_begin_array(&json);
+        json_put_string(&json, point.tag);
+        json_put_int(&json, point.step);
+        json_put_double(&json, point.wall_time);
+        json_put_double(&json, point.value);
+        json_end(&json);
+    }
+    json_end(&json);
+    tfevents_close(&t);
+    return ok;
+}
+
+static bool copy_tfevents(char **args, struct err *err)
+{
+    struct tfevents t;
+    struct tfevents_point point;
+    struct buf file;
+    if (!tfevents_open(&t, args[0], err))
+        return false;
+    buf_init(&file, BUF_NO_LIMIT);
+    tfevents_begin(&file, 1.5);
+    bool ok, more;
+    while ((ok = tfevents_next(&t, &point, &more, err)) && more)
+        tfevents_add(&file, &point);
+    ok = ok && write_file(args[1], buf_span(&file), err);
+    buf_release(&file);
+    tfevents_close(&t);
+    return ok;
+}
+
 /* --------------------------------------------------------------------------------- commands -- */
 
 static const struct {
@@ -241,6 +285,8 @@ static const struct {
     {"encode", 3, encode},
     {"csv-list", 2, list_csv},
     {"yaml-list", 1, list_yaml},
+    {"tfevents-list", 1, list_tfevents},
+    {"tfevents-copy", 2, copy_tfevents},
 };
 
 int main(int argc, char **argv)

@@ -19,6 +19,12 @@ const struct command command_table[] = {
      "rows are bad and --skip-bad-rows is not given. A YAML file may hold the\n"
      "arguments and options: pace data run.yaml.",
      cmd_data, .takes_run_file = true},
+    {"inspect", FOR_INSPECT, "MODEL", 1, 1, "what is in a file of weights: tensors and metadata",
+     "Reads a .safetensors or .gguf file, or a model folder (whole, in shards, or an\n"
+     "adapter), and lists its metadata and its tensors: name, type, shape, bytes. The\n"
+     "file is checked whole: lengths, shapes, places; what is wrong ends with exit\n"
+     "code 3 and the byte, key or tensor named.",
+     cmd_inspect, .takes_run_file = false},
 };
 const size_t command_count = COUNT_OF(command_table);
 

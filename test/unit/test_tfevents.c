@@ -246,6 +246,7 @@ static void damage_is_named_by_its_byte(void **state)
     file.at[first + 13] ^= 1;
     ASSERT_FAILS(reads(), "the checksum of a record's data is wrong");
     assert_int_equal(err.kind, ERR_INPUT);
+    tfevents_close(&t);
     ASSERT_OK(tfevents_open(&t, temporary_file("damaged", buf_span(&file)), &err));
     struct tfevents_point read;
     bool more;
@@ -254,6 +255,7 @@ static void damage_is_named_by_its_byte(void **state)
     begin();
     add_record(BYTES("\x09\x01"));
     ASSERT_FAILS(reads(), "a record is not a TensorBoard event");
+    tfevents_close(&t);
     ASSERT_FAILS(tfevents_open(&t, "/absent", &err), "cannot open");
     assert_false(tfevents_is(BYTES("short")));
 }

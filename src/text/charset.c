@@ -1,12 +1,12 @@
 /*
  * charset.c - sets of code points as lists of edges.
  *
- * All set operations are one sweep over the edges of both operands: between two edges nothing changes,
- * so it is enough to ask at each edge whether the result's membership changes there.
+ * All set operations are one sweep over the edges of both operands: between two edges nothing
+ * changes, so it is enough to ask at each edge whether the result's membership changes there.
  *
- * Case: the generated table holds groups of characters that match each other without regard to case,
- * as Oniguruma has them (k, K and U+212A are one group). To close a set under it, every group with a
- * member in the set is added whole.
+ * Case: the generated table holds groups of characters that match each other without regard to
+ * case, as Oniguruma has them (k, K and U+212A are one group). To close a set under it, every group
+ * with a member in the set is added whole.
  */
 #include "text/charset.h"
 

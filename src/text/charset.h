@@ -24,8 +24,8 @@ bool charset_has(struct charset set, uint32_t code_point);
 bool charset_equal(struct charset a, struct charset b);
 
 /*
- * The set that Oniguruma calls \p{name}: spaces, '-', '_' and case are ignored. False where there is
- * none of that name.
+ * The set that Oniguruma calls \p{name}: spaces, '-', '_' and case are ignored. False where there
+ * is none of that name.
  */
 MUST_CHECK bool charset_property(struct arena *arena, struct span name, struct charset *out);
 

@@ -11,12 +11,13 @@
  *     bits 10-30        offset, joined with the place of the node by exclusive or
  *     bits 0-30         of a value: the place of its text
  *
- * The library looks up whole user-perceived characters (grapheme clusters) of up to five bytes and then
- * single code points; of several entries that match it takes the shortest, even where the cluster goes
- * on behind it. Both are kept. An entry that points outside of the array or of the texts, or into the
- * middle of a character, is no entry.
+ * The library looks up whole user-perceived characters (grapheme clusters) of up to five bytes and
+ * then single code points; of several entries that match it takes the shortest, even where the
+ * cluster goes on behind it. Both are kept. An entry that points outside of the array or of the
+ * texts, or into the middle of a character, is no entry.
  *
- * Sources: the layout is that of darts-clone and sentencepiece; checked against the `tokenizers` library.
+ * Sources: the layout is that of darts-clone and sentencepiece; checked against the `tokenizers`
+ * library.
  */
 #include "text/charsmap.h"
 
@@ -162,14 +163,15 @@ static void put_characters(const struct charsmap *map, struct transform *tr, str
     }
 }
 
-/* Where the first character that the map changes may stand: ASCII without entries is passed over. */
+/* Where the first character that the map changes may stand: ASCII without entries is passed over.
+ */
 static bool changes_anything(const struct charsmap *map, struct span bytes)
 {
     for (size_t at = 0, next; at < bytes.len; at = next) {
         struct span text;
         (void)transform_decode(bytes, at, &next);
-        /* The shortest entry decides, so whatever a cluster begins with is found here too, unless it
-         * is longer than a character; then a following character is looked at. */
+        /* The shortest entry decides, so whatever a cluster begins with is found here too, unless
+         * it is longer than a character; then a following character is looked at. */
         if (charsmap_find(map, span_part(bytes, at, min_size(5, bytes.len - at)), &text))
             return true;
     }

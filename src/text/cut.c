@@ -1,9 +1,10 @@
 /*
  * cut.c - segments into pieces, one at a time: at most one segment waits for its neighbour.
  *
- * Segments may be empty (a pattern can match nothing); they count for what is merged with what, as in
- * the `tokenizers` library, and leave no piece. The library merges with the next segment by walking
- * backwards; forwards it comes to this: a match joins the segment behind it where that is no match.
+ * Segments may be empty (a pattern can match nothing); they count for what is merged with what, as
+ * in the `tokenizers` library, and leave no piece. The library merges with the next segment by
+ * walking backwards; forwards it comes to this: a match joins the segment behind it where that is
+ * no match.
  */
 #include "text/cut.h"
 

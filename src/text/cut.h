@@ -1,8 +1,8 @@
 /*
  * cut.h - from matches of a delimiter to pieces: the five behaviours of Split and Punctuation.
  *
- * A piece is told to the cutter as a row of segments, in order and without gaps, each either a match
- * of the delimiter or what lies between matches. For "the-final--countdown" and '-':
+ * A piece is told to the cutter as a row of segments, in order and without gaps, each either a
+ * match of the delimiter or what lies between matches. For "the-final--countdown" and '-':
  *
  *   Removed               the final countdown
  *   Isolated              the - final - - countdown

@@ -2,17 +2,17 @@
  * form.c - NFC, NFD, NFKC and NFKD.
  *
  * Most text is in its form already. A table (unicode.h) says of each character whether the form can
- * change it or tie it to the character before it; a stretch without such characters is copied, and what
- * is left are short clusters: a character and the marks behind it. A cluster is decomposed, its marks
- * are sorted by combining class, and for the composed forms joined again.
+ * change it or tie it to the character before it; a stretch without such characters is copied, and
+ * what is left are short clusters: a character and the marks behind it. A cluster is decomposed,
+ * its marks are sorted by combining class, and for the composed forms joined again.
  *
- * utf8proc gives the decomposition and the composition of a single character; its Unicode is newer than
- * the library's in some places. It is asked only about characters that the table marks, and a
+ * utf8proc gives the decomposition and the composition of a single character; its Unicode is newer
+ * than the library's in some places. It is asked only about characters that the table marks, and a
  * composition counts only where the table says that the result decomposes; classes come from the
  * table. So characters that the library does not know yet stay as they are, as there.
  *
- * Source: Unicode Standard Annex 15; the order of the account of changes (transform.h) was compared with
- * the library's on random strings of marks.
+ * Source: Unicode Standard Annex 15; the order of the account of changes (transform.h) was compared
+ * with the library's on random strings of marks.
  */
 #include "text/form.h"
 
@@ -68,7 +68,8 @@ static void decompose(struct cluster *cluster, enum form form, uint32_t c)
         add_mark(cluster, (uint32_t)parts[i], i > 0);
 }
 
-/* Sorts one run of marks by class, stably: merging, since a hostile text is one run of a megabyte. */
+/* Sorts one run of marks by class, stably: merging, since a hostile text is one run of a megabyte.
+ */
 static void sort_marks(struct mark *marks, struct mark *scratch, size_t n)
 {
     if (n < 2)
@@ -150,9 +151,9 @@ static void write_cluster(struct transform *tr, struct cluster *cluster, enum fo
 }
 
 /*
- * The next cluster that the form can change, from byte `at` (where a character begins) on: *start at
- * the character before the first marked one, so that this can join it, the end behind the last marked
- * one. Both are the text's length where there is none.
+ * The next cluster that the form can change, from byte `at` (where a character begins) on: *start
+ * at the character before the first marked one, so that this can join it, the end behind the last
+ * marked one. Both are the text's length where there is none.
  */
 static size_t next_cluster(struct span text, unsigned flag, size_t at, size_t *start)
 {

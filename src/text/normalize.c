@@ -88,7 +88,8 @@ static void add_step(struct json_reader *r, struct list *list, struct members *m
         return;
     if (!m->accents_given)
         step->strip_accents = step->lowercase;
-    if (span_is(m->type, "Precompiled") && !charsmap_read(&step->charsmap, m->charsmap, r->arena, &err))
+    if (span_is(m->type, "Precompiled") &&
+        !charsmap_read(&step->charsmap, m->charsmap, r->arena, &err))
         json_fail(r, "%s", err.what);
     if (span_is(m->type, "Replace"))
         step_compile(r, &m->pattern, &step->regex);

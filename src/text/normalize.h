@@ -1,5 +1,6 @@
 /*
- * normalize.h - the "normalizer" of a tokenizer.json: the steps that rewrite a text before it is cut.
+ * normalize.h - the "normalizer" of a tokenizer.json: the steps that rewrite a text before it is
+ * cut.
  *
  * Every kind of the `tokenizers` library: NFC NFD NFKC NFKD Lowercase Strip StripAccents
  * BertNormalizer Nmt Precompiled Replace Prepend ByteLevel Sequence.

@@ -1,8 +1,8 @@
 /*
  * normalize_step.c - what each kind of normalizer does to a text.
  *
- * Each kind first looks whether there is anything to do at all, and leaves the text (and its memory)
- * alone where there is not: most texts are plain.
+ * Each kind first looks whether there is anything to do at all, and leaves the text (and its
+ * memory) alone where there is not: most texts are plain.
  */
 #include "text/normalize_step.h"
 
@@ -34,7 +34,8 @@ static bool run_nfkd(const struct normalize_step *step, struct text *t, struct e
     return form_run(FORM_NFKD, t, err);
 }
 
-/* --------------------------------------------------------------------- character by character -- */
+/* --------------------------------------------------------------------- character by character --
+ */
 
 /* A character's replacement: n (0 to 3) code points; false to leave it as it is. */
 typedef bool replace_character(uint32_t c, uint32_t out[3], size_t *n);
@@ -94,8 +95,8 @@ static bool run_strip_accents(const struct normalize_step *step, struct text *t,
 /* The characters that SentencePiece's NMT rule drops, and those that it takes for a space. */
 static bool clean_nmt(uint32_t c, uint32_t out[3], size_t *n)
 {
-    bool dropped = (c >= 0x01 && c <= 0x08) || c == 0x0b || (c >= 0x0e && c <= 0x1f) ||
-                   c == 0x7f || c == 0x8f || c == 0x9f;
+    bool dropped = (c >= 0x01 && c <= 0x08) || c == 0x0b || (c >= 0x0e && c <= 0x1f) || c == 0x7f ||
+                   c == 0x8f || c == 0x9f;
     bool space = c == 0x09 || c == 0x0a || c == 0x0c || c == 0x0d || c == 0x1680 ||
                  (c >= 0x200b && c <= 0x200f) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
                  c == 0xfeff || c == 0xfffd;

@@ -1,9 +1,9 @@
 /*
  * pretoken.c - reads a "pre_tokenizer" and runs its steps.
  *
- * A Sequence may hold Sequences; they come out as one list of steps. Members may stand in any order,
- * so they are gathered first and understood once the kind is known. What the `tokenizers` library
- * refuses (an unknown kind, a member that is missing) is refused here.
+ * A Sequence may hold Sequences; they come out as one list of steps. Members may stand in any
+ * order, so they are gathered first and understood once the kind is known. What the `tokenizers`
+ * library refuses (an unknown kind, a member that is missing) is refused here.
  */
 #include "text/pretoken.h"
 
@@ -12,8 +12,9 @@
 #include "text/step_read.h"
 
 /* GPT-2's pattern, which ByteLevel cuts by where use_regex is set. */
-static const char gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
-                                   "|\\s+(?!\\S)|\\s+";
+static const char gpt2_pattern[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
+    "|\\s+(?!\\S)|\\s+";
 
 struct list {
     struct pretoken_step *steps; /* STEP_MAX_STEPS */

@@ -1,13 +1,13 @@
 /*
  * pretoken_step.c - what each kind of pre-tokenizer does to the pieces.
  *
- * Most kinds are a test of single characters and a behaviour: every character that passes is a match of
- * its own. Their runs of equal outcome are handed to the cutter. The loops go by bytes through ASCII
- * with a table and decode the rest.
+ * Most kinds are a test of single characters and a behaviour: every character that passes is a
+ * match of its own. Their runs of equal outcome are handed to the cutter. The loops go by bytes
+ * through ASCII with a table and decode the rest.
  *
- * Two kinds rewrite: Metaspace (spaces become another character, which may also be put before a piece)
- * and ByteLevel (a space may be put before a piece; bytes become letters where another step follows).
- * They write the whole text anew, piece by piece, and leave out what lies between pieces.
+ * Two kinds rewrite: Metaspace (spaces become another character, which may also be put before a
+ * piece) and ByteLevel (a space may be put before a piece; bytes become letters where another step
+ * follows). They write the whole text anew, piece by piece, and leave out what lies between pieces.
  */
 #include "text/pretoken_step.h"
 
@@ -143,9 +143,9 @@ static bool run_fixed_length(const struct pretoken_step *step, struct text *t, s
 }
 
 /*
- * A piece ends where the script changes. Han, Hiragana and Katakana are one script here; a character
- * of the script "any" (the space is) goes on with the script before it. As in the library, what stands
- * before the first character of a definite script is lost.
+ * A piece ends where the script changes. Han, Hiragana and Katakana are one script here; a
+ * character of the script "any" (the space is) goes on with the script before it. As in the
+ * library, what stands before the first character of a definite script is lost.
  */
 static bool run_unicode_scripts(const struct pretoken_step *step, struct text *t, struct err *err)
 {
@@ -221,9 +221,9 @@ static bool wants_prefix(const struct pretoken_step *step, const struct text *t,
     if (span_starts_with(piece_bytes(t, t->pieces[i]), step->replacement))
         return false;
     if (step->scheme == METASPACE_FIRST) {
-        size_t origin = step->is_first ? t->first_origin
-                                       : text_origin_of(t, t->pieces[i].start,
-                                                        t->pieces[i].end).start;
+        size_t origin = step->is_first
+                            ? t->first_origin
+                            : text_origin_of(t, t->pieces[i].start, t->pieces[i].end).start;
         return origin == 0;
     }
     return step->scheme == METASPACE_ALWAYS;

@@ -6,18 +6,19 @@
  * U+00FF: slow where it matters, on Chinese or Russian. So PCRE2 sees no Unicode at all:
  *
  *   1. The pattern is parsed into operators and sets of code points (regex_parse.c).
- *   2. The sets cut all of Unicode into a few kinds of characters: two are of one kind where every set
- *      of the pattern has both or neither. GPT-2's pattern knows 13 kinds. Each kind gets a byte: its
- *      letter. ('\n' is a kind of its own, and its letter is '\n', for '^' and '$'.)
+ *   2. The sets cut all of Unicode into a few kinds of characters: two are of one kind where every
+ *      set of the pattern has both or neither. GPT-2's pattern knows 13 kinds. Each kind gets a
+ *      byte: its letter. ('\n' is a kind of its own, and its letter is '\n', for '^' and '$'.)
  *   3. PCRE2 compiles the pattern over letters: a class is a bitmap of 256, no UTF, no case.
- *   4. A text is spelled in letters, one byte a character, by a two-stage table, and PCRE2's JIT runs
- *      over these. Letters are counted back to bytes; in ASCII text the two are the same.
+ *   4. A text is spelled in letters, one byte a character, by a two-stage table, and PCRE2's JIT
+ *      runs over these. Letters are counted back to bytes; in ASCII the two are the same.
  *
  * Matching is the same whatever the script, needs no check of UTF-8, and no character property of
  * PCRE2 is ever consulted. The price is that a back-reference would compare kinds; it is refused.
  *
- * A pattern can be hostile (".*.*.*=x"): PCRE2's match limit ends what backtracks too much. It counts
- * with the length of the text, because an honest pattern backtracks over a run of spaces once.
+ * A pattern can be hostile (".*.*.*=x"): PCRE2's match limit ends what backtracks too much. It
+ * counts with the length of the text, because an honest pattern backtracks over a run of spaces
+ * once.
  */
 #include "text/regex.h"
 

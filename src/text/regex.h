@@ -62,8 +62,9 @@ struct regex_search {
 void regex_begin(struct regex_search *s, const struct regex *re, struct span text);
 
 /*
- * The next match, from left to right, without overlap; an empty match right behind a match is passed
- * over. *found is false at the end. Errors: ERR_INPUT where the pattern takes too long on this text.
+ * The next match, from left to right, without overlap; an empty match right behind a match is
+ * passed over. *found is false at the end. Errors: ERR_INPUT where the pattern takes too long on
+ * this text.
  */
 MUST_CHECK bool regex_next(struct regex_search *s, size_t *start, size_t *end, bool *found,
                            struct err *err);

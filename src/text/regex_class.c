@@ -6,8 +6,8 @@
  *
  * '&&' binds weakest and '^' applies to the whole class. A ']' right behind the opening counts as a
  * character where another ']' follows. In `tokenizers`' Oniguruma \w inside brackets lacks six
- * characters of Latin-1 that it has outside, and [:punct:] has the symbols that \p{Punct} lacks; both
- * were measured, and the table holds both sets ("WORD", "PUNCT").
+ * characters of Latin-1 that it has outside, and [:punct:] has the symbols that \p{Punct} lacks;
+ * both were measured, and the table holds both sets ("WORD", "PUNCT").
  */
 #include "text/regex_class.h"
 
@@ -50,8 +50,8 @@ uint32_t regex_parser_character(struct regex_parser *p)
     struct span rest = span_from(p->pattern, p->at);
     size_t len = utf8_length(rest);
     if (len == 0) {
-        regex_parser_fail(p, p->at, rest.len ? "the pattern is not valid UTF-8"
-                                             : "the pattern ends early");
+        regex_parser_fail(p, p->at,
+                          rest.len ? "the pattern is not valid UTF-8" : "the pattern ends early");
         return 0;
     }
     p->at += len;
@@ -164,7 +164,8 @@ uint32_t regex_parse_escaped(struct regex_parser *p)
     if (c == '0')
         return take_digits(p, 8, 2, &value) ? value : 0;
     if (c >= '1' && c <= '9')
-        regex_parser_fail(p, start, "back-references and octal numbers without \\0 are not supported");
+        regex_parser_fail(p, start,
+                          "back-references and octal numbers without \\0 are not supported");
     return c;
 }
 
@@ -221,8 +222,8 @@ bool regex_parse_shorthand(struct regex_parser *p, bool in_class, struct charset
 /* [:name:] or [:^name:] behind its "[:"; false, and nothing read, where it does not end in ":]". */
 static bool parse_posix(struct regex_parser *p, struct charset *out)
 {
-    static const char *const names[] = {"alnum", "alpha", "ascii", "blank", "cntrl",
-                                        "digit", "graph", "lower", "print", "punct",
+    static const char *const names[] = {"alnum", "alpha", "ascii",  "blank", "cntrl",
+                                        "digit", "graph", "lower",  "print", "punct",
                                         "space", "upper", "xdigit", "word"};
     size_t start = p->at;
     bool negated = regex_parser_take(p, "^");
@@ -305,7 +306,8 @@ static struct charset parse_part(struct regex_parser *p, size_t class_start)
     while (!p->failed) {
         struct span rest = span_from(p->pattern, p->at);
         bool first_bracket = p->at == class_start && memchr(rest.at + 1, ']', rest.len - 1);
-        if (span_starts_with(rest, span_of("&&")) || (span_starts_with(rest, span_of("]")) && !first_bracket))
+        if (span_starts_with(rest, span_of("&&")) ||
+            (span_starts_with(rest, span_of("]")) && !first_bracket))
             break;
         size_t start = p->at;
         struct charset set = {0};

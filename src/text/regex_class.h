@@ -37,8 +37,8 @@ uint32_t regex_parser_character(struct regex_parser *p);
 uint32_t regex_parse_escaped(struct regex_parser *p);
 
 /*
- * \w \W \s \S \d \D \h \H \p{name} \P{name} behind the backslash; false, and nothing read, where it is
- * none of these. Inside brackets \w is a smaller set than outside.
+ * \w \W \s \S \d \D \h \H \p{name} \P{name} behind the backslash; false, and nothing read, where it
+ * is none of these. Inside brackets \w is a smaller set than outside.
  */
 bool regex_parse_shorthand(struct regex_parser *p, bool in_class, struct charset *out);
 

@@ -15,8 +15,9 @@
  *   {n}?         is (?:…{n})?
  *   \h           is a hexadecimal digit, \O any character, \R and \b are written out over sets
  *
- * Groups capture nothing here: only the whole match is ever asked for. In a case-blind literal, "ss"
- * also matches ß: characters that fold to several are tried at every place of a run of literals.
+ * Groups capture nothing here: only the whole match is ever asked for. In a case-blind literal,
+ * "ss" also matches ß: characters that fold to several are tried at every place of a run of
+ * literals.
  */
 #include "text/regex_parse.h"
 

@@ -1,5 +1,6 @@
 /*
- * regex_parse.h - from Oniguruma's syntax to a pattern over letters; see regex.c for what a letter is.
+ * regex_parse.h - from Oniguruma's syntax to a pattern over letters; see regex.c for what a letter
+ * is.
  */
 #ifndef PACE_TEXT_REGEX_PARSE_H
 #define PACE_TEXT_REGEX_PARSE_H
@@ -16,7 +17,8 @@ enum {
     REGEX_SET_MARK = 0,
 };
 
-/* A pattern in PCRE2's syntax in which each class and each literal character is a mark and a number. */
+/* A pattern in PCRE2's syntax in which each class and each literal character is a mark and a
+ * number. */
 struct regex_skeleton {
     struct buf text;
     struct charset sets[REGEX_MAX_SETS]; /* distinct; in the arena */

@@ -1,8 +1,8 @@
 /*
  * step_read.h - what reading a normalizer and reading a pre-tokenizer share.
  *
- * The members of a step's object may stand in any order and its kind comes last as well as first, so
- * they are gathered, with their names, and understood when the object is complete.
+ * The members of a step's object may stand in any order and its kind comes last as well as first,
+ * so they are gathered, with their names, and understood when the object is complete.
  */
 #ifndef PACE_TEXT_STEP_READ_H
 #define PACE_TEXT_STEP_READ_H
@@ -20,7 +20,8 @@ struct step_names {
 
 void step_note_name(struct step_names *names, struct span name);
 
-/* Fails the reader for the first of `fields` (each followed by a space) that is not among the names. */
+/* Fails the reader for the first of `fields` (each followed by a space) that is not among the
+ * names. */
 void step_check_fields(struct json_reader *r, const struct step_names *names, const char *kind,
                        const char *fields);
 

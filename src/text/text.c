@@ -1,15 +1,15 @@
 /*
  * text.c - a text that steps rewrite and cut.
  *
- * Rewriting always reads the whole present text and writes the next one behind it in a second buffer;
- * then the two change roles. So every step is linear however often it replaces, and a text that no
- * step changes is never copied.
+ * Rewriting always reads the whole present text and writes the next one behind it in a second
+ * buffer; then the two change roles. So every step is linear however often it replaces, and a text
+ * that no step changes is never copied.
  *
  * Origins are an array beside the bytes, one range of the original for each. As long as nothing was
- * rewritten there is no array: byte i then stems from the character that it is part of. The rules for
- * what new bytes stem from are those of the `tokenizers` library (a new character shares the origin
- * of the one before it; a removed one leaves no trace), since the masks and offsets that it reports
- * are the ones to be met.
+ * rewritten there is no array: byte i then stems from the character that it is part of. The rules
+ * for what new bytes stem from are those of the `tokenizers` library (a new character shares the
+ * origin of the one before it; a removed one leaves no trace), since the masks and offsets that it
+ * reports are the ones to be met.
  */
 #include "text/text.h"
 

@@ -38,8 +38,8 @@ struct text {
     struct span bytes;         /* UTF-8 */
     struct text_piece *pieces; /* in order; text that is dropped lies between them */
     size_t n_pieces;
-    bool tracked;              /* origins are wanted */
-    size_t base;               /* where the text begins in the original */
+    bool tracked; /* origins are wanted */
+    size_t base;  /* where the text begins in the original */
 
     /* The rest belongs to text.c and the steps. */
     size_t first_origin; /* where the whole began in the original, before it was cut */
@@ -60,9 +60,8 @@ void text_release(struct text *t);
  * Begins anew with these bytes, which must outlive the use of the struct and be valid UTF-8 of at
  * most TEXT_MAX_BYTES (CHECKed), as one piece (none where empty).
  *
- *   base     where the bytes begin in the original: 0 makes this the start of the whole input, which
- *            Metaspace's prepend_scheme "first" asks for
- *   tracked  whether text_origin_of will be called
+ *   base     where the bytes begin in the original: 0 makes this the start of the whole input,
+ * which Metaspace's prepend_scheme "first" asks for tracked  whether text_origin_of will be called
  */
 void text_set(struct text *t, struct span bytes, size_t base, bool tracked);
 

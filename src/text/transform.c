@@ -1,9 +1,10 @@
 /*
  * transform.c - the library's bookkeeping of characters replaced, removed and added.
  *
- * It matters where a step's account does not add up: composing and reordering marks, or a SentencePiece
- * map that makes two characters of one, shift the origins of what follows, and masks computed from
- * offsets shift with them. So the account is kept in the same way, wrong where it is wrong.
+ * It matters where a step's account does not add up: composing and reordering marks, or a
+ * SentencePiece map that makes two characters of one, shift the origins of what follows, and masks
+ * computed from offsets shift with them. So the account is kept in the same way, wrong where it is
+ * wrong.
  */
 #include "text/transform.h"
 

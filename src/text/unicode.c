@@ -42,7 +42,8 @@ uint8_t unicode_combining_class(uint32_t code_point)
     return find_range(unicode_combining, unicode_combining_len, code_point);
 }
 
-/* The run that holds the code point, or NULL. Runs with step 2 can interleave with the one before. */
+/* The run that holds the code point, or NULL. Runs with step 2 can interleave with the one before.
+ */
 static const struct unicode_run *find_run(const struct unicode_run *runs, size_t n, uint32_t c)
 {
     size_t low = 0, high = n; /* runs before `low` start at or before c */
@@ -78,11 +79,12 @@ size_t unicode_lower(uint32_t code_point, uint32_t out[2])
 #define VISIBLE(b) (((b) > 0x20 && (b) < 0x7f) || ((b) > 0xa0 && (b) != 0xad))
 /* How many bytes below b are not visible. */
 #define HIDDEN_BELOW(b)                                                                            \
-    ((b) <= 0x20 ? (b) : (b) < 0x7f ? 0x21 : (b) <= 0xa0 ? 0x21 + (b) - 0x7f : 0x43)
+    ((b) <= 0x20 ? (b) : (b) < 0x7f ? 0x21 : (b) <= 0xa0 ? 0x21 + (b)-0x7f : 0x43)
 #define LETTER(b) (uint16_t)(VISIBLE(b) ? (b) : 0x100 + HIDDEN_BELOW(b))
 #define LETTERS_4(b) LETTER(b), LETTER((b) + 1), LETTER((b) + 2), LETTER((b) + 3)
 #define LETTERS_16(b) LETTERS_4(b), LETTERS_4((b) + 4), LETTERS_4((b) + 8), LETTERS_4((b) + 12)
-#define LETTERS_64(b) LETTERS_16(b), LETTERS_16((b) + 16), LETTERS_16((b) + 32), LETTERS_16((b) + 48)
+#define LETTERS_64(b)                                                                              \
+    LETTERS_16(b), LETTERS_16((b) + 16), LETTERS_16((b) + 32), LETTERS_16((b) + 48)
 
 const uint16_t unicode_of_byte[256] = {LETTERS_64(0), LETTERS_64(64), LETTERS_64(128),
                                        LETTERS_64(192)};

@@ -1,6 +1,6 @@
 /*
- * pretoken_tool.c - shows what normalisers and pre-tokenizers make of texts, for comparison with the
- * `tokenizers` library (test/golden/pretoken_check.py).
+ * pretoken_tool.c - shows what normalisers and pre-tokenizers make of texts, for comparison with
+ * the `tokenizers` library (test/golden/pretoken_check.py).
  *
  * Standard input: a JSON object a line,
  *

@@ -16,9 +16,11 @@
  * Matching is the same whatever the script, needs no check of UTF-8, and no character property of
  * PCRE2 is ever consulted. The price is that a back-reference would compare kinds; it is refused.
  *
- * A pattern can be hostile (".*.*.*=x"): PCRE2's match limit ends what backtracks too much. It
- * counts with the length of the text, because an honest pattern backtracks over a run of spaces
- * once.
+ * A pattern can be hostile ("(a|a)*b"). PCRE2 counts the steps that it takes from one start and
+ * gives up at a limit. That limit is low, so a whole text costs at most so many steps a character;
+ * where a start needs more (an honest pattern walks back over a run of a million spaces once), it
+ * is tried alone with more, taken from a budget for the text. Steps decide, never a clock: what
+ * fails, fails always.
  */
 #include "text/regex.h"
 
@@ -34,10 +36,14 @@
 enum {
     BLOCK_SIZE = 1 << REGEX_BLOCK_BITS,
     MAX_LETTERS = 255,
-    MATCH_LIMIT = 10000000,
+    STEPS_A_START = 2000,
+    STEPS_GROWTH = 16, /* from one try to the next */
     HEAP_LIMIT_KIB = 64 * 1024,
-    JIT_STACK_BYTES = 8 << 20,
+    JIT_STACK_BYTES = 64 << 20, /* reserved; used as needed */
 };
+
+static const uint64_t STEPS_A_TEXT = 200000000;
+static const uint64_t STEPS_A_CHARACTER = 100;
 
 /* ----------------------------------------------------------------------------------- kinds -- */
 
@@ -228,7 +234,8 @@ static bool compile_letters(struct regex *re, struct buf *pattern, struct err *e
     CHECK(context);
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     re->code = pcre2_compile(pattern->at ? pattern->at : (const uint8_t *)"", pattern->len,
-                             PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE, &code, &place, context);
+                             PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_USE_OFFSET_LIMIT,
+                             &code, &place, context);
     pcre2_compile_context_free(context);
     if (!re->code) {
         uint8_t message[120];
@@ -331,6 +338,7 @@ void regex_begin(struct regex_search *s, const struct regex *re, struct span tex
     if (re->is_literal)
         return;
     spell(s);
+    s->budget = STEPS_A_TEXT + STEPS_A_CHARACTER * s->letters.len;
     if (s->match)
         return;
     s->match = pcre2_match_data_create(1, NULL);
@@ -339,7 +347,7 @@ void regex_begin(struct regex_search *s, const struct regex *re, struct span tex
     CHECK(s->match && s->context && s->stack);
     pcre2_jit_stack_assign(s->context, NULL, s->stack);
     pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
-    pcre2_set_match_limit(s->context, MATCH_LIMIT);
+    pcre2_set_match_limit(s->context, STEPS_A_START);
 }
 
 void regex_search_release(struct regex_search *s)
@@ -367,14 +375,54 @@ static size_t byte_of(struct regex_search *s, size_t letter)
     return at;
 }
 
-/* The first match from letter `from` on: 1 found, 0 none, -1 error. */
-static int match_from(struct regex_search *s, size_t from, struct err *err)
+/* One call of PCRE2: starts from `from` on, up to the context's limits. */
+static int try_match(struct regex_search *s, size_t from)
 {
     int rc = pcre2_match(s->re->code, s->letters.at, s->letters.len, from, PCRE2_NO_UTF_CHECK,
                          s->match, s->context);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(s->re->code, s->letters.at, s->letters.len, from, PCRE2_NO_JIT, s->match,
                          s->context);
+    return rc;
+}
+
+/* The start `at` alone, with as many steps as the budget has. */
+static int try_harder(struct regex_search *s, size_t at)
+{
+    uint64_t steps = STEPS_A_START;
+    int rc = PCRE2_ERROR_MATCHLIMIT;
+    while (rc == PCRE2_ERROR_MATCHLIMIT && s->budget > 0) {
+        steps *= STEPS_GROWTH;
+        if (steps > s->budget)
+            steps = s->budget;
+        s->budget -= steps;
+        pcre2_set_match_limit(s->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+        rc = try_match(s, at);
+    }
+    pcre2_set_match_limit(s->context, STEPS_A_START);
+    return rc;
+}
+
+/* One start after the other, since one of them takes long. */
+static int try_each_start(struct regex_search *s, size_t from)
+{
+    int rc = PCRE2_ERROR_NOMATCH;
+    for (size_t at = from; at <= s->letters.len && rc == PCRE2_ERROR_NOMATCH; at++) {
+        pcre2_set_offset_limit(s->context, at);
+        rc = try_match(s, at);
+        if (rc == PCRE2_ERROR_MATCHLIMIT)
+            rc = try_harder(s, at);
+    }
+    pcre2_set_offset_limit(s->context, PCRE2_UNSET);
+    return rc;
+}
+
+/* The first match from letter `from` on: 1 found, 0 none, -1 error. */
+static int match_from(struct regex_search *s, size_t from, struct err *err)
+{
+    int rc = try_match(s, from);
+    if (rc == PCRE2_ERROR_MATCHLIMIT)
+        rc = try_each_start(s, from);
     if (rc == PCRE2_ERROR_NOMATCH)
         return 0;
     if (rc >= 0)

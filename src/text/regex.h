@@ -52,6 +52,7 @@ struct regex_search {
     size_t letter_at, byte_at; /* the same place, counted both ways */
     size_t next;               /* where the search goes on: letter (of a literal: byte) */
     size_t last_end;           /* behind the last match; SIZE_MAX: none yet */
+    uint64_t budget;           /* steps left for what takes long; see regex.c */
     struct buf buffer;
     struct pcre2_real_match_data_8 *match;
     struct pcre2_real_match_context_8 *context;

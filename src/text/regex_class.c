@@ -303,7 +303,7 @@ static struct charset parse_part(struct regex_parser *p, size_t class_start)
 {
     struct charset all = {0};
     bool after_range = false;
-    while (!p->failed) {
+    while (regex_parser_peek(p) >= 0) {
         struct span rest = span_from(p->pattern, p->at);
         bool first_bracket = p->at == class_start && memchr(rest.at + 1, ']', rest.len - 1);
         if (span_starts_with(rest, span_of("&&")) ||
@@ -336,9 +336,7 @@ struct charset regex_parse_class(struct regex_parser *p, bool *negated)
     if (++p->depth > REGEX_MAX_DEPTH)
         regex_parser_fail(p, start, "nested more than %d deep", REGEX_MAX_DEPTH);
     size_t class_start = p->at;
-    struct charset all = {0};
-    if (regex_parser_peek(p) >= 0)
-        all = parse_part(p, class_start);
+    struct charset all = parse_part(p, class_start);
     while (regex_parser_take(p, "&&"))
         all = charset_intersection(p->arena, all, parse_part(p, SIZE_MAX));
     if (!regex_parser_take(p, "]"))

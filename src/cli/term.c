@@ -181,7 +181,7 @@ void term_add_bar(const struct term *t, struct buf *out, double share, size_t co
 
 void term_add_count(struct buf *out, uint64_t count)
 {
-    char digits[24];
+    char digits[32]; /* 20 digits and 6 commas */
     size_t n = 0;
     do {
         if (n % 4 == 3)

@@ -3,7 +3,9 @@
  *
  * libcsv calls back for each field and each row and does not say where it is. It is fed no further
  * than the next line end at a time, so that a feed completes at most one row and the line of each
- * row is known. Its own trimming of blanks is switched off: no other reader does that.
+ * row is known. Its own trimming of blanks is switched off: no other reader does that. It runs in
+ * its strict mode, because the other takes `"a"b,"c"` for one field; what that mode refuses beyond
+ * this, a quote inside a field without quotes, is let through here.
  *
  * Source: RFC 4180; checked against Python's csv module.
  */
@@ -98,7 +100,7 @@ static void *resize_block(void *at, size_t size)
 static void make_parser(struct csv *c)
 {
     c->parser = arena_new(&c->arena, struct csv_parser);
-    CHECK(csv_init(c->parser, 0) == 0);
+    CHECK(csv_init(c->parser, CSV_STRICT | CSV_STRICT_FINI) == 0);
     csv_set_space_func(c->parser, is_never);
     csv_set_realloc_func(c->parser, resize_block);
     csv_set_free_func(c->parser, mem_free);
@@ -113,8 +115,22 @@ static bool feed(struct csv *c, struct span bytes, struct err *err)
         err_hint(err, "is a quote in it never closed?");
         return fail_in_row(c, err);
     }
-    CHECK(csv_parse(c->parser, bytes.at, bytes.len, on_field, on_row, c) == bytes.len);
-    return true;
+    for (;;) {
+        size_t len = csv_parse(c->parser, bytes.at, bytes.len, on_field, on_row, c);
+        bytes = span_from(bytes, len);
+        if (bytes.len == 0)
+            return true;
+        if (c->parser->quoted) {
+            err_set(err, ERR_INPUT, "text follows the quote that closes a field");
+            err_hint(err, "a quote inside a field in quotes must be doubled");
+            return fail_in_row(c, err);
+        }
+        /* Stopped at a quote inside a field without quotes: here it is an ordinary character. */
+        csv_set_opts(c->parser, 0);
+        CHECK(csv_parse(c->parser, bytes.at, 1, on_field, on_row, c) == 1);
+        csv_set_opts(c->parser, CSV_STRICT | CSV_STRICT_FINI);
+        bytes = span_from(bytes, 1);
+    }
 }
 
 /* Feeds the rest of the present line, up to a '\r' within it. */
@@ -138,7 +154,6 @@ static bool feed_line(struct csv *c, struct err *err)
 static bool finish_file(struct csv *c, struct err *err)
 {
     c->at_end = true;
-    csv_set_opts(c->parser, CSV_STRICT | CSV_STRICT_FINI);
     if (csv_fini(c->parser, on_field, on_row, c) == 0)
         return true;
     err_set(err, ERR_INPUT, "the quote that opens a field is never closed");

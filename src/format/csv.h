@@ -66,7 +66,7 @@ MUST_CHECK bool csv_open_bytes(struct csv *c, struct span bytes, char delimiter,
 
 /*
  * The next row; *more is false at the end. Errors: ERR_IO; ERR_INPUT for a quote that is never
- * closed and a row over the limit, with the line in `where`.
+ * closed, text behind one that closes a field, and a row over the limit, with the line in `where`.
  */
 MUST_CHECK bool csv_next(struct csv *c, struct csv_row *row, bool *more, struct err *err);
 

@@ -352,6 +352,17 @@ def check_csv():
         writer.writerows(rows)
         path.write_bytes(text.getvalue().encode())
         check("csv of Python read back", tool_json("csv-list", path, ",") == rows, i)
+    for i in range(600):
+        text = "h,i\n" + "".join(rng.choices('"",,ab\n\r ', k=rng.randrange(1, 14)))
+        path.write_bytes(text.encode())
+        try:
+            list(csv.reader(io.StringIO(text, newline=""), strict=True))
+            wanted = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except csv.Error:
+            wanted = None
+        ours = tool("csv-list", path, ",", ok=False)
+        check("csv judged as Python's strict reader does",
+              (json.loads(ours.stdout) if ours.returncode == 0 else None) == wanted, repr(text))
     for path in sorted(DATA.glob("**/*.csv")):
         with open(path, newline="", encoding="utf-8-sig") as f:
             wanted = [row for row in csv.reader(f) if row]

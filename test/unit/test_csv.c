@@ -122,6 +122,24 @@ static void a_quote_that_is_never_closed_is_named_by_its_line(void **state)
     csv_close(&c);
 }
 
+static void text_behind_a_closing_quote_is_named_by_its_line(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a\n1\n\"say \"hi\" now\"\n", "a\n1\n\"x\" \n",
+                                        "a,b\n1,2\n\"\"\"x\"\"y\"z,3\n"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct csv c;
+        struct csv_row row;
+        bool more;
+        ASSERT_OK(csv_open_bytes(&c, span_of(texts[i]), ',', 100, &err));
+        ASSERT_OK(csv_next(&c, &row, &more, &err));
+        ASSERT_FAILS(csv_next(&c, &row, &more, &err), "text follows the quote that closes a field");
+        assert_string_equal(err.where, "line 3");
+        assert_non_null(strstr(err.hint, "must be doubled"));
+        csv_close(&c);
+    }
+}
+
 static void a_row_over_the_limit_is_refused(void **state)
 {
     (void)state;
@@ -193,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_tab_separated_field_in_certain_quotes_is_unquoted),
         cmocka_unit_test(a_row_of_another_width_is_named_and_reading_goes_on),
         cmocka_unit_test(a_quote_that_is_never_closed_is_named_by_its_line),
+        cmocka_unit_test(text_behind_a_closing_quote_is_named_by_its_line),
         cmocka_unit_test(a_row_over_the_limit_is_refused),
         cmocka_unit_test(a_file_without_a_header_is_refused),
         cmocka_unit_test(many_long_rows_are_read),

@@ -55,44 +55,55 @@ static float load_f16(const uint8_t *at)
 
 /* ----------------------------------------------------------------------------- plain numbers -- */
 
-static void decode_f64(const uint8_t *bytes, float *out)
+/* These take `n` elements at once: a call for each would cost more than the work. */
+
+static void decode_f64(const uint8_t *bytes, float *out, size_t n)
 {
-    uint64_t bits = load_u32(bytes) | (uint64_t)load_u32(bytes + 4) << 32;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    *out = (float)value;
+    for (size_t i = 0; i < n; i++, bytes += 8) {
+        uint64_t bits = load_u32(bytes) | (uint64_t)load_u32(bytes + 4) << 32;
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        out[i] = (float)value;
+    }
 }
 
-static void decode_f32(const uint8_t *bytes, float *out)
+static void decode_f32(const uint8_t *bytes, float *out, size_t n)
 {
-    *out = half_of_bits(load_u32(bytes));
+    for (size_t i = 0; i < n; i++)
+        out[i] = half_of_bits(load_u32(bytes + 4 * i));
 }
 
-static void encode_f32(const float *values, uint8_t *bytes)
+static void encode_f32(const float *values, uint8_t *bytes, size_t n)
 {
-    uint32_t bits = half_bits(*values);
-    store_u16(bytes, (uint16_t)bits);
-    store_u16(bytes + 2, (uint16_t)(bits >> 16));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = half_bits(values[i]);
+        store_u16(bytes + 4 * i, (uint16_t)bits);
+        store_u16(bytes + 4 * i + 2, (uint16_t)(bits >> 16));
+    }
 }
 
-static void decode_f16(const uint8_t *bytes, float *out)
+static void decode_f16(const uint8_t *bytes, float *out, size_t n)
 {
-    *out = load_f16(bytes);
+    for (size_t i = 0; i < n; i++)
+        out[i] = load_f16(bytes + 2 * i);
 }
 
-static void encode_f16(const float *values, uint8_t *bytes)
+static void encode_f16(const float *values, uint8_t *bytes, size_t n)
 {
-    store_u16(bytes, half_to_f16(*values));
+    for (size_t i = 0; i < n; i++)
+        store_u16(bytes + 2 * i, half_to_f16(values[i]));
 }
 
-static void decode_bf16(const uint8_t *bytes, float *out)
+static void decode_bf16(const uint8_t *bytes, float *out, size_t n)
 {
-    *out = half_from_bf16(load_u16(bytes));
+    for (size_t i = 0; i < n; i++)
+        out[i] = half_from_bf16(load_u16(bytes + 2 * i));
 }
 
-static void encode_bf16(const float *values, uint8_t *bytes)
+static void encode_bf16(const float *values, uint8_t *bytes, size_t n)
 {
-    store_u16(bytes, half_to_bf16(*values));
+    for (size_t i = 0; i < n; i++)
+        store_u16(bytes + 2 * i, half_to_bf16(values[i]));
 }
 
 /* --------------------------------------------------------------------------------- decoding -- */
@@ -214,21 +225,35 @@ static float inverse(float d)
     return d != 0 ? 1.0f / d : 0.0f;
 }
 
-/* Within 0 and `most`; a NaN becomes 0. */
-static int clamp_to(float value, float most)
+/* Cut to a whole number within 0 and `most`; a NaN becomes 0. */
+static int cut_within(float value, int most)
 {
-    return (int)fminf(fmaxf(value, 0.0f), most);
+    value = value > 0 ? value : 0;
+    return (int)(value < (float)most ? value : (float)most);
+}
+
+/* Rounded to a whole number within -127 and 127, halves away from zero. A double holds the sum. */
+static int round_away(float value)
+{
+    double sum = value > 0 ? (double)value + 0.5 : (double)value - 0.5;
+    sum = sum > -127 ? sum : -127; /* a NaN too */
+    return (int)(sum < 127 ? sum : 127);
+}
+
+static float larger(float a, float b)
+{
+    return a > b ? a : b;
 }
 
 static void encode_q8_0(const float *values, uint8_t *block)
 {
     float largest = 0;
     for (int i = 0; i < BLOCK; i++)
-        largest = fmaxf(largest, fabsf(values[i]));
+        largest = larger(largest, fabsf(values[i]));
     float d = largest / 127, id = inverse(d);
     store_u16(block, half_to_f16(d));
     for (int i = 0; i < BLOCK; i++)
-        block[2 + i] = (uint8_t)(clamp_to(roundf(values[i] * id) + 128, 255) - 128);
+        block[2 + i] = (uint8_t)round_away(values[i] * id);
 }
 
 static void encode_q4_0(const float *values, uint8_t *block)
@@ -243,8 +268,8 @@ static void encode_q4_0(const float *values, uint8_t *block)
     float d = extreme / -8, id = inverse(d);
     store_u16(block, half_to_f16(d));
     for (int i = 0; i < BLOCK / 2; i++) {
-        int a = clamp_to(values[i] * id + 8.5f, 15);
-        int b = clamp_to(values[i + BLOCK / 2] * id + 8.5f, 15);
+        int a = cut_within(values[i] * id + 8.5f, 15);
+        int b = cut_within(values[i + BLOCK / 2] * id + 8.5f, 15);
         block[2 + i] = (uint8_t)(a | b << 4);
     }
 }
@@ -267,16 +292,16 @@ static void encode_q4_k(const float *values, uint8_t *block)
     float scales[N_SUB], minima[N_SUB], largest_scale = 0, largest_minimum = 0;
     for (int i = 0; i < N_SUB; i++) {
         scales[i] = quant_search_affine(values + i * BLOCK, BLOCK, 15, &minima[i]);
-        largest_scale = fmaxf(largest_scale, scales[i]);
-        largest_minimum = fmaxf(largest_minimum, minima[i]);
+        largest_scale = larger(largest_scale, scales[i]);
+        largest_minimum = larger(largest_minimum, minima[i]);
     }
     float to_scale = largest_scale > 0 ? 63.0f / largest_scale : 0;
     float to_minimum = largest_minimum > 0 ? 63.0f / largest_minimum : 0;
     store_u16(block, half_to_f16(largest_scale / 63.0f));
     store_u16(block + 2, half_to_f16(largest_minimum / 63.0f));
     for (int i = 0; i < N_SUB; i++)
-        put_scale(block + 4, i, clamp_to(rintf(to_scale * scales[i]), 63),
-                  clamp_to(rintf(to_minimum * minima[i]), 63));
+        put_scale(block + 4, i, quant_search_round(to_scale * scales[i], 0, 63),
+                  quant_search_round(to_minimum * minima[i], 0, 63));
 
     /* The elements are rounded again, with the scales as they are now stored. */
     uint8_t *q = block + 16;
@@ -286,7 +311,7 @@ static void encode_q4_k(const float *values, uint8_t *block)
         take_scale(block + 4, i, &scale, &minimum);
         float d = load_f16(block) * (float)scale, dm = load_f16(block + 2) * (float)minimum;
         for (int k = 0; k < BLOCK && d != 0; k++) {
-            int value = clamp_to(rintf((values[i * BLOCK + k] + dm) / d), 15);
+            int value = quant_search_round((values[i * BLOCK + k] + dm) / d, 0, 15);
             q[i / 2 * BLOCK + k] |= (uint8_t)(i % 2 == 0 ? value : value << 4);
         }
     }
@@ -309,10 +334,10 @@ static void encode_q6_k(const float *values, uint8_t *block)
     uint8_t *low = block, *high = block + 128;
     store_u16(block + 208, half_to_f16(1.0f / to_scale));
     for (int i = 0; i < N_SUB; i++)
-        stored[i] = (int8_t)(clamp_to(rintf(to_scale * scales[i]) + 128, 255) - 128);
+        stored[i] = (int8_t)quant_search_round(to_scale * scales[i], -128, 127);
     for (int i = 0; i < SUPER_BLOCK; i++) {
         float d = load_f16(block + 208) * (float)stored[i / SUB];
-        int value = d != 0 ? clamp_to(rintf(values[i] / d) + 32, 63) : 32;
+        int value = d != 0 ? quant_search_round(values[i] / d, -32, 31) + 32 : 32;
         int half = i / 128, run = i / 32 % 4, k = i % 32;
         low[half * 64 + run % 2 * 32 + k] |= (uint8_t)((value & 15) << (run < 2 ? 0 : 4));
         high[half * 32 + k] |= (uint8_t)(value >> 4 << (2 * run));
@@ -321,43 +346,59 @@ static void encode_q6_k(const float *values, uint8_t *block)
 
 /* -------------------------------------------------------------------------------- the table -- */
 
-/* One block each. NULL: not supported. */
+/* Plain numbers come many at a time, blocks one by one. Both NULL: not supported. */
 static const struct {
-    void (*decode)(const uint8_t *bytes, float *out);
-    void (*encode)(const float *values, uint8_t *bytes);
+    void (*decode_plain)(const uint8_t *bytes, float *out, size_t n);
+    void (*encode_plain)(const float *values, uint8_t *bytes, size_t n);
+    void (*decode_block)(const uint8_t *block, float *out);
+    void (*encode_block)(const float *values, uint8_t *block);
 } codecs[DTYPE_COUNT] = {
-    [DTYPE_F64] = {decode_f64, NULL},          [DTYPE_F32] = {decode_f32, encode_f32},
-    [DTYPE_F16] = {decode_f16, encode_f16},    [DTYPE_BF16] = {decode_bf16, encode_bf16},
-    [DTYPE_Q8_0] = {decode_q8_0, encode_q8_0}, [DTYPE_Q4_0] = {decode_q4_0, encode_q4_0},
-    [DTYPE_Q4_1] = {decode_q4_1, NULL},        [DTYPE_Q5_0] = {decode_q5_0, NULL},
-    [DTYPE_Q5_1] = {decode_q5_1, NULL},        [DTYPE_Q4_K] = {decode_q4_k, encode_q4_k},
-    [DTYPE_Q5_K] = {decode_q5_k, NULL},        [DTYPE_Q6_K] = {decode_q6_k, encode_q6_k},
+    [DTYPE_F64] = {decode_f64, NULL, NULL, NULL},
+    [DTYPE_F32] = {decode_f32, encode_f32, NULL, NULL},
+    [DTYPE_F16] = {decode_f16, encode_f16, NULL, NULL},
+    [DTYPE_BF16] = {decode_bf16, encode_bf16, NULL, NULL},
+    [DTYPE_Q8_0] = {NULL, NULL, decode_q8_0, encode_q8_0},
+    [DTYPE_Q4_0] = {NULL, NULL, decode_q4_0, encode_q4_0},
+    [DTYPE_Q4_1] = {NULL, NULL, decode_q4_1, NULL},
+    [DTYPE_Q5_0] = {NULL, NULL, decode_q5_0, NULL},
+    [DTYPE_Q5_1] = {NULL, NULL, decode_q5_1, NULL},
+    [DTYPE_Q4_K] = {NULL, NULL, decode_q4_k, encode_q4_k},
+    [DTYPE_Q5_K] = {NULL, NULL, decode_q5_k, NULL},
+    [DTYPE_Q6_K] = {NULL, NULL, decode_q6_k, encode_q6_k},
 };
 
 bool quant_can_decode(enum dtype dtype)
 {
     CHECK((unsigned)dtype < DTYPE_COUNT);
-    return codecs[dtype].decode;
+    return codecs[dtype].decode_plain || codecs[dtype].decode_block;
 }
 
 bool quant_can_encode(enum dtype dtype)
 {
     CHECK((unsigned)dtype < DTYPE_COUNT);
-    return codecs[dtype].encode;
+    return codecs[dtype].encode_plain || codecs[dtype].encode_block;
 }
 
 void quant_decode(enum dtype dtype, const uint8_t *bytes, float *out, size_t n)
 {
     const struct dtype_info *info = dtype_info(dtype);
     CHECK(quant_can_decode(dtype) && n % info->block_elements == 0);
+    if (codecs[dtype].decode_plain) {
+        codecs[dtype].decode_plain(bytes, out, n);
+        return;
+    }
     for (size_t i = 0; i < n; i += info->block_elements, bytes += info->block_bytes)
-        codecs[dtype].decode(bytes, out + i);
+        codecs[dtype].decode_block(bytes, out + i);
 }
 
 void quant_encode(enum dtype dtype, const float *values, uint8_t *bytes, size_t n)
 {
     const struct dtype_info *info = dtype_info(dtype);
     CHECK(quant_can_encode(dtype) && n % info->block_elements == 0);
+    if (codecs[dtype].encode_plain) {
+        codecs[dtype].encode_plain(values, bytes, n);
+        return;
+    }
     for (size_t i = 0; i < n; i += info->block_elements, bytes += info->block_bytes)
-        codecs[dtype].encode(values + i, bytes);
+        codecs[dtype].encode_block(values + i, bytes);
 }

@@ -14,12 +14,6 @@
 
 #include <math.h>
 
-/* x * scale to the nearest whole number within low and high; a NaN becomes low. */
-static int round_within(float value, int low, int high)
-{
-    return (int)fminf(fmaxf(rintf(value), (float)low), (float)high);
-}
-
 /* ----------------------------------------------------------------------------------- affine -- */
 
 /* Numbers with their weights and weighted sums. */
@@ -40,18 +34,19 @@ static void weigh(struct sample *s)
     s->sum_w = s->sum_x = 0;
     for (int i = 0; i < s->n; i++) {
         s->weights[i] = root_mean_square + fabsf(s->x[i]);
-        s->low = fminf(s->low, s->x[i]);
-        s->high = fmaxf(s->high, s->x[i]);
+        s->low = s->x[i] < s->low ? s->x[i] : s->low;
+        s->high = s->x[i] > s->high ? s->x[i] : s->high;
         s->sum_w += s->weights[i];
         s->sum_x += s->weights[i] * s->x[i];
     }
-    s->low = fminf(s->low, 0);
+    if (s->low > 0)
+        s->low = 0;
 }
 
 static void round_all(const struct sample *s, float inverse_scale, int *q)
 {
     for (int i = 0; i < s->n; i++)
-        q[i] = round_within(inverse_scale * (s->x[i] - s->low), 0, s->q_most);
+        q[i] = quant_search_round(inverse_scale * (s->x[i] - s->low), 0, s->q_most);
 }
 
 static float error_of(const struct sample *s, const int *q, float scale, float offset)
@@ -139,7 +134,7 @@ float quant_search_symmetric(const float *x, int n, int q_half)
         float inverse_scale = -((float)q_half + 0.1f * (float)step) / extreme;
         float sum_xq = 0, sum_q2 = 0;
         for (int i = 0; i < n; i++) {
-            int q = round_within(inverse_scale * x[i], -q_half, q_half - 1);
+            int q = quant_search_round(inverse_scale * x[i], -q_half, q_half - 1);
             float w = x[i] * x[i];
             sum_xq += w * x[i] * (float)q;
             sum_q2 += w * (float)q * (float)q;

@@ -9,6 +9,17 @@
 
 enum { QUANT_SEARCH_MOST = 32 };
 
+/*
+ * The whole number nearest to the value, ties to even, within low and high (of at most 21 bits); a
+ * NaN becomes low. The sum with 1.5 * 2^23 rounds: its last place is that of 1.
+ */
+static inline int quant_search_round(float value, int low, int high)
+{
+    value = value > (float)low ? value : (float)low;
+    value = value < (float)high ? value : (float)high;
+    return (int)((value + 0x1.8p23f) - 0x1.8p23f);
+}
+
 /* Below this size a block is all zeros. */
 #define QUANT_SEARCH_TINY 1e-15f
 

@@ -116,3 +116,14 @@ size_t num_format_double(char text[NUM_TEXT_SIZE], double value)
     int decimals = digits > exponent ? digits - exponent : 1;
     return (size_t)snprintf(text, NUM_TEXT_SIZE, "%.*f", decimals, value);
 }
+
+double num_widen(float value)
+{
+    char text[NUM_TEXT_SIZE];
+    for (int precision = 0; precision <= 8 && isfinite(value); precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, (double)value);
+        if (strtof(text, NULL) == value)
+            return strtod(text, NULL);
+    }
+    return (double)value;
+}

@@ -26,4 +26,10 @@ enum { NUM_TEXT_SIZE = 32 };
  */
 size_t num_format_double(char text[NUM_TEXT_SIZE], double value);
 
+/*
+ * The double with the shortest decimal text that still reads back as the float: 1e-05 for 1e-5f,
+ * where a plain conversion gives 9.999999747378752e-06. For showing; not for computing.
+ */
+double num_widen(float value);
+
 #endif

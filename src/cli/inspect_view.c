@@ -14,6 +14,8 @@
 
 #include <inttypes.h>
 
+#include "base/num.h"
+
 enum { FIRST_ITEMS = 8, LONGEST_NAME = 60, MARGIN = 2 };
 
 struct totals {
@@ -113,7 +115,7 @@ static bool put_item(struct gguf_items *items, struct json_writer *w)
     } else {
         if (!gguf_next_double(items, &number))
             return false;
-        json_put_double(w, number);
+        json_put_double(w, items->type == GGUF_F32 ? num_widen((float)number) : number);
     }
     return true;
 }

@@ -83,12 +83,12 @@ class Inspect(unittest.TestCase):
         tokens = struct.pack("<IQ", 8, 20) + b"".join(string(f"t{i}") for i in range(20))
         path = self.write("model.bin", gguf(
             [("general.architecture", 8, string("llama")), ("tokens", 9, tokens),
-             ("eps", 6, struct.pack("<f", 0.5)), ("on", 7, b"\1"), ("n", 4, b"\7\0\0\0")],
+             ("eps", 6, struct.pack("<f", 1e-5)), ("on", 7, b"\1"), ("n", 4, b"\7\0\0\0")],
             [("w", [32, 2], 8, bytes(68)), ("odd", [256], 16, bytes(66))]))
         report = self.report(path)
         self.assertEqual((report["format"], report["version"]), ("gguf", 3))
         self.assertEqual(report["metadata"], {
-            "general.architecture": "llama", "eps": 0.5, "on": True, "n": 7,
+            "general.architecture": "llama", "eps": 1e-5, "on": True, "n": 7,
             "tokens": {"type": "string", "count": 20, "first": [f"t{i}" for i in range(8)]}})
         self.assertEqual(report["tensors"], [
             {"name": "w", "dtype": "Q8_0", "shape": [2, 32], "bytes": 68},

@@ -148,6 +148,25 @@ static void every_double_reads_back_as_itself(void **state)
     }
 }
 
+static void a_float_is_widened_to_its_shortest_text(void **state)
+{
+    (void)state;
+    assert_true(num_widen(1e-5f) == 1e-5);
+    assert_true(num_widen(0.1f) == 0.1);
+    assert_true(num_widen(-0.25f) == -0.25);
+    assert_true(num_widen(0) == 0);
+    assert_true(num_widen(INFINITY) == INFINITY);
+    assert_true(isnan(num_widen(NAN)));
+    struct rng rng = {.seed = 6};
+    for (int i = 0; i < 20000; i++) {
+        uint32_t bits = (uint32_t)rng_u64(&rng);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        if (isfinite(value))
+            assert_true((float)num_widen(value) == value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +177,7 @@ int main(void)
         cmocka_unit_test(hundreds_of_digits_are_read_exactly),
         cmocka_unit_test(doubles_are_written_as_python_writes_them),
         cmocka_unit_test(every_double_reads_back_as_itself),
+        cmocka_unit_test(a_float_is_widened_to_its_shortest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

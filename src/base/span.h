@@ -26,7 +26,7 @@ static inline struct span span_of(const char *text)
 static inline struct span span_part(struct span s, size_t start, size_t len)
 {
     CHECK(start <= s.len && len <= s.len - start);
-    return (struct span){s.at + start, len};
+    return (struct span){start > 0 ? s.at + start : s.at, len}; /* never NULL + 0 */
 }
 
 /* All from `start` on. */

@@ -1,0 +1,240 @@
+/*
+ * chat.c - finding a model's chat template and special tokens, and rendering conversations.
+ *
+ * The rules are those of transformers: which file wins, which entries of tokenizer_config.json
+ * become variables (the seven standard tokens, any other member that ends in "_token", and the
+ * members of extra_special_tokens where it is an object), and what happens to messages before the
+ * template sees them. A special token is a text, or an object with its text in "content".
+ *
+ * special_tokens_map.json counts only where tokenizer_config.json has no added_tokens_decoder, and
+ * then before it: so it is in transformers, where the map is the older way to write the same.
+ */
+#include "text/chat.h"
+
+#include "base/file.h"
+#include "format/json.h"
+#include "text/chat_turns.h"
+
+enum { LARGEST_TEMPLATE = 4 << 20, LARGEST_CONFIG = 64 << 20 };
+
+/* ------------------------------------------------------------------------------------ tokens -- */
+
+/* The text of a token: a string, or an object's "content"; MISSING for anything else. */
+static struct jinja_value token_text(struct jinja_value v)
+{
+    struct jinja_value content = {0};
+    if (v.type == JINJA_STRING)
+        return v;
+    if (v.type == JINJA_DICT && jinja_dict_get_text(v.as.dict, span_of("content"), &content) &&
+        content.type == JINJA_STRING)
+        return content;
+    return (struct jinja_value){0};
+}
+
+static void take_tokens(struct chat *chat, const struct jinja_dict *from)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct jinja_value key = from->pairs[i].key, text = token_text(from->pairs[i].value);
+        if (text.type != JINJA_MISSING && span_ends_with(jinja_span(key), span_of("_token")))
+            jinja_dict_put(&chat->arena, chat->tokens.as.dict, key, text);
+    }
+    struct jinja_value extra;
+    if (!jinja_dict_get_text(from, span_of("extra_special_tokens"), &extra) ||
+        extra.type != JINJA_DICT)
+        return;
+    for (size_t i = 0; i < extra.as.dict->n; i++) {
+        struct jinja_value text = token_text(extra.as.dict->pairs[i].value);
+        if (text.type != JINJA_MISSING)
+            jinja_dict_put(&chat->arena, chat->tokens.as.dict, extra.as.dict->pairs[i].key, text);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- files -- */
+
+/* The whole file in the chat's arena. */
+static bool load(struct chat *chat, const char *path, size_t limit, struct span *text,
+                 struct err *err)
+{
+    struct buf bytes;
+    buf_init(&bytes, limit);
+    bool ok = file_read(&bytes, path, err);
+    if (ok)
+        *text = arena_copy(&chat->arena, buf_span(&bytes));
+    buf_release(&bytes);
+    return ok;
+}
+
+static bool load_json(struct chat *chat, const char *path, struct jinja_value *out, struct err *err)
+{
+    struct span text;
+    struct json_reader r;
+    if (!load(chat, path, LARGEST_CONFIG, &text, err))
+        return false;
+    json_open(&r, text, &chat->arena);
+    *out = jinja_from_json(&r, &chat->arena);
+    if (!json_close(&r, err)) {
+        err_in(err, "%s", path);
+        return false;
+    }
+    if (out->type != JINJA_DICT)
+        *out = jinja_dict_new(&chat->arena);
+    return true;
+}
+
+static bool compile(struct chat *chat, struct span source, const char *path,
+                    struct jinja_template **template, struct err *err)
+{
+    if (jinja_compile(template, &chat->arena, source, err))
+        return true;
+    err_in(err, "%s", path);
+    return false;
+}
+
+/* A member chat_template: the text, or a list of {"name", "template"}, or an object of them. */
+static bool take_template(struct chat *chat, struct jinja_value v, const char *path,
+                          struct err *err)
+{
+    if (v.type == JINJA_STRING)
+        return compile(chat, jinja_span(v), path, &chat->template, err);
+    size_t n = v.type == JINJA_LIST ? v.as.list->n : v.type == JINJA_DICT ? v.as.dict->n : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct jinja_value name = {0}, text = {0};
+        if (v.type == JINJA_DICT) {
+            name = v.as.dict->pairs[i].key;
+            text = v.as.dict->pairs[i].value;
+        } else if (v.as.list->items[i].type == JINJA_DICT) {
+            const struct jinja_dict *entry = v.as.list->items[i].as.dict;
+            if (!jinja_dict_get_text(entry, span_of("name"), &name) ||
+                !jinja_dict_get_text(entry, span_of("template"), &text))
+                continue;
+        }
+        if (name.type != JINJA_STRING || text.type != JINJA_STRING)
+            continue;
+        bool is_default = span_is(jinja_span(name), "default");
+        if (!is_default && !span_is(jinja_span(name), "tool_use"))
+            continue;
+        if (!compile(chat, jinja_span(text), path,
+                     is_default ? &chat->template : &chat->tool_template, err))
+            return false;
+    }
+    return true;
+}
+
+/* A file named by the user or by convention: Jinja, or JSON with a member chat_template. */
+static bool load_template(struct chat *chat, const char *path, struct err *err)
+{
+    struct span text;
+    struct jinja_value config, template;
+    if (!file_has_suffix(path, ".json"))
+        return load(chat, path, LARGEST_TEMPLATE, &text, err) &&
+               compile(chat, text, path, &chat->template, err);
+    if (!load_json(chat, path, &config, err))
+        return false;
+    if (jinja_dict_get_text(config.as.dict, span_of("chat_template"), &template))
+        return take_template(chat, template, path, err);
+    err_set(err, ERR_INPUT, "the file has no member chat_template");
+    err_in(err, "%s", path);
+    return false;
+}
+
+/* The model's folder; where `model` is a file, the one it lies in. */
+static const char *folder_of(struct chat *chat, const char *model)
+{
+    if (file_kind_of(model) == FILE_FOLDER)
+        return model;
+    const char *slash = strrchr(model, '/');
+    if (!slash)
+        return ".";
+    return arena_string(&chat->arena, span_part(span_of(model), 0, (size_t)(slash - model)));
+}
+
+/* tokenizer_config.json and special_tokens_map.json; a template where none was found yet. */
+static bool load_config(struct chat *chat, const char *folder, struct err *err)
+{
+    struct jinja_value config = jinja_dict_new(&chat->arena), map = config, template, added;
+    const char *config_path = file_join(&chat->arena, folder, "tokenizer_config.json");
+    const char *map_path = file_join(&chat->arena, folder, "special_tokens_map.json");
+    if (file_kind_of(config_path) == FILE_REGULAR && !load_json(chat, config_path, &config, err))
+        return false;
+    take_tokens(chat, config.as.dict);
+    bool has_added = jinja_dict_get_text(config.as.dict, span_of("added_tokens_decoder"), &added);
+    if (!has_added && file_kind_of(map_path) == FILE_REGULAR) {
+        if (!load_json(chat, map_path, &map, err))
+            return false;
+        take_tokens(chat, map.as.dict);
+    }
+    if (!chat->template && jinja_dict_get_text(config.as.dict, span_of("chat_template"), &template))
+        return take_template(chat, template, config_path, err);
+    return true;
+}
+
+bool chat_open(struct chat *chat, const struct chat_source *source, struct err *err)
+{
+    *chat = (struct chat){0};
+    chat->tokens = jinja_dict_new(&chat->arena);
+    if (source->template_path && !load_template(chat, source->template_path, err))
+        goto fail;
+    if (source->model) {
+        static const char *const names[] = {"chat_template.jinja", "chat_template.json"};
+        const char *folder = folder_of(chat, source->model);
+        for (size_t i = 0; i < COUNT_OF(names) && !chat->template; i++) {
+            const char *path = file_join(&chat->arena, folder, names[i]);
+            if (file_kind_of(path) == FILE_REGULAR && !load_template(chat, path, err))
+                goto fail;
+        }
+        if (!load_config(chat, folder, err))
+            goto fail;
+    }
+    if (chat->template)
+        return true;
+    err_set(err, ERR_INPUT, "there is no chat template");
+    if (source->model)
+        err_in(err, "%s", source->model);
+    err_hint(err, "give one with --template FILE");
+
+fail:
+    chat_close(chat);
+    return false;
+}
+
+bool chat_open_text(struct chat *chat, struct span template, struct err *err)
+{
+    *chat = (struct chat){0};
+    chat->tokens = jinja_dict_new(&chat->arena);
+    struct span copy = arena_copy(&chat->arena, template);
+    if (jinja_compile(&chat->template, &chat->arena, copy, err))
+        return true;
+    chat_close(chat);
+    return false;
+}
+
+void chat_close(struct chat *chat)
+{
+    arena_release(&chat->arena);
+    *chat = (struct chat){0};
+}
+
+void chat_text_init(struct chat_text *text)
+{
+    *text = (struct chat_text){0};
+    buf_init(&text->text, BUF_NO_LIMIT);
+}
+
+void chat_text_release(struct chat_text *text)
+{
+    buf_release(&text->text);
+    arena_release(&text->arena);
+    *text = (struct chat_text){0};
+}
+
+void chat_mask(const struct chat_text *text, const struct chat_span *tokens, size_t n,
+               uint8_t *mask)
+{
+    size_t span = 0;
+    for (size_t i = 0; i < n; i++) {
+        while (span < text->n_spans && text->spans[span].end <= tokens[i].start)
+            span++;
+        mask[i] = span < text->n_spans && tokens[i].end > text->spans[span].start &&
+                  tokens[i].end > tokens[i].start;
+    }
+}

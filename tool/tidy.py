@@ -28,7 +28,7 @@ FUNCTION_MEDIAN = 15
 FILE_LINES = 800
 PARAMETERS = 6
 NESTING = 4
-SOURCE_BUDGET = 25_000
+SOURCE_BUDGET = 45_000
 
 BANNED = {
     r"\b(atoi|atol|atof)\s*\(": "num_parse_i64 or num_parse_double",

@@ -63,7 +63,7 @@ void cut_segment(struct cutter *c, size_t start, size_t end, bool matched)
         grows = matched == c->last_matched;
         break;
     default:
-        CHECK(!"a behaviour without a case");
+        CHECK(false && "a behaviour without a case");
         return;
     }
     if (grows && c->pending)

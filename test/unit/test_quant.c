@@ -38,7 +38,7 @@ static void more_bits_lose_less(void **state)
     static const struct {
         enum dtype dtype;
         double most;
-    } rows[] = {{DTYPE_F32, 0},     {DTYPE_F16, 3e-4},   {DTYPE_BF16, 3e-3}, {DTYPE_Q8_0, 0.01},
+    } rows[] = {{DTYPE_F32, 0},     {DTYPE_F16, 3e-4}, {DTYPE_BF16, 3e-3}, {DTYPE_Q8_0, 0.01},
                 {DTYPE_Q6_K, 0.03}, {DTYPE_Q4_K, 0.1}, {DTYPE_Q4_0, 0.14}};
     double before = -1;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -73,6 +73,40 @@ static void a_block_of_known_bytes_decodes(void **state)
     static const uint8_t q5_1[24] = {0x00, 0x3c, 0x00, 0xc0, 0x01, 0, 0x01, 0, 0x21};
     quant_decode(DTYPE_Q5_1, q5_1, out, 32);
     assert_true(out[0] == 17 - 2 && out[16] == 18 - 2 && out[1] == -2);
+}
+
+static void the_fifth_bits_add_sixteen(void **state)
+{
+    (void)state;
+    /* Scales of 0.5; the minimum of the _1 types is -2; low bits 1 and 2 in every byte. */
+    uint8_t q4_1[20] = {0x00, 0x38, 0x00, 0xc0}, q5_0[22] = {0x00, 0x38, 1, 0, 0, 0x80};
+    float out[32];
+    memset(q4_1 + 4, 0x21, 16);
+    memset(q5_0 + 6, 0x21, 16);
+    quant_decode(DTYPE_Q4_1, q4_1, out, 32);
+    assert_true(out[0] == 0.5f * 1 - 2 && out[15] == -1.5f && out[16] == 0.5f * 2 - 2);
+    quant_decode(DTYPE_Q5_0, q5_0, out, 32);
+    assert_true(out[0] == 0.5f * (17 - 16) && out[1] == 0.5f * (1 - 16));
+    assert_true(out[30] == 0.5f * (2 - 16) && out[31] == 0.5f * (18 - 16));
+}
+
+static void q5_k_is_q4_k_with_fifth_bits(void **state)
+{
+    (void)state;
+    float values[N], four[N], five[N];
+    uint8_t q4_k[144], q5_k[176] = {0};
+    fill(values, 7);
+    quant_encode(DTYPE_Q4_K, values, q4_k, N);
+    quant_decode(DTYPE_Q4_K, q4_k, four, N);
+    memcpy(q5_k, q4_k, 16);
+    memcpy(q5_k + 48, q4_k + 16, 128);
+    quant_decode(DTYPE_Q5_K, q5_k, five, N);
+    assert_memory_equal(four, five, sizeof four);
+    /* Bit i of byte k belongs to element k of sub-block i. */
+    q5_k[16 + 9] = 1 << 3;
+    quant_decode(DTYPE_Q5_K, q5_k, five, N);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(five[i] > four[i], i == 3 * 32 + 9);
 }
 
 static void plain_numbers_are_read_at_any_address(void **state)
@@ -194,6 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_bits_lose_less),
         cmocka_unit_test(a_block_of_known_bytes_decodes),
+        cmocka_unit_test(the_fifth_bits_add_sixteen),
+        cmocka_unit_test(q5_k_is_q4_k_with_fifth_bits),
         cmocka_unit_test(plain_numbers_are_read_at_any_address),
         cmocka_unit_test(zeros_stay_zeros),
         cmocka_unit_test(equal_numbers_stay_near),

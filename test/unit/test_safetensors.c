@@ -175,13 +175,17 @@ static void shards_are_read_through_the_index(void **state)
 {
     (void)state;
     const char *folder = new_folder("shards");
-    put_file(folder, "m-2.safetensors", shard("b"));
+    put_file(folder, "m-2.safetensors",
+             file_of("{\"__metadata__\":{\"of\":\"2\"},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
+                     "\"data_offsets\":[0,2]}}",
+                     2));
     put_file(folder, "m-1.safetensors", shard("a"));
     put_file(folder, "model.safetensors.index.json",
              span_of("{\"metadata\": {\"total_size\": 4}, \"weight_map\": {\"b\": "
                      "\"m-2.safetensors\", \"a\": \"m-1.safetensors\"}}"));
     ASSERT_OK(safetensors_open(&st, folder, &err));
     assert_int_equal(st.n_files, 2);
+    assert_int_equal(st.n_metadata, 0); /* the first file's alone */
     assert_int_equal(st.n_tensors, 2);
     const struct tensor *b = safetensors_find(&st, span_of("b"));
     assert_int_equal(b->bytes.at[1], 1);

@@ -534,10 +534,19 @@ static inline void put_ids(const struct bpe *b, const struct bpe_cell *cell, siz
     }
 }
 
+static bool is_newlines(struct span word)
+{
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.at[i] != '\n')
+            return false;
+    }
+    return true;
+}
+
 /* The word's symbols, merged, are in w->symbols. */
 static bool merge_word(const struct bpe *b, struct bpe_work *w, struct span word, struct err *err)
 {
-    if (b->ignore_merges) {
+    if (b->ignore_merges || (b->whole_newlines && is_newlines(word))) {
         struct span text = word;
         if (b->raw_bytes) {
             (void)spell(b, w, span_part(word, 0, 1), true, false);
@@ -618,7 +627,7 @@ bool bpe_encode(const struct bpe *b, struct bpe_work *w, struct span word, struc
 {
     if (word.len == 0)
         return true;
-    if (b->cuts_words && word.len > CELL_KEY)
+    if (b->cuts_words && word.len > CELL_KEY && !(b->whole_newlines && is_newlines(word)))
         return encode_parts(b, w, word, out, err);
     return encode_word(b, w, word, 0, out, err);
 }

@@ -29,6 +29,7 @@ struct bpe {
     bool fuse_unk;         /* neighbouring unknown characters become one token */
     bool byte_fallback;    /* an unknown character becomes its bytes' tokens "<0x0A>" */
     bool ignore_merges;    /* a word that is in the vocabulary is not built by merging */
+    bool whole_newlines;   /* that holds for words of newlines alone (Gemma 4 in GGUF files) */
 
     /* Made by bpe_add_merge and bpe_finish. */
     bool raw_bytes;       /* words come as raw bytes; the vocabulary is in the byte alphabet */

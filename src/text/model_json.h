@@ -8,7 +8,12 @@
 #include "text/bpe.h"
 #include "text/unigram.h"
 
-enum model_kind { MODEL_NONE, MODEL_BPE, MODEL_UNIGRAM };
+enum model_kind {
+    MODEL_NONE,
+    MODEL_BPE,
+    MODEL_UNIGRAM,
+    MODEL_SPM, /* of GGUF files only */
+};
 
 /*
  * Reads the model at the reader's place into the one of the two that it is; bpe_finish or

@@ -13,25 +13,33 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "text/tokenizer_gguf.h"
 
 /* -------------------------------------------------------------------------------------- opening */
 
+static const struct vocab *vocab_of(const struct tokenizer *t)
+{
+    return t->model == MODEL_BPE   ? &t->bpe.vocab
+           : t->model == MODEL_SPM ? &t->spm.vocab
+                                   : &t->unigram.vocab;
+}
+
 static uint32_t model_id(const struct tokenizer *t, struct span word)
 {
-    return vocab_id(t->model == MODEL_BPE ? &t->bpe.vocab : &t->unigram.vocab, word);
+    return vocab_id(vocab_of(t), word);
 }
 
 static bool model_text(const struct tokenizer *t, uint32_t id, struct span *word)
 {
-    if (t->model == MODEL_BPE)
-        return vocab_text(&t->bpe.vocab, id, word);
-    return unigram_text(&t->unigram, id, word);
+    if (t->model == MODEL_UNIGRAM)
+        return unigram_text(&t->unigram, id, word);
+    return vocab_text(vocab_of(t), id, word);
 }
 
 /* The number that the library calls the model's vocabulary size: where new ids begin. */
 static size_t model_size(const struct tokenizer *t)
 {
-    return t->model == MODEL_BPE ? t->bpe.vocab.n_words : t->unigram.n_pieces;
+    return t->model == MODEL_UNIGRAM ? t->unigram.n_pieces : vocab_of(t)->n_words;
 }
 
 /* What a normalised added token looks like in normalised text. */
@@ -86,7 +94,7 @@ static bool finish_json(struct tokenizer *t, struct err *err)
     }
     added_finish(&t->added);
     t->id_limit = t->model == MODEL_BPE ? t->bpe.vocab.id_limit : t->unigram.n_pieces;
-    t->n_words = t->model == MODEL_BPE ? t->bpe.vocab.n_words : t->unigram.vocab.n_words;
+    t->n_words = vocab_of(t)->n_words;
     for (size_t i = 0; i < t->added.n_tokens; i++) {
         const struct added_token *token = &t->added.tokens[i];
         t->id_limit = max_size(t->id_limit, (size_t)token->id + 1);
@@ -148,6 +156,19 @@ fail:
     return false;
 }
 
+bool tokenizer_open_gguf(struct tokenizer *t, struct span bytes, struct err *err)
+{
+    struct gguf g;
+    *t = (struct tokenizer){0};
+    if (!gguf_open_bytes(&g, bytes, err))
+        return false;
+    bool ok = tokenizer_gguf_read(t, &g, err);
+    if (!ok)
+        tokenizer_close(t);
+    gguf_close(&g);
+    return ok;
+}
+
 bool tokenizer_open(struct tokenizer *t, const char *path, struct err *err)
 {
     struct arena names = {0};
@@ -157,7 +178,8 @@ bool tokenizer_open(struct tokenizer *t, const char *path, struct err *err)
         path = file_join(&names, path, "tokenizer.json");
     bool ok = file_map(&map, path, err);
     if (ok) {
-        ok = tokenizer_open_json(t, map.bytes, err);
+        ok = gguf_is(map.bytes) ? tokenizer_open_gguf(t, map.bytes, err)
+                                : tokenizer_open_json(t, map.bytes, err);
         if (!ok)
             err_in(err, "%s", path);
     }
@@ -170,6 +192,7 @@ void tokenizer_close(struct tokenizer *t)
 {
     bpe_release(&t->bpe);
     unigram_release(&t->unigram);
+    spm_release(&t->spm);
     added_release(&t->added);
     normalizer_release(&t->normalizer);
     pretokenizer_release(&t->pretokenizer);
@@ -186,6 +209,7 @@ void tokenizer_work_release(struct tokenizer_work *w)
     }
     bpe_work_release(&w->bpe);
     unigram_work_release(&w->unigram);
+    spm_work_release(&w->spm);
     *w = (struct tokenizer_work){0};
 }
 
@@ -214,6 +238,16 @@ static void place_tokens(struct tokens *out, size_t first, const struct text *te
     }
 }
 
+static inline bool encode_piece(const struct encoding *e, struct span piece, struct err *err)
+{
+    if (e->t->model == MODEL_BPE)
+        return bpe_encode(&e->t->bpe, &e->w->bpe, piece, e->out, err);
+    if (e->t->model == MODEL_UNIGRAM)
+        return unigram_encode(&e->t->unigram, &e->w->unigram, piece, e->out, err);
+    spm_encode(&e->t->spm, &e->w->spm, piece, e->out);
+    return true;
+}
+
 static bool encode_pieces(const struct encoding *e, struct text *text, struct err *err)
 {
     if (!pretokenizer_run(&e->t->pretokenizer, text, err))
@@ -221,10 +255,7 @@ static bool encode_pieces(const struct encoding *e, struct text *text, struct er
     for (size_t i = 0; i < text->n_pieces; i++) {
         size_t start = text->pieces[i].start, first = e->out->n;
         struct span piece = {text->bytes.at + start, text->pieces[i].end - start};
-        bool ok = e->t->model == MODEL_BPE
-                      ? bpe_encode(&e->t->bpe, &e->w->bpe, piece, e->out, err)
-                      : unigram_encode(&e->t->unigram, &e->w->unigram, piece, e->out, err);
-        if (!ok)
+        if (!encode_piece(e, piece, err))
             return false;
         if (e->out->with_ranges)
             place_tokens(e->out, first, text, start);

@@ -22,12 +22,14 @@
 #include "text/normalize.h"
 #include "text/postprocess.h"
 #include "text/pretoken.h"
+#include "text/spm.h"
 
 struct tokenizer {
     struct arena arena;
     enum model_kind model;
     struct bpe bpe;
     struct unigram unigram;
+    struct spm spm;
     struct added added;
     struct normalizer normalizer;
     struct pretokenizer pretokenizer;
@@ -43,6 +45,7 @@ struct tokenizer_work {
     bool is_ready;
     struct bpe_work bpe;
     struct unigram_work unigram;
+    struct spm_work spm;
 };
 
 /*
@@ -53,6 +56,9 @@ MUST_CHECK bool tokenizer_open(struct tokenizer *t, const char *path, struct err
 
 /* The same from the bytes of a tokenizer.json, which need not outlive the call. */
 MUST_CHECK bool tokenizer_open_json(struct tokenizer *t, struct span text, struct err *err);
+
+/* The same from the bytes of a GGUF file. */
+MUST_CHECK bool tokenizer_open_gguf(struct tokenizer *t, struct span bytes, struct err *err);
 
 /* Safe on a zeroed struct. */
 void tokenizer_close(struct tokenizer *t);

@@ -245,6 +245,8 @@ static bool find_token(struct added_walk *w, struct added_part *part)
             start = max_size(strip_left(w->text, start), w->done);
         if (token->rstrip)
             end = strip_right(w->text, end);
+        if (start >= end) /* it lies in the white space that the token before took along */
+            continue;
         *part = (struct added_part){start, end, token};
         return true;
     }

@@ -171,8 +171,7 @@ static void note_joins(struct bpe *b)
 
 static size_t put_byte_character(uint8_t out[4], uint8_t byte)
 {
-    uint32_t code_point = unicode_of_byte[byte];
-    return unicode_encode(out, &code_point, 1);
+    return unicode_encode(out, unicode_of_byte[byte]);
 }
 
 static void index_units(struct bpe *b)
@@ -182,7 +181,7 @@ static void index_units(struct bpe *b)
     for (uint32_t i = 0; i < n; i++) {
         uint8_t text[4];
         size_t len =
-            b->raw_bytes ? put_byte_character(text, (uint8_t)i) : unicode_encode(text, &i, 1);
+            b->raw_bytes ? put_byte_character(text, (uint8_t)i) : unicode_encode(text, i);
         b->unit_ids[i] = vocab_id(&b->vocab, (struct span){text, len});
     }
     for (unsigned i = 0; i < 256; i++) {

@@ -31,7 +31,8 @@ struct decode_step {
     size_t start, stop;      /* Strip: characters at most */
     bool cleanup;            /* WordPiece and CTC: no spaces before punctuation */
     bool drops_first;        /* Metaspace: the first token's blanks vanish */
-    struct regex regex;      /* Replace */
+    bool has_pattern;
+    struct regex regex; /* Replace */
 };
 
 static const char replacement_character[] = "\xef\xbf\xbd";
@@ -384,6 +385,7 @@ static void read_pattern(struct decode_step *step, struct json_reader *r)
     while (json_next_key(r, &key)) {
         struct span pattern = arena_copy(r->arena, json_string(r));
         regex_release(&step->regex);
+        step->has_pattern = true;
         if (span_is(key, "String"))
             regex_literal(&step->regex, pattern);
         else if (!span_is(key, "Regex"))
@@ -480,7 +482,7 @@ static void read_step(struct decode_step *step, struct span text, struct json_re
     bool one = step->content.len > 0 && utf8_length(step->content) == step->content.len;
     if (!inner.failed && (step->run == run_strip || step->run == run_metaspace) && !one)
         json_fail(&inner, "expected one character");
-    if (!inner.failed && step->run == run_replace && !step->regex.is_plain && !step->regex.code)
+    if (!inner.failed && step->run == run_replace && !step->has_pattern)
         json_fail(&inner, "\"pattern\" is missing");
     if (inner.failed)
         json_fail(r, "%s", inner.error.what);

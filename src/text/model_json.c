@@ -10,6 +10,10 @@
  */
 #include "text/model_json.h"
 
+#include <stdio.h>
+
+#include "base/num.h"
+
 struct reading {
     struct json_reader *r;
     struct bpe *bpe;
@@ -40,6 +44,61 @@ static void read_words(struct vocab *v, struct json_reader *r)
     }
 }
 
+/* 10 to the power of 0 … 308, correctly rounded. */
+static double power_of_ten(int exponent)
+{
+    char text[8];
+    double value = 0;
+    snprintf(text, sizeof text, "1e%d", exponent);
+    CHECK(num_parse_double(span_of(text), &value));
+    return value;
+}
+
+/*
+ * A score as the library's JSON reader computes it: the digits as a whole number of 64 bits (what
+ * does not fit is cut off), then one multiplication or division by a power of ten. The result can be
+ * a bit away from the nearest double, and which of two equally good ways to cut a word wins depends
+ * on that bit.
+ */
+static double read_score(struct json_reader *r)
+{
+    struct span text = json_number_text(r);
+    uint64_t digits = 0;
+    int64_t exponent = 0, written = 0;
+    bool is_negative = text.len > 0 && text.at[0] == '-', behind_point = false, is_full = false;
+    for (size_t i = is_negative; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if (c == '.') {
+            behind_point = true;
+        } else if (c < '0' || c > '9') {
+            if (i + 1 < text.len && text.at[i + 1] == '+')
+                i++;
+            if ((c | 0x20) != 'e' || !num_parse_i64(span_from(text, i + 1), &written))
+                json_fail(r, "\"%.*s\" is no score", SPAN_ARGS(text));
+            break;
+        } else if (is_full || digits > (UINT64_MAX - (c - '0')) / 10) {
+            is_full = true;
+            exponent += !behind_point;
+        } else {
+            digits = digits * 10 + (c - '0');
+            exponent -= behind_point;
+        }
+    }
+    if (written > 4096 || written < -4096)
+        written = written > 0 ? 4096 : -4096;
+    exponent += written;
+    double value = (double)digits;
+    for (; exponent < -308 && value != 0; exponent += 308)
+        value /= 1e308;
+    if (exponent > 308 && value != 0)
+        json_fail(r, "\"%.*s\" is too large", SPAN_ARGS(text));
+    else if (value != 0 && exponent >= 0)
+        value *= power_of_ten((int)exponent);
+    else if (value != 0)
+        value /= power_of_ten((int)-exponent);
+    return is_negative ? -value : value;
+}
+
 /* ["piece", -3.5] */
 static void read_pieces(struct unigram *u, struct json_reader *r)
 {
@@ -54,7 +113,7 @@ static void read_pieces(struct unigram *u, struct json_reader *r)
         if (!json_next_item(r))
             json_fail(r, "expected a piece and its score");
         else
-            score = json_double(r);
+            score = read_score(r);
         if (json_next_item(r))
             json_fail(r, "expected a piece and its score alone");
         if (!r->failed && !unigram_add(u, text, score, &err))

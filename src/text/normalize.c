@@ -44,7 +44,7 @@ static void read_member(struct json_reader *r, struct span key, struct members *
     else if (span_is(key, "pattern"))
         step_read_pattern(r, &m->pattern);
     else if (span_is(key, "content") || span_is(key, "prepend"))
-        step->content = json_string(r);
+        step->content = arena_copy(r->arena, json_string(r));
     else if (span_is(key, "precompiled_charsmap"))
         m->charsmap = json_string(r);
     else if (span_is(key, "strip_left"))

@@ -33,7 +33,7 @@ struct members {
 
 static struct span read_one_character(struct json_reader *r)
 {
-    struct span text = json_string(r);
+    struct span text = arena_copy(r->arena, json_string(r));
     if (!r->failed && (text.len == 0 || utf8_length(text) != text.len))
         json_fail(r, "expected one character, found \"%.*s\"", SPAN_ARGS(text));
     return text;

@@ -24,6 +24,7 @@ struct command {
 /* What the commands do: one function a file, cmd_<name>.c. */
 bool cmd_data(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);
+bool cmd_tokenize(const struct options *options, struct err *err);
 
 extern const struct command command_table[];
 extern const size_t command_count;

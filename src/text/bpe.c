@@ -245,43 +245,46 @@ void bpe_work_release(struct bpe_work *w)
 /* An unknown token that is not written yet: the next may have to be fused with it. */
 struct pending {
     bool is_there;
-    uint32_t len;
+    size_t start, end;
 };
 
-static void push(struct bpe_work *w, uint32_t id, uint32_t len)
+static void push(struct bpe_work *w, uint32_t id, size_t start, size_t end)
 {
     if (w->n == w->cap) {
         w->cap = max_size(64, 2 * w->cap);
         w->symbols = mem_resize(w->symbols, w->cap * sizeof *w->symbols);
     }
-    w->symbols[w->n++] = (struct bpe_symbol){.id = id, .len = len};
+    w->symbols[w->n++] = (struct bpe_symbol){
+        .id = id, .start = (uint32_t)start, .end = (uint32_t)end};
 }
 
 static void flush_unknown(const struct bpe *b, struct bpe_work *w, struct pending *unknown)
 {
     if (unknown->is_there)
-        push(w, b->unk_id, unknown->len);
+        push(w, b->unk_id, unknown->start, unknown->end);
     *unknown = (struct pending){0};
 }
 
-/* Pushes the tokens of the bytes, unless one of them is missing. */
-static bool fall_back_to_bytes(const struct bpe *b, struct bpe_work *w, struct span text)
+/* Pushes the tokens of the bytes, unless one of them is missing. Affixes have bytes, but no place. */
+static bool fall_back_to_bytes(const struct bpe *b, struct bpe_work *w, struct span text,
+                               size_t start, size_t end)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (b->byte_ids[text.at[i]] == VOCAB_NONE)
             return false;
     }
     for (size_t i = 0; i < text.len; i++)
-        push(w, b->byte_ids[text.at[i]], 1);
+        push(w, b->byte_ids[text.at[i]], min_size(start + i, end), min_size(start + i + 1, end));
     return true;
 }
 
-/* A character, `text` with its affixes, that is not in the vocabulary and stands for `len` bytes. */
-static bool push_unknown(const struct bpe *b, struct bpe_work *w, struct span text, uint32_t len,
+/* The character that ends at `end`, `text` with its affixes, which is not in the vocabulary. */
+static bool push_unknown(const struct bpe *b, struct bpe_work *w, struct span text, size_t end,
                          struct pending *unknown, struct err *err)
 {
+    size_t start = w->unit_start;
     w->irregular = true;
-    if (b->byte_fallback && fall_back_to_bytes(b, w, text))
+    if (b->byte_fallback && fall_back_to_bytes(b, w, text, start, end))
         return true;
     if (!b->unk_token.at)
         return true;
@@ -292,8 +295,10 @@ static bool push_unknown(const struct bpe *b, struct bpe_work *w, struct span te
     }
     if (unknown->is_there && !b->fuse_unk)
         flush_unknown(b, w, unknown);
+    if (!unknown->is_there)
+        unknown->start = start;
     unknown->is_there = true;
-    unknown->len += len;
+    unknown->end = end;
     return true;
 }
 
@@ -339,6 +344,7 @@ static bool make_symbols(const struct bpe *b, struct bpe_work *w, struct span wo
         size_t len = unit_length(b, word.at[at]);
         struct span unit = span_part(word, at, len), text = unit;
         bool is_first = at == 0, is_last = at + len == word.len;
+        w->unit_start = at;
         at += len;
         uint32_t id;
         if (b->has_affixes) {
@@ -349,12 +355,12 @@ static bool make_symbols(const struct bpe *b, struct bpe_work *w, struct span wo
         }
         if (id != VOCAB_NONE) {
             flush_unknown(b, w, &unknown);
-            push(w, id, (uint32_t)len);
+            push(w, id, at - len, at);
             continue;
         }
         if (!b->has_affixes && b->raw_bytes)
             text = spell(b, w, unit, is_first, is_last);
-        if (!push_unknown(b, w, text, (uint32_t)len, &unknown, err))
+        if (!push_unknown(b, w, text, at, &unknown, err))
             return false;
     }
     flush_unknown(b, w, &unknown);
@@ -385,7 +391,7 @@ static void merge_short(const struct bpe *b, struct bpe_work *w)
         if (s[best].rank == VOCAB_NONE)
             return;
         s[best].id = s[best].merged;
-        s[best].len += s[best + 1].len;
+        s[best].end = s[best + 1].end;
         memmove(&s[best + 1], &s[best + 2], (w->n - best - 2) * sizeof *s);
         w->n--;
         if (best > 0)
@@ -451,12 +457,12 @@ static void merge_long(const struct bpe *b, struct bpe_work *w)
         uint64_t top = heap_pop(w);
         uint32_t at = (uint32_t)top;
         struct bpe_symbol *left = &s[at];
-        if (left->len == 0 || left->rank != top >> 32)
+        if (left->id == VOCAB_NONE || left->rank != top >> 32)
             continue;
         struct bpe_symbol *right = &s[left->next];
         left->id = left->merged;
-        left->len += right->len;
-        right->len = 0;
+        left->end = right->end;
+        right->id = VOCAB_NONE;
         left->next = right->next;
         if (left->next < w->n)
             s[left->next].previous = at;
@@ -467,7 +473,7 @@ static void merge_long(const struct bpe *b, struct bpe_work *w)
 
     size_t n_left = 0;
     for (size_t i = 0; i < w->n; i++) {
-        if (s[i].len > 0)
+        if (s[i].id != VOCAB_NONE)
             s[n_left++] = s[i];
     }
     w->n = n_left;
@@ -557,7 +563,7 @@ static bool merge_word(const struct bpe *b, struct bpe_work *w, struct span word
         if (id != VOCAB_NONE) {
             w->n = 0;
             w->irregular = b->has_affixes;
-            push(w, id, (uint32_t)word.len);
+            push(w, id, 0, word.len);
             return true;
         }
     }
@@ -587,13 +593,10 @@ static inline bool encode_word(const struct bpe *b, struct bpe_work *w, struct s
         return false;
     if (cell)
         fill_cell(cell, key, w);
-    size_t end_of_word = start + word.len;
     tokens_reserve(out, w->n);
     for (size_t i = 0; i < w->n; i++) {
-        /* Bytes that stand for affixes, too, make more length than the word has. */
-        size_t end = min_size(start + w->symbols[i].len, end_of_word);
-        tokens_add(out, w->symbols[i].id, start, end);
-        start = end;
+        const struct bpe_symbol *s = &w->symbols[i];
+        tokens_add(out, s->id, start + s->start, start + s->end);
     }
     return true;
 }

@@ -63,8 +63,8 @@ MUST_CHECK bool bpe_finish(struct bpe *b, bool raw_bytes, struct err *err);
 
 /* A token on its way: see bpe.c. */
 struct bpe_symbol {
-    uint32_t id;
-    uint32_t len;    /* bytes of text; 0: merged into its left neighbour */
+    uint32_t id;         /* VOCAB_NONE: merged into its left neighbour */
+    uint32_t start, end; /* bytes of the word */
     uint32_t rank;   /* of the merge with the right neighbour; VOCAB_NONE: there is none */
     uint32_t merged; /* what that merge gives */
     uint32_t previous, next;
@@ -76,6 +76,7 @@ struct bpe_cell;
 struct bpe_work {
     struct bpe_symbol *symbols;
     size_t n, cap;
+    size_t unit_start; /* of the character that is being looked at */
     bool irregular; /* the word has symbols whose `covered` is not what they stand for here */
     uint64_t *heap;
     size_t n_heap, heap_cap;

@@ -172,6 +172,16 @@ static bool read_optional_bool(struct json_reader *r)
     return !json_null(r) && json_bool(r);
 }
 
+static void read_unk_id(struct unigram *u, struct json_reader *r)
+{
+    if (json_null(r))
+        return;
+    int64_t id = json_int(r);
+    if (id < 0 || id >= UINT32_MAX)
+        json_fail(r, "%lld is not a piece's id", (long long)id);
+    u->unk_id = (uint32_t)id;
+}
+
 /* The affixes must be known before the merges: they tell how two tokens are put together. */
 static void read_member(struct reading *m, struct span key)
 {
@@ -203,11 +213,8 @@ static void read_member(struct reading *m, struct span key)
         m->bpe->ignore_merges = read_optional_bool(r);
     } else if (span_is(key, "byte_fallback")) {
         m->bpe->byte_fallback = m->unigram->byte_fallback = read_optional_bool(r);
-    } else if (span_is(key, "unk_id") && !json_null(r)) {
-        int64_t id = json_int(r);
-        if (id < 0 || id >= UINT32_MAX)
-            json_fail(r, "%lld is not a piece's id", (long long)id);
-        m->unigram->unk_id = (uint32_t)id;
+    } else if (span_is(key, "unk_id")) {
+        read_unk_id(m->unigram, r);
     } else {
         json_skip(r);
     }

@@ -1,9 +1,9 @@
 /*
  * cmd_tokenize.c - pace tokenize: text to ids, and ids to text.
  *
- * A document is a whole file, or with --lines each of its lines, read and printed one by one so that
- * memory does not depend on their number. Ids are printed as numbers with spaces between, or with
- * --json as {"ids": [...]}, a list of lists for --lines. --decode reads any of these forms.
+ * A document is a whole file, or with --lines each of its lines, read and printed one by one so
+ * that memory does not depend on their number. Ids are printed as numbers with spaces between, or
+ * with --json as {"ids": [...]}, a list of lists for --lines. --decode reads any of these forms.
  */
 #include <stdio.h>
 
@@ -35,7 +35,9 @@ static bool print_when_large(struct job *job, struct err *err)
     return job->out.len < PRINT_BYTES || command_print(&job->out, err);
 }
 
-/* ----------------------------------------------------------------------------------- text to ids */
+/*
+ * ----------------------------------------------------------------------------------- text to ids
+ */
 
 static void put_number(struct buf *out, uint32_t value)
 {
@@ -72,7 +74,9 @@ static bool encode(struct job *job, struct span text, struct err *err)
     return print_when_large(job, err);
 }
 
-/* ----------------------------------------------------------------------------------- ids to text */
+/*
+ * ----------------------------------------------------------------------------------- ids to text
+ */
 
 static bool decode(struct job *job, struct err *err)
 {
@@ -188,7 +192,9 @@ static bool decode_text(struct job *job, struct span text, struct err *err)
     return decode(job, err);
 }
 
-/* ------------------------------------------------------------------------------------- documents */
+/*
+ * ------------------------------------------------------------------------------------- documents
+ */
 
 static bool run_document(struct job *job, struct span text, struct err *err)
 {

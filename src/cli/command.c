@@ -27,9 +27,9 @@ const struct command command_table[] = {
      cmd_inspect, .takes_run_file = false},
     {"tokenize", FOR_TOKENIZE, "--model MODEL [FILE]", 0, 1, "text to token ids, and back",
      "Encodes FILE (or standard input) with the model's own tokenizer and prints the\n"
-     "ids. MODEL is a folder with a tokenizer.json, that file itself, or a .gguf file.\n"
-     "With --lines each line is a document; --decode reads ids (numbers between\n"
-     "spaces, or JSON) and writes their text.",
+     "ids. MODEL is a folder with a tokenizer.json, that file itself, or a .gguf\n"
+     "file. With --lines each line is a document; --decode reads ids (numbers\n"
+     "between spaces, or JSON) and writes their text.",
      cmd_tokenize, .takes_run_file = false},
 };
 const size_t command_count = COUNT_OF(command_table);

@@ -7,9 +7,9 @@
  * place is one. Usually all tokens begin with '<', and memchr looks for it; otherwise a bitmap over
  * two bytes tells.
  *
- * What follows a find is the library's, too: a token that must be a single word and is not is passed
- * over, with its text; `lstrip` widens it to the left, though not into the part before; `rstrip`
- * widens it to the right without telling the search, so the next token may begin inside.
+ * What follows a find is the library's, too: a token that must be a single word and is not is
+ * passed over, with its text; `lstrip` widens it to the left, though not into the part before;
+ * `rstrip` widens it to the right without telling the search, so the next token may begin inside.
  */
 #include "text/added.h"
 
@@ -17,7 +17,9 @@
 #include "base/utf8.h"
 #include "text/unicode.h"
 
-/* ------------------------------------------------------------------------------------ reading -- */
+/*
+ * ------------------------------------------------------------------------------------ reading --
+ */
 
 static void read_token(struct added_token *token, struct json_reader *r)
 {
@@ -144,7 +146,9 @@ bool added_is_special(const struct added *a, struct span content)
     return map_get(&a->special, content, NULL);
 }
 
-/* ---------------------------------------------------------------------------------- searching -- */
+/*
+ * ---------------------------------------------------------------------------------- searching --
+ */
 
 /* The next place at or behind `at` where a token can begin, or text.len. */
 static size_t next_beginning(const struct added_set *set, struct span text, size_t at)

@@ -1,10 +1,10 @@
 /*
- * added.h - added tokens: whole strings ("<|im_end|>") that are cut out of the text before the model
- * sees the rest. They come in two sets: those found in the text as it is, and those ("normalized")
- * found in the normalised text between the former.
+ * added.h - added tokens: whole strings ("<|im_end|>") that are cut out of the text before the
+ * model sees the rest. They come in two sets: those found in the text as it is, and those
+ * ("normalized") found in the normalised text between the former.
  *
- * Identical to the `tokenizers` library, with `encode_special_tokens` at its default (false): special
- * tokens in a text are recognised.
+ * Identical to the `tokenizers` library, with `encode_special_tokens` at its default (false):
+ * special tokens in a text are recognised.
  */
 #ifndef PACE_TEXT_ADDED_H
 #define PACE_TEXT_ADDED_H
@@ -31,9 +31,9 @@ struct added_token {
 
 /* The tokens of one set, to be searched for. */
 struct added_set {
-    struct trie trie;      /* values: indices of added.tokens */
-    uint64_t pairs[1024];  /* bitmap: two bytes that a token begins with */
-    uint8_t only_first;    /* where all tokens begin with the same byte */
+    struct trie trie;     /* values: indices of added.tokens */
+    uint64_t pairs[1024]; /* bitmap: two bytes that a token begins with */
+    uint8_t only_first;   /* where all tokens begin with the same byte */
     bool has_only_first;
 };
 
@@ -76,8 +76,8 @@ struct added_walk {
     const struct added *added;
     const struct added_set *set;
     struct span text;
-    size_t search_at; /* where the search goes on */
-    size_t done;      /* end of the last part */
+    size_t search_at;       /* where the search goes on */
+    size_t done;            /* end of the last part */
     struct added_part held; /* a token found while the text before it was given */
     bool has_held;
 };

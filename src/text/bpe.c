@@ -1,18 +1,19 @@
 /*
  * bpe.c - words into tokens by byte-pair encoding.
  *
- * A word becomes a row of symbols, one for each character (each byte in a byte-level vocabulary), and
- * then the pair with the smallest rank is merged, the leftmost where several have it, until no pair
- * of neighbours is in the table of merges. Three ways to be fast, none of which changes the result:
+ * A word becomes a row of symbols, one for each character (each byte in a byte-level vocabulary),
+ * and then the pair with the smallest rank is merged, the leftmost where several have it, until no
+ * pair of neighbours is in the table of merges. Three ways to be fast, none of which changes the
+ * result:
  *
- *   cache   Text repeats its words. A table of 64-byte cells, one cache line each, holds the tokens of
- *           words of up to 23 bytes; a word goes to one cell only and the newest word keeps it, so
- *           the table is bounded and needs no bookkeeping.
- *   cuts    Vocabularies in SentencePiece's style see a whole document as one word. Between two known
- *           characters x and y no merge can cross unless the table has a merge whose left part ends
- *           with x and whose right part begins with y; where it has none ("d" before "▁", nearly
- *           always), the parts are words of their own. The pairs are kept as a hashed bitmap: a false
- *           hit only forgoes a cut.
+ *   cache   Text repeats its words. A table of 64-byte cells, one cache line each, holds the tokens
+ *           of words of up to 23 bytes; a word goes to one cell only and the newest word keeps it,
+ *           so the table is bounded and needs no bookkeeping.
+ *   cuts    Vocabularies in SentencePiece's style see a whole document as one word. Between two
+ *           known characters x and y no merge can cross unless the table has a merge whose left
+ *           part ends with x and whose right part begins with y; where it has none ("d" before "▁",
+ *           nearly always), the parts are words of their own. The pairs are kept as a hashed
+ *           bitmap: a false hit only forgoes a cut.
  *   merging Short words scan for the smallest rank; long ones keep a heap of (rank, position), so a
  *           word of n characters costs O(n log n). An entry of the heap whose rank is no longer the
  *           symbol's own is out of date and passed over.
@@ -44,7 +45,9 @@ struct bpe_cell {
     uint32_t ids[CELL_IDS];
 };
 
-/* ------------------------------------------------------------------------ the table of merges -- */
+/*
+ * ------------------------------------------------------------------------ the table of merges --
+ */
 
 static inline size_t merge_slot(const struct bpe *b, uint32_t left, uint32_t right)
 {
@@ -133,7 +136,9 @@ bool bpe_add_merge(struct bpe *b, struct span left, struct span right, struct er
     return true;
 }
 
-/* -------------------------------------------------------------------------------- preparation -- */
+/*
+ * -------------------------------------------------------------------------------- preparation --
+ */
 
 static inline size_t join_bit(uint32_t left, uint32_t right)
 {
@@ -180,8 +185,7 @@ static void index_units(struct bpe *b)
     b->unit_ids = mem_alloc(n * sizeof *b->unit_ids);
     for (uint32_t i = 0; i < n; i++) {
         uint8_t text[4];
-        size_t len =
-            b->raw_bytes ? put_byte_character(text, (uint8_t)i) : unicode_encode(text, i);
+        size_t len = b->raw_bytes ? put_byte_character(text, (uint8_t)i) : unicode_encode(text, i);
         b->unit_ids[i] = vocab_id(&b->vocab, (struct span){text, len});
     }
     for (unsigned i = 0; i < 256; i++) {
@@ -240,7 +244,9 @@ void bpe_work_release(struct bpe_work *w)
     *w = (struct bpe_work){0};
 }
 
-/* ------------------------------------------------------------------------ a word into symbols -- */
+/*
+ * ------------------------------------------------------------------------ a word into symbols --
+ */
 
 /* An unknown token that is not written yet: the next may have to be fused with it. */
 struct pending {
@@ -254,8 +260,8 @@ static void push(struct bpe_work *w, uint32_t id, size_t start, size_t end)
         w->cap = max_size(64, 2 * w->cap);
         w->symbols = mem_resize(w->symbols, w->cap * sizeof *w->symbols);
     }
-    w->symbols[w->n++] = (struct bpe_symbol){
-        .id = id, .start = (uint32_t)start, .end = (uint32_t)end};
+    w->symbols[w->n++] =
+        (struct bpe_symbol){.id = id, .start = (uint32_t)start, .end = (uint32_t)end};
 }
 
 static void flush_unknown(const struct bpe *b, struct bpe_work *w, struct pending *unknown)
@@ -265,7 +271,9 @@ static void flush_unknown(const struct bpe *b, struct bpe_work *w, struct pendin
     *unknown = (struct pending){0};
 }
 
-/* Pushes the tokens of the bytes, unless one of them is missing. Affixes have bytes, but no place. */
+/*
+ * Pushes the tokens of the bytes, unless one of them is missing. Affixes have bytes, but no place.
+ */
 static bool fall_back_to_bytes(const struct bpe *b, struct bpe_work *w, struct span text,
                                size_t start, size_t end)
 {
@@ -289,7 +297,8 @@ static bool push_unknown(const struct bpe *b, struct bpe_work *w, struct span te
     if (!b->unk_token.at)
         return true;
     if (b->unk_id == VOCAB_NONE) {
-        err_set(err, ERR_INPUT, "unknown character, and unk_token \"%.*s\" is not in the vocabulary",
+        err_set(err, ERR_INPUT,
+                "unknown character, but unk_token \"%.*s\" is not in the vocabulary",
                 SPAN_ARGS(b->unk_token));
         return false;
     }
@@ -334,8 +343,7 @@ static inline size_t unit_length(const struct bpe *b, uint8_t lead)
     return b->raw_bytes || lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-static bool make_symbols(const struct bpe *b, struct bpe_work *w, struct span word,
-                         struct err *err)
+static bool make_symbols(const struct bpe *b, struct bpe_work *w, struct span word, struct err *err)
 {
     struct pending unknown = {0};
     w->n = 0;
@@ -367,7 +375,9 @@ static bool make_symbols(const struct bpe *b, struct bpe_work *w, struct span wo
     return true;
 }
 
-/* ------------------------------------------------------------------------------------ merging -- */
+/*
+ * ------------------------------------------------------------------------------------ merging --
+ */
 
 static inline void find_merge(const struct bpe *b, struct bpe_symbol *left, uint32_t right_id)
 {
@@ -526,7 +536,9 @@ static void fill_cell(struct bpe_cell *cell, const uint64_t key[3], const struct
         cell->ids[i] = w->symbols[i].id;
 }
 
-/* ----------------------------------------------------------------------------------- encoding -- */
+/*
+ * ----------------------------------------------------------------------------------- encoding --
+ */
 
 /* Appends tokens whose length the vocabulary knows. */
 static inline void put_ids(const struct bpe *b, const struct bpe_cell *cell, size_t at,

@@ -1,10 +1,10 @@
 /*
- * decode.c - decoders: each takes the list of a text's tokens and gives another one; what is left at
- * the end is put together.
+ * decode.c - decoders: each takes the list of a text's tokens and gives another one; what is left
+ * at the end is put together.
  *
  * ByteLevel and Fuse leave one token. The texts that a step makes live in an arena for the time of
- * one call. Where the library's code would stop the program (a Strip that is longer than a token), the
- * token is simply empty.
+ * one call. Where the library's code would stop the program (a Strip that is longer than a token),
+ * the token is simply empty.
  *
  * To add one: write the function, add its row to the table; `read_step` reads the fields.
  */
@@ -89,8 +89,7 @@ static struct span repair(struct span bytes, struct arena *arena)
     return text;
 }
 
-static bool run_byte_level(const struct decode_step *step, struct token_list *list,
-                           struct err *err)
+static bool run_byte_level(const struct decode_step *step, struct token_list *list, struct err *err)
 {
     (void)step, (void)err;
     struct buf bytes;
@@ -253,8 +252,7 @@ static bool run_bpe(const struct decode_step *step, struct token_list *list, str
     return true;
 }
 
-static bool run_metaspace(const struct decode_step *step, struct token_list *list,
-                          struct err *err)
+static bool run_metaspace(const struct decode_step *step, struct token_list *list, struct err *err)
 {
     (void)err;
     for (size_t i = 0; i < list->n; i++) {
@@ -267,17 +265,16 @@ static bool run_metaspace(const struct decode_step *step, struct token_list *lis
 static struct span clean_up(struct span text, struct arena *arena)
 {
     static const char *const pairs[][2] = {
-        {" .", "."},     {" ?", "?"},   {" !", "!"},        {" ,", ","},
-        {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"},    {" do not", " don't"},
-        {" 's", "'s"},   {" 've", "'ve"}, {" 're", "'re"},
+        {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++)
         text = replace_all(text, span_of(pairs[i][0]), span_of(pairs[i][1]), arena);
     return text;
 }
 
-static bool run_word_piece(const struct decode_step *step, struct token_list *list,
-                           struct err *err)
+static bool run_word_piece(const struct decode_step *step, struct token_list *list, struct err *err)
 {
     (void)err;
     for (size_t i = 0; i < list->n; i++) {
@@ -349,15 +346,23 @@ static bool run_replace(const struct decode_step *step, struct token_list *list,
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------ reading -- */
+/*
+ * ------------------------------------------------------------------------------------ reading --
+ */
 
 static const struct {
     const char *type;
     bool (*run)(const struct decode_step *step, struct token_list *list, struct err *err);
 } kinds[] = {
-    {"ByteLevel", run_byte_level}, {"ByteFallback", run_byte_fallback}, {"Fuse", run_fuse},
-    {"Strip", run_strip},          {"Replace", run_replace},            {"Metaspace", run_metaspace},
-    {"BPEDecoder", run_bpe},       {"WordPiece", run_word_piece},       {"CTC", run_ctc},
+    {"ByteLevel", run_byte_level},
+    {"ByteFallback", run_byte_fallback},
+    {"Fuse", run_fuse},
+    {"Strip", run_strip},
+    {"Replace", run_replace},
+    {"Metaspace", run_metaspace},
+    {"BPEDecoder", run_bpe},
+    {"WordPiece", run_word_piece},
+    {"CTC", run_ctc},
 };
 
 /* What the steps are gathered in while the sequence is read. */

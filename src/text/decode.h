@@ -31,7 +31,7 @@ void decoder_release(struct decoder *d);
  * Appends the text of the tokens (valid UTF-8 each) to `out`. `tokens` is overwritten. Errors:
  * ERR_INPUT for a pattern that takes too long.
  */
-MUST_CHECK bool decoder_run(const struct decoder *d, struct span *tokens, size_t n,
-                            struct buf *out, struct err *err);
+MUST_CHECK bool decoder_run(const struct decoder *d, struct span *tokens, size_t n, struct buf *out,
+                            struct err *err);
 
 #endif

@@ -56,9 +56,9 @@ static double power_of_ten(int exponent)
 
 /*
  * A score as the library's JSON reader computes it: the digits as a whole number of 64 bits (what
- * does not fit is cut off), then one multiplication or division by a power of ten. The result can be
- * a bit away from the nearest double, and which of two equally good ways to cut a word wins depends
- * on that bit.
+ * does not fit is cut off), then one multiplication or division by a power of ten. The result can
+ * be a bit away from the nearest double, and which of two equally good ways to cut a word wins
+ * depends on that bit.
  */
 static double read_score(struct json_reader *r)
 {

@@ -17,8 +17,8 @@ enum model_kind {
 
 /*
  * Reads the model at the reader's place into the one of the two that it is; bpe_finish or
- * unigram_finish is left to the caller. Both must be zeroed before, and released in any case. What is
- * unknown or wrong is the reader's error: see json_close.
+ * unigram_finish is left to the caller. Both must be zeroed before, and released in any case. What
+ * is unknown or wrong is the reader's error: see json_close.
  */
 enum model_kind model_json_read(struct bpe *bpe, struct unigram *unigram, struct json_reader *r);
 

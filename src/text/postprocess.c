@@ -6,8 +6,8 @@
  * is a list of items: once with special tokens and once without.
  *
  * A chain of processors works on a list of parts, not on one sequence: a template makes each of its
- * items a part, and the next processor takes the first two parts for a pair of texts. Chains of that
- * kind are rare; they are followed as far as the library defines them.
+ * items a part, and the next processor takes the first two parts for a pair of texts. Chains of
+ * that kind are rare; they are followed as far as the library defines them.
  */
 #include "text/postprocess.h"
 
@@ -77,7 +77,9 @@ static void replace_parts(struct parts *old, struct parts *made)
     *old = *made;
 }
 
-/* ---------------------------------------------------------------------------- Bert and Roberta -- */
+/*
+ * ---------------------------------------------------------------------------- Bert and Roberta --
+ */
 
 static uint32_t read_id(struct json_reader *r)
 {
@@ -141,7 +143,9 @@ static void run_bert(struct parts *p, struct span text, struct arena *arena, boo
     replace_parts(p, &made);
 }
 
-/* ----------------------------------------------------------------------------------- templates -- */
+/*
+ * ----------------------------------------------------------------------------------- templates --
+ */
 
 /* The ids of the template's special token `name`; false where "special_tokens" has none. */
 static bool put_special(struct parts *made, struct span special_tokens, struct span name,
@@ -249,7 +253,9 @@ static void run_template(struct parts *p, struct span text, struct arena *arena,
     replace_parts(p, &made);
 }
 
-/* ------------------------------------------------------------------------------------- chains -- */
+/*
+ * ------------------------------------------------------------------------------------- chains --
+ */
 
 static void run(struct parts *p, struct json_reader *r);
 

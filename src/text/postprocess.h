@@ -1,5 +1,6 @@
 /*
- * postprocess.h - the "post_processor" of a tokenizer.json: which special tokens stand around a text.
+ * postprocess.h - the "post_processor" of a tokenizer.json: which special tokens stand around a
+ * text.
  *
  * Every kind of the `tokenizers` library (TemplateProcessing, BertProcessing, RobertaProcessing,
  * ByteLevel, Sequence), for single texts.

@@ -121,10 +121,8 @@ static void split_characters(struct spm_work *w, struct span word)
             w->symbols = mem_resize(w->symbols, w->cap * sizeof *w->symbols);
         }
         uint32_t i = (uint32_t)w->n++;
-        w->symbols[i] = (struct spm_symbol){.start = (uint32_t)at,
-                                            .len = (uint32_t)len,
-                                            .previous = i - 1,
-                                            .next = i + 1};
+        w->symbols[i] = (struct spm_symbol){
+            .start = (uint32_t)at, .len = (uint32_t)len, .previous = i - 1, .next = i + 1};
         at += len;
     }
 }

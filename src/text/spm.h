@@ -1,7 +1,7 @@
 /*
  * spm.h - SentencePiece's byte-pair encoding as llama.cpp runs it on the scores in a GGUF file
- * (tokenizer.ggml.model "llama"): two neighbours merge when their text is a token, the pair with the
- * best score first.
+ * (tokenizer.ggml.model "llama"): two neighbours merge when their text is a token, the pair with
+ * the best score first.
  */
 #ifndef PACE_TEXT_SPM_H
 #define PACE_TEXT_SPM_H
@@ -12,7 +12,7 @@
 struct spm {
     /* Set before spm_finish by whoever reads the file. */
     struct vocab vocab;
-    float *scores;   /* [n_scores], by id; spm_release frees it */
+    float *scores; /* [n_scores], by id; spm_release frees it */
     size_t n_scores;
     uint32_t unk_id; /* VOCAB_NONE: a byte without a token vanishes */
     /* Made by spm_finish. */

@@ -1,7 +1,7 @@
 /*
  * tokenizer.c - the parts of a tokenizer.json put together.
  *
- *     text -> added tokens | the rest, normalised -> normalised added tokens | pieces -> model -> ids
+ *     text -> added tokens | the rest, normalised -> normalised added tokens | pieces -> ids
  *
  * and the post-processor's tokens around them. Ranges: the model tells them within a piece, and the
  * text (text.h) where the piece's bytes came from.

@@ -49,8 +49,8 @@ struct tokenizer_work {
 };
 
 /*
- * Opens a folder with a tokenizer.json, a tokenizer.json itself (or any JSON file of its kind), or a
- * GGUF file. Errors: ERR_IO; ERR_INPUT for what is wrong or not supported, with file and place.
+ * Opens a folder with a tokenizer.json, a tokenizer.json itself (or any JSON file of its kind), or
+ * a GGUF file. Errors: ERR_IO; ERR_INPUT for what is wrong or not supported, with file and place.
  */
 MUST_CHECK bool tokenizer_open(struct tokenizer *t, const char *path, struct err *err);
 
@@ -71,17 +71,17 @@ void tokenizer_work_release(struct tokenizer_work *w);
  * each token's range is the part of `text` that it came from; tokens that were added have an empty
  * range, at the start or at the end.
  *
- * Errors: ERR_INPUT for text that is not UTF-8 (`where` tells the byte) or longer than 4 GB, and for
- * what the tokenizer cannot encode. `out` then keeps what was appended before.
+ * Errors: ERR_INPUT for text that is not UTF-8 (`where` tells the byte) or longer than 4 GB, and
+ * for what the tokenizer cannot encode. `out` then keeps what was appended before.
  */
 MUST_CHECK bool tokenizer_encode(const struct tokenizer *t, struct tokenizer_work *w,
                                  struct span text, bool add_special, struct tokens *out,
                                  struct err *err);
 
 /*
- * Appends the text of the ids to `out`: always valid UTF-8. An id that no token has is passed over, as
- * is a special token where `skip_special`. Errors: ERR_INPUT for a decoder's pattern that takes too
- * long.
+ * Appends the text of the ids to `out`: always valid UTF-8. An id that no token has is passed over,
+ * as is a special token where `skip_special`. Errors: ERR_INPUT for a decoder's pattern that takes
+ * too long.
  */
 MUST_CHECK bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n,
                                  bool skip_special, struct buf *out, struct err *err);

@@ -6,13 +6,13 @@
  *     tokenizer.ggml.tokens      texts; token_type: 1 normal, 2 unknown, 3 control, 4 user-defined,
  *                                5 unused, 6 byte; scores; merges
  *
- * What is around the model (blanks as U+2581, cutting by patterns, decoding) is said in the words of a
- * tokenizer.json and read by the same readers, so there is one implementation of each step. Control,
- * unknown and user-defined tokens are cut out of the text first, as added tokens; so is what llama.cpp
- * takes for an end-of-turn token by its text alone.
+ * What is around the model (blanks as U+2581, cutting by patterns, decoding) is said in the words
+ * of a tokenizer.json and read by the same readers, so there is one implementation of each step.
+ * Control, unknown and user-defined tokens are cut out of the text first, as added tokens; so is
+ * what llama.cpp takes for an end-of-turn token by its text alone.
  *
- * Unlike llama.cpp's detokenizer, decoding does not remove spaces before punctuation: what was encoded
- * comes back.
+ * Unlike llama.cpp's detokenizer, decoding does not remove spaces before punctuation: what was
+ * encoded comes back.
  *
  * To add a pre-tokenizer: its name in the table, with the patterns that llama.cpp has for it.
  * Source: llama.cpp, src/llama-vocab.cpp; checked with its own test vectors.
@@ -45,9 +45,10 @@ enum { MOST_PATTERNS = 6, MOST_NAMES = 12 };
 
 /* Letters with case, as DeepSeek's first models list them. */
 #define CASED_LETTERS                                                                              \
-    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώ"                      \
-    "ᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎ"                        \
-    "ꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃"
+    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿ"                        \
+    "ᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨ"                       \
+    "K-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲"                        \
+    "𐳀-𐳲𑢠-𑣟𞤀-𞥃"
 
 static const struct pre {
     const char *names[MOST_NAMES];
@@ -65,15 +66,16 @@ static const struct pre {
      {LETTERS_OR("\\p{N}{1,3}")}},
     {{"dbrx", "smaug-bpe", "chatglm-bpe"}, false, false, {LETTERS_OR("\\p{N}{1,3}")}},
     {{"glm4", "glm5"}, true, false, {LETTERS_OR("\\p{N}{1,3}")}},
-    {{"qwen2", "deepseek-r1-qwen", "kormo", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2"},
+    {{"qwen2", "deepseek-r1-qwen", "kormo", "stablelm2", "megrez", "hunyuan", "solar-open",
+      "grok-2"},
      false,
      false,
      {LETTERS_OR("\\p{N}")}},
     {{"qwen35"},
      false,
      false,
-     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"
-                   "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
+     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
+                   "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
     {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "gigachat", "exaone4", "modern-bert",
       "mellum", "a.x-4.0", "granite-docling"},
      false,
@@ -97,7 +99,8 @@ static const struct pre {
      false,
      false,
      {"\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
-      "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+      "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+      "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
       "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"}},
     {{"tekken"}, true, true, {CAPITALS_OR("\\p{N}", "")}},
     {{"gpt-4o", "llama4", "kanana2", "minimax-m2"},
@@ -109,8 +112,8 @@ static const struct pre {
     {{"seed-coder"},
      false,
      false,
-     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+"
-                   "|\\s+(?!\\S)|\\s+"}},
+     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}"
+                   "| ?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
     {{"bailingmoe", "bailingmoe2", "llada-moe"},
      false,
      false,
@@ -284,7 +287,9 @@ static bool read_surroundings(struct tokenizer *t, const struct surroundings *s,
     return json_close(&r, err);
 }
 
-/* ------------------------------------------------------------------------------------- tokens -- */
+/*
+ * ------------------------------------------------------------------------------------- tokens --
+ */
 
 static struct vocab *vocab_of(struct tokenizer *t)
 {
@@ -371,20 +376,27 @@ static bool looks_final(struct span text)
     return false;
 }
 
+/* True where the text holds the word, written in lower case, with any capitals. */
+static bool holds(struct span text, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++) {
+        size_t same = 0;
+        while (same < len && tolower(text.at[i + same]) == word[same])
+            same++;
+        if (same == len)
+            return true;
+    }
+    return false;
+}
+
 /* llama.cpp knows by the model's name that Phi-3's special tokens swallow white space behind. */
 static bool strips_right(const struct gguf *g)
 {
     const struct gguf_entry *name = gguf_find(g, "general.name");
     if (!name || name->type != GGUF_STRING)
         return false;
-    struct span s = name->bytes;
-    for (size_t i = 0; i + 4 <= s.len; i++) {
-        bool phi = tolower(s.at[i]) == 'p' && tolower(s.at[i + 1]) == 'h' &&
-                   tolower(s.at[i + 2]) == 'i';
-        if (phi && (s.at[i + 3] == '3' || (s.at[i + 3] == '-' && i + 5 <= s.len && s.at[i + 4] == '3')))
-            return true;
-    }
-    return false;
+    return holds(name->bytes, "phi3") || holds(name->bytes, "phi-3");
 }
 
 static void add_token(struct tokenizer *t, struct span text, uint32_t id, bool special,
@@ -435,7 +447,9 @@ static bool read_special(struct tokenizer *t, const struct gguf *g, struct err *
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------ reading -- */
+/*
+ * ------------------------------------------------------------------------------------ reading --
+ */
 
 static bool read_flag(const struct gguf *g, const char *key, bool fallback, bool *out,
                       struct err *err)

@@ -1,6 +1,6 @@
 /*
- * tokens.c - the growing part of tokens.h: both arrays double together, so that adding a token costs
- * a constant on average and tokens_add can stay a few instructions in its callers.
+ * tokens.c - the growing part of tokens.h: both arrays double together, so that adding a token
+ * costs a constant on average and tokens_add can stay a few instructions in its callers.
  */
 #include "text/tokens.h"
 

@@ -1,11 +1,11 @@
 /*
  * trie.c - a trie laid out level by level.
  *
- * The words are sorted, so the words below a node are a run [from, to) of the list, and its children
- * are the runs of equal next bytes. Nodes are made in the order of a breadth-first walk: the children
- * of a node stand side by side, and one array of 12-byte nodes is all there is. The array has at most
- * one node for each byte of the words, so its size is known before; the walk's queue is the array of
- * nodes itself, with the runs beside it.
+ * The words are sorted, so the words below a node are a run [from, to) of the list, and its
+ * children are the runs of equal next bytes. Nodes are made in the order of a breadth-first walk:
+ * the children of a node stand side by side, and one array of 12-byte nodes is all there is. The
+ * array has at most one node for each byte of the words, so its size is known before; the walk's
+ * queue is the array of nodes itself, with the runs beside it.
  */
 #include "text/trie.h"
 

@@ -23,7 +23,7 @@ struct trie_word {
 struct trie_node {
     uint32_t first; /* child; the others follow in order of their bytes */
     uint16_t n_children;
-    uint8_t byte; /* on the way from the parent */
+    uint8_t byte;   /* on the way from the parent */
     uint32_t value; /* TRIE_NONE: no word ends here */
 };
 

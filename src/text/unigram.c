@@ -1,12 +1,12 @@
 /*
  * unigram.c - Viterbi's search over the pieces of a unigram model.
  *
- * places[i] holds the best score of any cutting of the word's first i bytes, and its last piece. From
- * each character boundary, in order, the trie gives the pieces that begin there; each improves the
- * place where it ends if its sum is strictly larger, so of equal sums the one found first stays: the
- * one whose last piece is the longest. A character that is no piece by itself may be unknown, at ten
- * less than the worst score. Neighbouring unknown characters become one token, unless all their bytes
- * have tokens "<0x..>" and the file says byte_fallback.
+ * places[i] holds the best score of any cutting of the word's first i bytes, and its last piece.
+ * From each character boundary, in order, the trie gives the pieces that begin there; each improves
+ * the place where it ends if its sum is strictly larger, so of equal sums the one found first
+ * stays: the one whose last piece is the longest. A character that is no piece by itself may be
+ * unknown, at ten less than the worst score. Neighbouring unknown characters become one token,
+ * unless all their bytes have tokens "<0x..>" and the file says byte_fallback.
  *
  * Sums are IEEE doubles added in the library's order, so ties and near-ties fall the same way.
  *
@@ -31,8 +31,7 @@ bool unigram_add(struct unigram *u, struct span text, double score, struct err *
         u->pieces = mem_resize(u->pieces, u->pieces_cap * sizeof *u->pieces);
     }
     uint32_t id = (uint32_t)u->n_pieces++;
-    u->pieces[id] =
-        (struct unigram_piece){.score = score, .word = vocab_put(&u->vocab, text, id)};
+    u->pieces[id] = (struct unigram_piece){.score = score, .word = vocab_put(&u->vocab, text, id)};
     return true;
 }
 
@@ -149,7 +148,10 @@ static void put_unknown(const struct unigram *u, struct span word, size_t start,
         tokens_add(out, u->byte_ids[text.at[i]], start, end);
 }
 
-/* Turns the links from the word's end backwards into links forwards: start becomes the piece's end. */
+/*
+ * Turns the links from the word's end backwards into links forwards: start becomes the piece's
+ * end.
+ */
 static void reverse_links(struct unigram_place *places, size_t len)
 {
     uint32_t end = (uint32_t)len;

@@ -1,6 +1,6 @@
 /*
- * unigram.h - the unigram language model: of all ways to cut a word into pieces of the vocabulary, the
- * one whose log-probabilities have the largest sum.
+ * unigram.h - the unigram language model: of all ways to cut a word into pieces of the vocabulary,
+ * the one whose log-probabilities have the largest sum.
  *
  * Identical to the model "Unigram" of the `tokenizers` library.
  */
@@ -59,8 +59,8 @@ struct unigram_work {
 void unigram_work_release(struct unigram_work *w);
 
 /*
- * Appends the tokens of a word (valid UTF-8, shorter than 4 GiB); their ranges count from the word's
- * first byte. Errors: ERR_INPUT for an unknown character where there is no unk_id.
+ * Appends the tokens of a word (valid UTF-8, shorter than 4 GiB); their ranges count from the
+ * word's first byte. Errors: ERR_INPUT for an unknown character where there is no unk_id.
  */
 MUST_CHECK bool unigram_encode(const struct unigram *u, struct unigram_work *w, struct span word,
                                struct tokens *out, struct err *err);

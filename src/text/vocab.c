@@ -2,10 +2,10 @@
  * vocab.c - a hash table made for loading 150,000 words at once.
  *
  * base/map.h would do, at three times the memory and more cache misses: its slots hold address and
- * length of the key (24 bytes). Here a slot is 8 bytes, the word's hash and its number, and the text
- * is looked at only where the hashes agree; linear probing, at most half full. The words lie one
- * behind the other in one buffer, in the order of the file, which is also the order in which the
- * merges of a BPE ask for them.
+ * length of the key (24 bytes). Here a slot is 8 bytes, the word's hash and its number, and the
+ * text is looked at only where the hashes agree; linear probing, at most half full. The words lie
+ * one behind the other in one buffer, in the order of the file, which is also the order in which
+ * the merges of a BPE ask for them.
  */
 #include "text/vocab.h"
 
@@ -37,8 +37,7 @@ static struct vocab_slot *find_slot(const struct vocab *v, struct span word, uin
         struct vocab_slot *slot = &v->slots[i];
         if (slot->word == 0)
             return slot;
-        if (slot->hash == hash &&
-            span_equal(vocab_word_text(v, &v->words[slot->word - 1]), word))
+        if (slot->hash == hash && span_equal(vocab_word_text(v, &v->words[slot->word - 1]), word))
             return slot;
     }
 }
@@ -99,8 +98,7 @@ bool vocab_index(struct vocab *v, struct err *err)
     for (size_t i = 0; i < v->n_words; i++)
         v->id_limit = max_size(v->id_limit, (size_t)v->words[i].id + 1);
     if (v->id_limit > FREE_IDS && v->id_limit / IDS_PER_WORD > v->n_words) {
-        err_set(err, ERR_INPUT, "id %zu in a vocabulary of %zu words", v->id_limit - 1,
-                v->n_words);
+        err_set(err, ERR_INPUT, "id %zu in a vocabulary of %zu words", v->id_limit - 1, v->n_words);
         err_hint(err, "ids count up from 0 and may leave only small gaps");
         return false;
     }

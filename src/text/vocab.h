@@ -37,7 +37,10 @@ void vocab_release(struct vocab *v);
 /* Room for `n` words whose bytes are `text_bytes` in all, so that adding them moves nothing. */
 void vocab_reserve(struct vocab *v, size_t n, size_t text_bytes);
 
-/* Adds a word, or gives the word another id where it is there already. Returns its place in `words`. */
+/*
+ * Adds a word, or gives the word another id where it is there already. Returns its place in
+ * `words`.
+ */
 uint32_t vocab_put(struct vocab *v, struct span word, uint32_t id);
 
 /*

@@ -1,7 +1,7 @@
 /*
  * fuzz_tokenizer.c - a tokenizer from hostile bytes (a tokenizer.json or a GGUF file), then hostile
- * text through it: up to the first NUL the JSON, behind it the text. Ids come back within the limit,
- * decoding gives valid UTF-8, and a GGUF file's own bytes serve as text, too.
+ * text through it: up to the first NUL the JSON, behind it the text. Ids come back within the
+ * limit, decoding gives valid UTF-8, and a GGUF file's own bytes serve as text, too.
  */
 #include "fuzz.h"
 

@@ -36,8 +36,8 @@ static const char *parts(const struct added *a, const struct added_set *set, con
         char name[16] = "-";
         if (part.token)
             snprintf(name, sizeof name, "%u", part.token->id);
-        len += (size_t)snprintf(found + len, sizeof found - len, "%s%s(%.*s)", len ? " " : "",
-                                name, (int)(part.end - part.start), text + part.start);
+        len += (size_t)snprintf(found + len, sizeof found - len, "%s%s(%.*s)", len ? " " : "", name,
+                                (int)(part.end - part.start), text + part.start);
     }
     return found;
 }
@@ -59,8 +59,7 @@ static void tokens_that_begin_differently_are_found_too(void **state)
     (void)state;
     struct added a;
     read(&a, "[{\"content\":\"<s>\"},{\"content\":\"b\"},{\"content\":\"  \"}]");
-    assert_string_equal(parts(&a, &a.raw, "a b  c<s>b"),
-                        "-(a ) 1(b) 2(  ) -(c) 0(<s>) 1(b)");
+    assert_string_equal(parts(&a, &a.raw, "a b  c<s>b"), "-(a ) 1(b) 2(  ) -(c) 0(<s>) 1(b)");
     added_release(&a);
 }
 

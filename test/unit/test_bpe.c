@@ -34,9 +34,8 @@ static const char *encode(const struct bpe *b, const char *word)
         found[0] = '\0';
         ASSERT_OK(bpe_encode(b, &w, span_of(word), &out, &err));
         for (size_t i = 0; i < out.n; i++)
-            len += (size_t)snprintf(found + len, sizeof found - len, "%s%u[%zu,%zu)",
-                                    i ? " " : "", out.ids[i], out.ranges[i].start,
-                                    out.ranges[i].end);
+            len += (size_t)snprintf(found + len, sizeof found - len, "%s%u[%zu,%zu)", i ? " " : "",
+                                    out.ids[i], out.ranges[i].start, out.ranges[i].end);
         if (round == 0)
             memcpy(first, found, sizeof first);
         tokens_release(&out);
@@ -193,8 +192,9 @@ static void affixes_mark_the_inside_and_the_end_of_a_word(void **state)
 static void raw_bytes_are_read_through_the_byte_alphabet(void **state)
 {
     (void)state;
-    static const char *const words[] = {"\xc4\xa0", "a", "\xc4\xa0"
-                                                         "a",
+    static const char *const words[] = {"\xc4\xa0", "a",
+                                        "\xc4\xa0"
+                                        "a",
                                         "\xc3\x83", NULL};
     static const char *const merges[] = {"\xc4\xa0 a", NULL};
     struct bpe b = {0};

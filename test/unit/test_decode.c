@@ -65,7 +65,9 @@ static void byte_fallback_joins_byte_tokens(void **state)
 {
     (void)state;
     static const char d[] = "{\"type\":\"ByteFallback\"}";
-    assert_decodes(d, "a|<0xC3>|<0xa9>|b", "a\xc3\xa9" "b");
+    assert_decodes(d, "a|<0xC3>|<0xa9>|b",
+                   "a\xc3\xa9"
+                   "b");
     assert_decodes(d, "<0xC3>|<0xC3>|b", FFFD FFFD "b");
     assert_decodes(d, "<0xZZ>|<0x4>|<0x+4>", "<0xZZ><0x4>\x04");
 }
@@ -96,7 +98,10 @@ static void metaspace_is_a_blank_but_for_the_first_token(void **state)
     (void)state;
     assert_decodes("{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
                    "\"prepend_scheme\":\"always\"}",
-                   "\xe2\x96\x81" "a\xe2\x96\x81|\xe2\x96\x81" "b", "a b");
+                   "\xe2\x96\x81"
+                   "a\xe2\x96\x81|\xe2\x96\x81"
+                   "b",
+                   "a b");
     assert_decodes("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"never\"}",
                    "_a|_b", " a b");
     assert_decodes("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}",
@@ -107,8 +112,8 @@ static void the_decoders_of_words_and_sounds(void **state)
 {
     (void)state;
     assert_decodes("{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}", "a|b</w>|c</w>", "ab c");
-    assert_decodes("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":false}",
-                   "##a|b|##c|.", "##a bc .");
+    assert_decodes("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":false}", "##a|b|##c|.",
+                   "##a bc .");
     assert_decodes("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}", "a|b|##c|.|n't",
                    "a bc.n't");
     assert_decodes("{\"type\":\"CTC\",\"pad_token\":\"_\",\"word_delimiter_token\":\"/\","

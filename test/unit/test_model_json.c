@@ -49,9 +49,10 @@ static void merges_come_as_pairs_or_lines_before_or_after_the_vocabulary(void **
 static void the_members_are_read(void **state)
 {
     (void)state;
-    assert_bpe("{\"type\":\"BPE\",\"dropout\":0.1,\"unk_token\":\"<u>\",\"fuse_unk\":true,"
-               "\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":\"</w>\",\"byte_fallback\":true,"
-               "\"ignore_merges\":true," VOCAB ",\"merges\":[\"a b\"]}");
+    assert_bpe(
+        "{\"type\":\"BPE\",\"dropout\":0.1,\"unk_token\":\"<u>\",\"fuse_unk\":true,"
+        "\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":\"</w>\",\"byte_fallback\":true,"
+        "\"ignore_merges\":true," VOCAB ",\"merges\":[\"a b\"]}");
     ASSERT_SPAN(bpe.unk_token, "<u>");
     ASSERT_SPAN(bpe.suffix, "</w>");
     assert_true(bpe.fuse_unk && bpe.byte_fallback && bpe.ignore_merges);
@@ -76,14 +77,17 @@ static void a_unigram_model_is_a_list_of_pieces(void **state)
     clear();
 }
 
-/* serde_json multiplies a 64-bit whole number by a power of ten, which is not always the nearest. */
+/*
+ * serde_json multiplies a 64-bit whole number by a power of ten, which is not always the nearest.
+ */
 static void scores_are_computed_as_the_library_computes_them(void **state)
 {
     (void)state;
     enum model_kind kind;
-    ASSERT_OK(read("{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",-2.5e+1],[\"b\",1e-320],"
-                   "[\"c\",-10.123456789012345678901],[\"d\",0.000],[\"e\",123456789012345678901234]]}",
-                   &kind));
+    ASSERT_OK(
+        read("{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",-2.5e+1],[\"b\",1e-320],"
+             "[\"c\",-10.123456789012345678901],[\"d\",0.000],[\"e\",123456789012345678901234]]}",
+             &kind));
     assert_true(unigram.pieces[0].score == -25);
     assert_true(unigram.pieces[1].score > 0 && unigram.pieces[1].score < 1e-319);
     assert_true(unigram.pieces[2].score == -((double)10123456789012345678u / 1e18));
@@ -121,7 +125,8 @@ static void what_is_wrong_is_refused(void **state)
                  "expected a piece and its score");
     ASSERT_FAILS(read("{\"type\":\"Unigram\",\"vocab\":[[\"a\",0,0]]}", &kind),
                  "expected a piece and its score alone");
-    ASSERT_FAILS(read("{\"type\":\"Unigram\",\"vocab\":[[\"a\",NaN]]}", &kind), "\"NaN\" is no score");
+    ASSERT_FAILS(read("{\"type\":\"Unigram\",\"vocab\":[[\"a\",NaN]]}", &kind),
+                 "\"NaN\" is no score");
     ASSERT_FAILS(read("{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}", &kind),
                  "\"1e999\" is too large");
     clear();

@@ -48,7 +48,8 @@ static void assert_lists(const char *text, const char *special, const char *plai
     "\"trim_offsets\":true,\"add_prefix_space\":true}"
 #define A_PIECE "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
 #define S_PIECE "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}"
-#define TOKENS "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[5,6],\"tokens\":[\"a\",\"b\"]}}"
+#define TOKENS                                                                                     \
+    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[5,6],\"tokens\":[\"a\",\"b\"]}}"
 #define TEMPLATE(single, pair)                                                                     \
     "{\"type\":\"TemplateProcessing\",\"single\":[" single "],\"pair\":[" pair "]," TOKENS "}"
 
@@ -77,13 +78,13 @@ static void a_template_says_what_stands_where(void **state)
 static void a_chain_works_on_the_parts_of_the_one_before(void **state)
 {
     (void)state;
-    assert_lists("{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," BERT "]}", "1 T 2",
-                 "T");
-    assert_lists("{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(S_PIECE "," A_PIECE, A_PIECE) "," BERT
-                 "]}",
+    assert_lists("{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," BERT "]}",
+                 "1 T 2", "T");
+    assert_lists("{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(S_PIECE "," A_PIECE,
+                                                                    A_PIECE) "," BERT "]}",
                  "1 5 6 2 T 2", "T");
-    assert_lists("{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(S_PIECE "," A_PIECE, A_PIECE) "," ROBERTA
-                 "]}",
+    assert_lists("{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(S_PIECE "," A_PIECE,
+                                                                    A_PIECE) "," ROBERTA "]}",
                  "0 5 6 2 2 T 2", "T");
 }
 
@@ -105,7 +106,8 @@ static void what_is_wrong_is_refused(void **state)
                  "a template without \"single\" or \"pair\"");
     ASSERT_FAILS(read(&p, TEMPLATE("{\"Sequence\":{\"id\":\"B\"}}", A_PIECE)),
                  "the template for one text asks for a second one");
-    ASSERT_FAILS(read(&p, TEMPLATE("{\"Sequence\":{\"id\":\"C\"}}", A_PIECE)), "expected \"A\" or \"B\"");
+    ASSERT_FAILS(read(&p, TEMPLATE("{\"Sequence\":{\"id\":\"C\"}}", A_PIECE)),
+                 "expected \"A\" or \"B\"");
     ASSERT_FAILS(read(&p, TEMPLATE("{\"Other\":{\"id\":\"C\"}}", A_PIECE)),
                  "expected \"Sequence\" or \"SpecialToken\"");
     ASSERT_FAILS(read(&p, TEMPLATE("{}", A_PIECE)), "expected \"Sequence\" or \"SpecialToken\"");
@@ -113,9 +115,10 @@ static void what_is_wrong_is_refused(void **state)
                  "expected one member");
     ASSERT_FAILS(read(&p, TEMPLATE("{\"SpecialToken\":{\"id\":\"<x>\"}}", A_PIECE)),
                  "\"special_tokens\" does not tell the ids of \"<x>\"");
-    ASSERT_FAILS(read(&p, "{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(
-                              S_PIECE "," A_PIECE "," S_PIECE, A_PIECE) "," TEMPLATE(A_PIECE, A_PIECE) "]}"),
-                 "a template behind another processor that makes parts");
+    ASSERT_FAILS(
+        read(&p, "{\"type\":\"Sequence\",\"processors\":[" TEMPLATE(
+                     S_PIECE "," A_PIECE "," S_PIECE, A_PIECE) "," TEMPLATE(A_PIECE, A_PIECE) "]}"),
+        "a template behind another processor that makes parts");
 }
 
 static void a_chain_that_multiplies_without_end_is_refused(void **state)

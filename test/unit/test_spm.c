@@ -42,8 +42,8 @@ static const char *encode(const struct spm *s, const char *word)
 }
 
 static const struct word words[] = {
-    {"<unk>", 0}, {"a", -1},      {"b", -2},       {"c", -3},      {"ab", -20},
-    {"bc", -10},  {"abc", -30},   {"<0xC3>", 0},   {"<0xA9>", 0},  {"aa", -5},
+    {"<unk>", 0}, {"a", -1},    {"b", -2},     {"c", -3},     {"ab", -20},
+    {"bc", -10},  {"abc", -30}, {"<0xC3>", 0}, {"<0xA9>", 0}, {"aa", -5},
 };
 
 static void the_pair_of_the_best_score_goes_first(void **state)

@@ -12,7 +12,7 @@
 static struct err err;
 
 #define MODEL                                                                                      \
-    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,\"a\":1,\"b\":2,"   \
+    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,\"a\":1,\"b\":2,"  \
     "\"ab\":3,\"\\u2581\":4,\"\\u2581a\":5,\"<s>\":6},\"merges\":[\"a b\",\"\\u2581 a\"]}"
 #define ADDED                                                                                      \
     "\"added_tokens\":[{\"id\":6,\"content\":\"<s>\",\"special\":true},"                           \
@@ -24,9 +24,10 @@ static struct err err;
     "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"   \
     "\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"            \
     "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[6],\"tokens\":[\"<s>\"]}}},"             \
-    "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"always\"}"
+    "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":"          \
+    "\"always\"}"
 #define FILE_TEXT                                                                                  \
-    "{\"version\":\"1.0\",\"truncation\":{\"max_length\":1},\"padding\":{},\n" ADDED ",\n" AROUND   \
+    "{\"version\":\"1.0\",\"truncation\":{\"max_length\":1},\"padding\":{},\n" ADDED ",\n" AROUND  \
     ",\n" MODEL "}"
 
 static void open_text(struct tokenizer *t, const char *text)
@@ -95,9 +96,8 @@ static void a_normalized_token_is_found_in_normalised_text(void **state)
 {
     (void)state;
     struct tokenizer t;
-    static const char text[] =
-        "{" MODEL ",\"normalizer\":{\"type\":\"Lowercase\"},"
-        "\"added_tokens\":[{\"content\":\"Low\",\"normalized\":true}]}";
+    static const char text[] = "{" MODEL ",\"normalizer\":{\"type\":\"Lowercase\"},"
+                               "\"added_tokens\":[{\"content\":\"Low\",\"normalized\":true}]}";
     open_text(&t, text);
     assert_string_equal(encode(&t, "aLOWb", false), "1[0,1) 7[1,4) 2[4,5)");
     struct buf out;
@@ -163,7 +163,8 @@ static void what_is_wrong_in_the_file_is_refused(void **state)
     ASSERT_FAILS(tokenizer_open_json(&t, span_of("{\"model\":"), &err), "the text ends early");
     ASSERT_FAILS(
         tokenizer_open_json(
-            &t, span_of("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000000},\"merges\":[]}}"),
+            &t,
+            span_of("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000000},\"merges\":[]}}"),
             &err),
         "id 4000000000 in a vocabulary of 1 words");
     assert_string_equal(err.where, "model");
@@ -226,7 +227,7 @@ static void threads_share_a_tokenizer(void **state)
     tokenizer_close(&t);
 }
 
-/* The ranges of a real byte-level tokenizer cover the text without gap or overlap. */
+/* The ranges of a real byte-level tokenizer cover the text without a gap. */
 static void ranges_cover_the_text(void **state)
 {
     (void)state;
@@ -238,12 +239,14 @@ static void ranges_cover_the_text(void **state)
     if (!path)
         skip_without_data();
     ASSERT_OK(tokenizer_open(&t, path, &err));
-    struct span text = span_of("<|im_start|>user\nna\xc3\xafve \xf0\x9f\x98\x80  x1234<|im_end|>\n");
+    struct span text =
+        span_of("<|im_start|>user\nna\xc3\xafve \xf0\x9f\x98\x80  x1234<|im_end|>\n");
     ASSERT_OK(tokenizer_encode(&t, &w, text, true, &out, &err));
     size_t at = 0;
     for (size_t i = 0; i < out.n; i++) {
-        assert_int_equal(out.ranges[i].start, at);
-        assert_true(out.ranges[i].end > at);
+        /* A character of several tokens is the place of each of them. */
+        assert_true(out.ranges[i].start <= at && out.ranges[i].end >= at);
+        assert_true(out.ranges[i].start < out.ranges[i].end);
         at = out.ranges[i].end;
     }
     assert_int_equal(at, text.len);

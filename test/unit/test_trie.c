@@ -26,7 +26,7 @@ static void all_words_that_begin_at_a_place_are_found(void **state)
 {
     (void)state;
     struct trie_word words[] = {
-        {span_of("abc"), 1}, {span_of("a"), 2},  {span_of("b"), 3},
+        {span_of("abc"), 1}, {span_of("a"), 2},   {span_of("b"), 3},
         {span_of("ab"), 4},  {span_of("abd"), 5}, {span_of("\xff"), 6},
     };
     struct trie t;

@@ -66,7 +66,9 @@ static void neighbouring_unknown_characters_become_one_token(void **state)
     add(&u, "<unk>", 0);
     add(&u, "a", -1);
     ASSERT_OK(unigram_finish(&u, &err));
-    assert_string_equal(encode(&u, "ax\xc3\xa9" "a"), "1[0,1) 0[1,4) 1[4,5)");
+    assert_string_equal(encode(&u, "ax\xc3\xa9"
+                                   "a"),
+                        "1[0,1) 0[1,4) 1[4,5)");
     assert_string_equal(encode(&u, "<unk>x"), "0[0,6)");
     unigram_release(&u);
 }

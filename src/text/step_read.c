@@ -5,7 +5,8 @@
 
 void step_note_name(struct step_names *names, struct span name)
 {
-    if (name.len + 1 > sizeof names->bytes - names->len)
+    /* A blank ends a name in the list, and no field that is asked for has one. */
+    if (name.len + 1 > sizeof names->bytes - names->len || span_find(name, span_of(" ")) < name.len)
         return;
     memcpy(names->bytes + names->len, name.at, name.len);
     names->len += name.len;

@@ -11,6 +11,7 @@ and `regex` (whose list of property names is tried on the library) must be insta
 Sets of code points are written as pairs of numbers, "skip this many, then take this many", seven
 bits a byte, lowest first, the eighth bit set where more follow.
 """
+import base64
 import sys
 import unicodedata
 
@@ -18,6 +19,8 @@ import regex
 import tokenizers
 from regex import _regex_core
 from tokenizers import Regex, normalizers, pre_tokenizers
+
+from charsmap import charsmap
 
 END = 0x110000
 ALL = [c for c in range(END) if not 0xD800 <= c < 0xE000]
@@ -170,7 +173,7 @@ def multi_folds():
 # ----------------------------------------------------------------------------------- flags --
 
 FLAGS = ("SPACE NUMERIC PUNCTUATION WORD CONTROL NONSPACING MARK LOWERS "
-         "NFC NFD NFKC NFKD").split()
+         "NFC NFD NFKC NFKD EXTENDS PREPENDS").split()
 
 
 def split_points(step):
@@ -257,6 +260,18 @@ def normal_points():
     for name in ("NFC", "NFKC"):
         changed[name] |= seconds
     return changed, combining
+
+
+def cluster_points():
+    """Characters that belong to the character before them, and those that belong to the one behind them.
+
+    A map makes an 'x' of every cluster of at most five bytes, so one 'x' for two characters is one cluster.
+    """
+    lead_bytes = list(range(1, 0x80)) + list(range(0xC2, 0xF5))
+    step = normalizers.Precompiled(base64.b64decode(charsmap({bytes([b]): "x" for b in lead_bytes})))
+    extends = {c for c in ALL if c and step.normalize_str("a" + chr(c)) == "x"}
+    prepends = {c for c in ALL if c and step.normalize_str(chr(c) + "a") == "x"}
+    return extends, prepends
 
 
 # --------------------------------------------------------------------------------- scripts --
@@ -407,15 +422,18 @@ def main():
         sys.exit(f"unexpected lowercase of several characters: {several}")
 
     changed, combining = normal_points()
+    extends, prepends = cluster_points()
     members = {
         "SPACE": split_points(pre_tokenizers.WhitespaceSplit()),
         "NUMERIC": isolated_points(pre_tokenizers.Digits(individual_digits=True)),
         "PUNCTUATION": isolated_points(pre_tokenizers.Punctuation()),
         "WORD": word_points(),
         "CONTROL": dropped_points(normalizers.BertNormalizer(True, False, False, False)),
-        "NONSPACING": {c for c in ALL if normalizers.BertNormalizer(False, False, True, False).normalize_str("a" + chr(c) + "a") == "aa"},
+        "NONSPACING": dropped_points(normalizers.BertNormalizer(False, False, True, False)),
         "MARK": dropped_points(normalizers.StripAccents()),
         "LOWERS": set(lower),
+        "EXTENDS": extends,
+        "PREPENDS": prepends,
         **changed,
     }
     flags = [0] * END

@@ -244,7 +244,7 @@ static bool compile_letters(struct regex *re, struct buf *pattern, struct err *e
         return false;
     }
     /* Where the JIT cannot (an unusual processor), the interpreter does the same, slower. */
-    (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
+    re->has_jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
     return true;
 }
 
@@ -378,8 +378,9 @@ static size_t byte_of(struct regex_search *s, size_t letter)
 /* One call of PCRE2: starts from `from` on, up to the context's limits. */
 static int try_match(struct regex_search *s, size_t from)
 {
-    int rc = pcre2_match(s->re->code, s->letters.at, s->letters.len, from, PCRE2_NO_UTF_CHECK,
-                         s->match, s->context);
+    int rc = s->re->has_jit ? pcre2_jit_match(s->re->code, s->letters.at, s->letters.len, from, 0,
+                                              s->match, s->context)
+                            : PCRE2_ERROR_JIT_STACKLIMIT;
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(s->re->code, s->letters.at, s->letters.len, from, PCRE2_NO_JIT, s->match,
                          s->context);

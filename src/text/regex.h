@@ -27,6 +27,7 @@ enum {
 /* A compiled pattern; constant once compiled, so threads may share it. */
 struct regex {
     struct pcre2_real_code_8 *code;
+    bool has_jit;
     uint16_t *block_of;                       /* code point >> 8 -> block */
     uint8_t (*blocks)[1 << REGEX_BLOCK_BITS]; /* block, code point & 255 -> letter */
     bool is_literal;

@@ -264,7 +264,7 @@ static bool parse_escape(struct regex_parser *p)
     if (p->at == p->pattern.len)
         regex_parser_fail(p, p->at - 1, "the pattern ends in a backslash");
     else if (regex_parse_shorthand(p, false, &set))
-        put_set(p, p->ignore_case ? charset_fold(p->arena, set) : set);
+        put_set(p, set); /* as it is: (?i:\p{Lu}) matches no small letter, (?i:[\p{Lu}]) does */
     else if (!parse_special_escape(p, &repeats))
         put_character(p, regex_parse_escaped(p));
     return repeats;

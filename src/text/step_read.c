@@ -5,23 +5,19 @@
 
 void step_note_name(struct step_names *names, struct span name)
 {
-    /* A blank ends a name in the list, and no field that is asked for has one. */
-    if (name.len + 1 > sizeof names->bytes - names->len || span_find(name, span_of(" ")) < name.len)
+    if (name.len > UINT8_MAX || name.len + 1 > sizeof names->bytes - names->len)
         return;
-    memcpy(names->bytes + names->len, name.at, name.len);
+    names->bytes[names->len++] = (uint8_t)name.len;
+    if (name.len > 0)
+        memcpy(names->bytes + names->len, name.at, name.len);
     names->len += name.len;
-    names->bytes[names->len++] = ' ';
 }
 
 static bool has_name(const struct step_names *names, struct span name)
 {
-    size_t start = 0;
-    for (size_t i = 0; i < names->len; i++) {
-        if (names->bytes[i] != ' ')
-            continue;
-        if (span_equal((struct span){names->bytes + start, i - start}, name))
+    for (size_t at = 0; at < names->len; at += names->bytes[at] + 1u) {
+        if (span_equal((struct span){names->bytes + at + 1, names->bytes[at]}, name))
             return true;
-        start = i + 1;
     }
     return false;
 }

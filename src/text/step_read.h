@@ -12,7 +12,7 @@
 
 enum { STEP_MAX_STEPS = 64, STEP_MAX_NESTING = 16 };
 
-/* Names of the members seen, each followed by a space; those beyond its size are forgotten. */
+/* Names of the members seen, each behind its length; those beyond its size are forgotten. */
 struct step_names {
     uint8_t bytes[256];
     size_t len;

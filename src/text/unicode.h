@@ -25,6 +25,9 @@ enum unicode_flag {
     UNICODE_NFD = 1 << 9,
     UNICODE_NFKC = 1 << 10,
     UNICODE_NFKD = 1 << 11,
+    /* Grapheme clusters: it goes on with the character before it, or into the one behind it. */
+    UNICODE_EXTENDS = 1 << 12,
+    UNICODE_PREPENDS = 1 << 13,
 };
 
 /* The flags of a code point, joined. */

@@ -18,7 +18,7 @@ static void members_that_lack_are_named(void **state)
     struct step_names names = {0};
     step_note_name(&names, span_of("pattern"));
     step_note_name(&names, span_of("invert"));
-    step_note_name(&names, span_of("x behavior")); /* one name, not two */
+    step_note_name(&names, span_of(" behavior")); /* another name */
     struct json_reader r = reader("null");
     step_check_fields(&r, &names, "Split", "pattern invert ");
     assert_false(r.failed);

@@ -1,6 +1,6 @@
 /*
- * fuzz_normalize.c - a "normalizer" in JSON, a byte 0xFF, a text: the result is UTF-8, and each byte
- * of it comes from somewhere in the text.
+ * fuzz_normalize.c - a "normalizer" in JSON, a byte 0xFF, a text: what comes out is UTF-8, and each
+ * byte of it comes from somewhere in the text.
  */
 #include "fuzz.h"
 

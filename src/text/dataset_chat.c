@@ -10,8 +10,7 @@
  *                 templates write it with `tojson`
  *   function_call the older form, and ShareGPT's turn of that name: a list of one tool call
  *   roles         human, gpt, observation … become user, assistant, tool
- *   weight        OpenAI's 0 or 1 (and loss_weight, as LLaMA-Factory writes it): 0 is not trained
- * on
+ *   weight        OpenAI's 0 or 1, and LLaMA-Factory's loss_weight: 0 is not trained on
  *
  * A role that is none of the known ones is a problem, not a new role: it is a spelling mistake more
  * often than not, and a template would drop the turn in silence.

@@ -8,8 +8,8 @@
  *   - chosen and rejected say more than what stands beside them (an Alpaca file with preferences
  *     keeps its "output");
  *   - `text` yields to any other format (the Alpaca release carries the rendered text along);
- *   - `text` alone is a format only where nothing unknown stands beside it, since a column
- * "summary" or "label_name" may be what the person wants to train on.
+ *   - `text` alone is a format only where nothing unknown stands beside it: a column "summary"
+ *     or "label_name" may be what the person wants to train on.
  *
  * `messages` or prompt and completion with a `label` are single judgements (KTO): training on the
  * rows judged bad would do harm, so they are not taken for plain chats.
@@ -141,21 +141,32 @@ static struct dataset_column *find_column(struct dataset_format *format, struct 
     return NULL;
 }
 
+static struct dataset_column *add_column(struct dataset_format *format, struct arena *arena,
+                                         struct span name)
+{
+    if (format->n_columns == format->room) {
+        size_t room = max_size(2 * format->room, 16);
+        struct dataset_column *moved = arena_array(arena, struct dataset_column, room);
+        if (format->n_columns > 0)
+            memcpy(moved, format->columns, format->n_columns * sizeof *moved);
+        format->columns = moved;
+        format->room = room;
+    }
+    struct dataset_column *column = &format->columns[format->n_columns++];
+    *column = (struct dataset_column){.name = arena_copy(arena, name), .type = JSON_NULL};
+    return column;
+}
+
 void dataset_format_look(struct dataset_format *format, struct arena *arena,
                          const struct record *record)
 {
-    if (!format->columns)
-        format->columns = arena_array(arena, struct dataset_column, MOST_COLUMNS);
     for (size_t i = 0; i < record->n_fields; i++) {
         const struct record_field *field = &record->fields[i];
         struct dataset_column *column = find_column(format, field->name);
         if (!column && format->n_columns == MOST_COLUMNS)
             return;
-        if (!column) {
-            column = &format->columns[format->n_columns++];
-            *column =
-                (struct dataset_column){.name = arena_copy(arena, field->name), .type = JSON_NULL};
-        }
+        if (!column)
+            column = add_column(format, arena, field->name);
         if (column->type == JSON_NULL)
             column->type = field->type;
     }

@@ -73,6 +73,7 @@ struct dataset_format {
     struct span column[ROLE_COUNT]; /* the column that plays each role; at NULL: none does */
     struct dataset_column *columns;
     size_t n_columns;
+    size_t room; /* in `columns` */
 };
 
 /*

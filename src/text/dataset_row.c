@@ -3,11 +3,15 @@
  *
  * Plain text, for models without a chat template, follows what the field uses for each kind:
  *
- *   Alpaca           the two prompts of the Stanford Alpaca release ("Below is an instruction …"),
- * the answer behind "### Response:\n"; a system text takes the place of the first sentence; earlier
- * turns (history) stand before, in the same form question/answer  "Question: …\nAnswer: …", the
- * form of GSM8K in the evaluation harness text and label   "…\nLabel: …", named by the column:
- * "Category: …" prompt, completion and text are taken as they stand, as TRL does
+ *   Alpaca           the two prompts of the Stanford Alpaca release ("Below is an instruction"),
+ *                    the answer behind "### Response:\n"; a system text takes the place of the
+ *                    first sentence; earlier turns (history) stand before, in the same form
+ *   question/answer  "Question: q\nAnswer: a", as GSM8K in the evaluation harness
+ *   text and label   "t\nLabel: l", named by the column: "t\nCategory: c"
+ *   the others       prompt, completion and text are taken as they stand, as TRL does
+ *
+ * The space before an answer on the prompt's line belongs to the answer: most tokenizers join it to
+ * the word behind, and a prompt that ended with it would end in the middle of a token.
  *
  * With a template the same rows are conversations of a user and an assistant.
  *
@@ -196,6 +200,7 @@ struct exchange {
     struct span user;
     struct span prompt; /* all that stands before the answer in plain text */
     struct span answer;
+    bool on_the_line; /* in plain text the answer goes on behind the prompt, after a space */
 };
 
 /* Makes the row a conversation, or a prompt with its completion. */
@@ -205,7 +210,7 @@ static void set_exchange(struct maker *m, const struct exchange *e)
     row->kind = m->as_chat ? ROW_CHAT : ROW_PAIR;
     if (!m->as_chat) {
         row->prompt = e->prompt;
-        row->completion = e->answer;
+        row->completion = e->on_the_line ? JOIN(m->arena, span_of(" "), e->answer) : e->answer;
         return;
     }
     if (!is_blank(e->system))
@@ -284,7 +289,7 @@ static void make_alpaca(struct maker *m)
     struct span prompt = alpaca_prompt(m, system, instruction, input);
     if (history.len > 0)
         prompt = JOIN(m->arena, history, prompt);
-    set_exchange(m, &(struct exchange){system, &turns, user, prompt, output});
+    set_exchange(m, &(struct exchange){system, &turns, user, prompt, output, false});
     hash_text(m, system);
     hash_text(m, history);
     hash_text(m, user);
@@ -410,8 +415,8 @@ static void make_question_answer(struct maker *m)
         return;
     bool has_system = !is_blank(system);
     struct span prompt = JOIN(m->arena, system, span_of(has_system ? "\n\n" : ""),
-                              span_of("Question: "), question, span_of("\nAnswer: "));
-    set_exchange(m, &(struct exchange){system, NULL, question, prompt, answer});
+                              span_of("Question: "), question, span_of("\nAnswer:"));
+    set_exchange(m, &(struct exchange){system, NULL, question, prompt, answer, true});
     hash_text(m, system);
     hash_text(m, question);
     hash_text(m, answer);
@@ -424,9 +429,9 @@ static void make_text_label(struct maker *m)
     struct span label = target_text(m, is_label ? ROLE_LABEL : ROLE_CATEGORY, true);
     if (m->row->problem)
         return;
-    struct span heading = span_of(is_label ? "\nLabel: " : "\nCategory: ");
+    struct span heading = span_of(is_label ? "\nLabel:" : "\nCategory:");
     struct span prompt = JOIN(m->arena, text, heading);
-    set_exchange(m, &(struct exchange){{0}, NULL, text, prompt, label});
+    set_exchange(m, &(struct exchange){{0}, NULL, text, prompt, label, true});
     hash_text(m, text);
     hash_text(m, label);
 }
@@ -487,7 +492,7 @@ static struct span preference_prompt(struct maker *m)
         struct span question = needed_text(m, ROLE_QUESTION);
         hash_text(m, question);
         return m->as_chat ? question
-                          : JOIN(m->arena, span_of("Question: "), question, span_of("\nAnswer: "));
+                          : JOIN(m->arena, span_of("Question: "), question, span_of("\nAnswer:"));
     }
     return (struct span){0};
 }
@@ -516,13 +521,16 @@ static void make_plain_preference(struct maker *m)
     bool is_template_work =
         m->as_chat && !m->format->column[ROLE_PROMPT].at &&
         (m->format->column[ROLE_INSTRUCTION].at || m->format->column[ROLE_QUESTION].at);
+    bool on_the_line = !m->as_chat && !m->format->column[ROLE_PROMPT].at &&
+                       !m->format->column[ROLE_INSTRUCTION].at &&
+                       m->format->column[ROLE_QUESTION].at;
     row->kind = is_template_work ? ROW_CHAT : ROW_PAIR;
     row->prompt = prompt;
-    row->completion = chosen;
-    row->rejected = rejected;
+    row->completion = on_the_line ? JOIN(m->arena, span_of(" "), chosen) : chosen;
+    row->rejected = on_the_line ? JOIN(m->arena, span_of(" "), rejected) : rejected;
     if (is_template_work) {
         struct span system = optional_text(m, ROLE_SYSTEM);
-        set_exchange(m, &(struct exchange){system, NULL, prompt, prompt, chosen});
+        set_exchange(m, &(struct exchange){system, NULL, prompt, prompt, chosen, false});
         row->n_prompt = row->chat.count - 1;
         chat_list_add(&row->chat_rejected, m->arena, "assistant", rejected);
     }

@@ -77,12 +77,12 @@ static void texts_prompts_and_completions_are_taken_as_they_stand(void **state)
 static void questions_and_labels_are_set_in_plain_text(void **state)
 {
     (void)state;
-    assert_pair("{\"question\": \"q\", \"answer\": \"a\"}", NULL, "Question: q\nAnswer: ", "a");
+    assert_pair("{\"question\": \"q\", \"answer\": \"a\"}", NULL, "Question: q\nAnswer:", " a");
     assert_pair("{\"question\": \"q\", \"answer\": \"a\", \"system\": \"s\"}", NULL,
-                "s\n\nQuestion: q\nAnswer: ", "a");
-    assert_pair("{\"text\": \"t\", \"label\": 1}", NULL, "t\nLabel: ", "1");
-    assert_pair("{\"text\": \"t\", \"label\": true}", NULL, "t\nLabel: ", "true");
-    assert_pair("{\"text\": \"t\", \"category\": \"c\"}", NULL, "t\nCategory: ", "c");
+                "s\n\nQuestion: q\nAnswer:", " a");
+    assert_pair("{\"text\": \"t\", \"label\": 1}", NULL, "t\nLabel:", " 1");
+    assert_pair("{\"text\": \"t\", \"label\": true}", NULL, "t\nLabel:", " true");
+    assert_pair("{\"text\": \"t\", \"category\": \"c\"}", NULL, "t\nCategory:", " c");
     assert_chat("{\"question\": \"q\", \"answer\": \"a\"}", true,
                 "[{\"role\": \"user\", \"content\": \"q\"}, "
                 "{\"role\": \"assistant\", \"content\": \"a\"}]");
@@ -162,7 +162,7 @@ static void preferences_share_their_prompt(void **state)
     ASSERT_SPAN(row.rejected, " no");
     assert_pair("{\"chosen\": \"x\\u00e9y\", \"rejected\": \"x\\u00e8y\"}", NULL, "x", "\xc3\xa9y");
     assert_pair("{\"question\": \"q\", \"chosen\": \"c\", \"rejected\": \"r\"}", NULL,
-                "Question: q\nAnswer: ", "c");
+                "Question: q\nAnswer:", " c");
     assert_true(make("{\"instruction\": \"i\", \"input\": \"x\", \"output\": \"o\", "
                      "\"chosen\": \"c\", \"rejected\": \"r\"}",
                      NULL, true));

@@ -1,0 +1,17 @@
+/*
+ * end_token.h - the end-of-text token of a model, as it is written.
+ */
+#ifndef PACE_TEXT_END_TOKEN_H
+#define PACE_TEXT_END_TOKEN_H
+
+#include "text/tokenizer.h"
+
+/*
+ * Finds it for a model folder or a .gguf file: `text` is a copy in the arena, empty where the model
+ * names none (a tokenizer.json alone never does). Errors: ERR_IO; ERR_INPUT for a configuration
+ * that is broken, or that names a token which the tokenizer does not have.
+ */
+MUST_CHECK bool end_token_find(const char *model, const struct tokenizer *tokenizer,
+                               struct arena *arena, struct span *text, struct err *err);
+
+#endif

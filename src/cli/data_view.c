@@ -8,12 +8,13 @@
  *
  * The JSON has the same content under names that stay:
  *
- *   format, files [{path, format, part, rows}], rows, train_rows, eval_rows, test_rows, columns,
- *   unused_columns, duplicates, crossing_duplicates, bad_rows [{file, line, what}] (ten at most),
- *   bad_row_count, unit ("tokens" or "characters"), total, trained, trained_share, max_length,
- *   cut_rows, split_rows, lost_tokens, lengths {min, mean, p50, p90, p95, p99, max, histogram
- *   [{from, to, rows}]}, problems [sentence], passed_over [name], preview [{file, line, segments
- *   [{text, trained}]}]
+ *   format, files [{path, format, part, rows}], rows, train_rows, eval_rows, test_rows,
+ *   columns, unused_columns, duplicates, crossing_duplicates, bad_row_count,
+ *   bad_rows [{file, line, what}] (ten at most), unit ("tokens" or "characters"), total,
+ *   trained, trained_share, max_length, cut_rows, split_rows, lost_tokens, dropped_rows,
+ *   lengths {min, mean, p50, p90, p95, p99, max, histogram [{from, to, rows}]},
+ *   problems [sentence], passed_over [name],
+ *   preview [{file, line, segments [{text, trained}], ids, mask}] (ids with a model)
  */
 #include "cli/data_view.h"
 
@@ -77,6 +78,12 @@ static void add_split_problems(struct data_report *r)
 static void add_length_problems(struct data_report *r)
 {
     const struct survey *s = r->survey;
+    if (s->merged > 0)
+        add_problem(r, "in %s the prompt's last letters and the answer's first make one token",
+                    rows_text(r, s->merged));
+    if (s->dropped > 0)
+        add_problem(r, "%s with a prompt of %u tokens or more: nothing of the answer is left",
+                    rows_text(r, s->dropped), r->max_length);
     if (s->too_long == 0)
         return;
     if (s->are_split)
@@ -148,8 +155,11 @@ static void put_text(struct writer *w, struct span text)
         word_begins = text.at[at] == ' ';
         buf_clear(&one);
         size_t columns = term_add_safe(w->term, &one, span_from(text, at), &len);
-        if (w->column + columns > w->term->width)
+        bool is_full = w->column + columns > w->term->width;
+        if (is_full)
             new_line(w);
+        if (is_full && word_begins)
+            continue; /* the space that the line break stands for */
         buf_add(w->out, buf_span(&one));
         w->column += columns;
     }
@@ -544,6 +554,23 @@ static void json_texts(struct json_writer *w, const char *key, const char *const
     json_end(w);
 }
 
+/* The row's ids, and 1 for each that is trained on. */
+static void json_tokens(const struct survey_preview *p, struct json_writer *w)
+{
+    if (!p->ids)
+        return;
+    json_key(w, "ids");
+    json_begin_array(w);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        json_put_int(w, p->ids[i]);
+    json_end(w);
+    json_key(w, "mask");
+    json_begin_array(w);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        json_put_int(w, p->mask[i]);
+    json_end(w);
+}
+
 static void json_preview(const struct survey_preview *p, struct json_writer *w)
 {
     json_begin_object(w);
@@ -561,13 +588,14 @@ static void json_preview(const struct survey_preview *p, struct json_writer *w)
         json_end(w);
     }
     json_end(w);
+    json_tokens(p, w);
     json_end(w);
 }
 
 void data_view_json(const struct data_report *r, struct buf *out)
 {
     const struct survey *s = r->survey;
-    struct json_writer w = {.out = out, .indent = 2};
+    struct json_writer w = {.out = out};
     json_begin_object(&w);
     json_key(&w, "format");
     json_put_text(&w, dataset_format_name(dataset_format_of(r->dataset)));
@@ -590,6 +618,7 @@ void data_view_json(const struct data_report *r, struct buf *out)
     json_count(&w, "cut_rows", s->are_split ? 0 : s->too_long);
     json_count(&w, "split_rows", s->are_split ? s->too_long : 0);
     json_count(&w, "lost_tokens", s->are_split ? 0 : s->lost);
+    json_count(&w, "dropped_rows", s->dropped);
     json_lengths(&s->lengths, &w);
     json_texts(&w, "problems", r->problems, r->n_problems);
     json_texts(&w, "passed_over", r->dataset->passed_over, r->dataset->n_passed_over);

@@ -27,8 +27,10 @@ struct pass {
     const struct survey_options *o;
     struct row_text text;
     uint64_t document; /* characters or tokens of the present plain text not yet made a piece */
+    bool in_document;
     size_t document_file;
     uint64_t piece_length;
+    uint64_t largest_preview; /* no hash from here on gets in; once there are as many as wanted */
 };
 
 /* --------------------------------------------------------------------------------- previews -- */
@@ -82,78 +84,146 @@ static void fill_preview(struct survey_preview *p, const struct row_text *t)
 }
 
 /* The preview that the row should replace; NULL where those there are all to be kept. */
-static struct survey_preview *place_for(struct survey *s, uint64_t hash)
+static struct survey_preview *place_for(struct pass *p, uint64_t hash)
 {
-    struct survey_preview *largest = &s->previews[0];
+    struct survey *s = p->s;
+    bool is_full = s->n_previews == p->o->n_previews;
+    if (is_full && hash >= p->largest_preview)
+        return NULL;
+    struct survey_preview *largest = NULL;
     for (size_t i = 0; i < s->n_previews; i++) {
         if (s->previews[i].hash == hash)
             return NULL;
-        if (s->previews[i].hash > largest->hash)
+        if (!largest || s->previews[i].hash > largest->hash)
             largest = &s->previews[i];
     }
-    if (s->n_previews < SURVEY_PREVIEWS)
+    if (!is_full)
         return &s->previews[s->n_previews++];
+    p->largest_preview = largest->hash;
     return hash < largest->hash ? largest : NULL;
+}
+
+static void keep_tokens(struct survey_preview *preview, const struct row_encoder *e)
+{
+    preview->n_tokens = e->tokens.n;
+    preview->ids = arena_array(&preview->arena, uint32_t, e->tokens.n);
+    preview->mask = arena_array(&preview->arena, uint8_t, e->tokens.n);
+    if (e->tokens.n == 0)
+        return;
+    memcpy(preview->ids, e->tokens.ids, e->tokens.n * sizeof *preview->ids);
+    memcpy(preview->mask, e->mask.at, e->tokens.n);
 }
 
 static void look_at_row(struct pass *p, const struct dataset_row *row)
 {
-    struct survey_preview *preview = place_for(p->s, row->hash);
+    struct survey_preview *preview = place_for(p, row->hash);
     if (!preview)
         return;
+    bool is_encoded = p->o->encoder && row->kind != ROW_DOCUMENT;
     row_text_clear(&p->text);
-    row_text_add_plain(&p->text, row);
+    if (!is_encoded)
+        row_text_add_plain(&p->text, row);
     preview->path = dataset_present_file(p->d)->path;
     preview->line = row->line;
     preview->hash = row->hash;
-    fill_preview(preview, &p->text);
+    fill_preview(preview, is_encoded ? &p->o->encoder->text : &p->text);
+    if (is_encoded)
+        keep_tokens(preview, p->o->encoder);
 }
 
 /* ------------------------------------------------------------------------------------- rows -- */
 
-static void count_length(struct pass *p, uint64_t length)
+/* Counts what max_length does to the row that the encoder holds. */
+static void count_overflow(struct pass *p)
 {
-    lengths_add(&p->s->lengths, length);
-    if (p->o->encoder && length > p->o->max_length) {
-        p->s->too_long++;
-        p->s->lost += length - p->o->max_length;
-    }
+    const struct row_encoder *e = p->o->encoder;
+    struct survey *s = p->s;
+    size_t most = p->o->max_length;
+    s->merged += e->is_merged;
+    if (e->tokens.n <= most)
+        return;
+    s->too_long++;
+    s->lost += e->tokens.n - most;
+    s->dropped += !s->are_split && !memchr(e->mask.at, 1, most);
 }
 
-static void count_row(struct pass *p, const struct dataset_row *row)
+/* Length of a row, and how much of it is trained on; false where it cannot be encoded. */
+static bool measure(struct pass *p, const struct dataset_row *row, uint64_t *length,
+                    uint64_t *trained)
+{
+    struct row_encoder *e = p->o->encoder;
+    struct err err;
+    if (!e) {
+        row_text_count(row, length, trained);
+        return true;
+    }
+    if (!row_encoder_row(e, row, &err)) {
+        dataset_reject(p->d, row, err.what);
+        return false;
+    }
+    *length = e->tokens.n;
+    *trained = e->n_trained;
+    count_overflow(p);
+    return true;
+}
+
+static bool count_row(struct pass *p, const struct dataset_row *row, struct err *err)
 {
     uint64_t length, trained;
     const struct dataset_file *file = dataset_present_file(p->d);
+    if (p->o->encoder && !row_encoder_can(p->o->encoder, row, err))
+        return false;
+    if (!measure(p, row, &length, &trained))
+        return true; /* a bad row, which has been counted as one */
     if (file->is_fixed)
         split_add_fixed(&p->s->split, row->hash, file->part);
     else
         split_add(&p->s->split, row->hash);
-    row_text_count(row, &length, &trained);
-    count_length(p, length);
+    lengths_add(&p->s->lengths, length);
     p->s->trained += trained;
     look_at_row(p, row);
+    return true;
 }
 
-/* Ends the present plain text: what is left of it is a last, shorter piece. */
-static void end_document(struct pass *p)
+/* Adds to the present plain text; every piece_length of it is a piece. */
+static void add_to_document(struct pass *p, uint64_t length)
 {
-    if (p->document > 0)
-        lengths_add(&p->s->lengths, p->document);
-    p->document = 0;
-}
-
-/* A part of a plain text: whole pieces are counted, the rest waits for the next part. */
-static void count_document(struct pass *p, const struct dataset_row *row)
-{
-    uint64_t length, trained;
-    if (p->d->file_index != p->document_file)
-        end_document(p);
-    p->document_file = p->d->file_index;
-    row_text_count(row, &length, &trained);
     p->s->trained += length;
     for (p->document += length; p->document >= p->piece_length; p->document -= p->piece_length)
         lengths_add(&p->s->lengths, p->piece_length);
+}
+
+/* Ends the present plain text: what is left of it is a last, shorter piece. */
+static bool end_document(struct pass *p, struct err *err)
+{
+    struct row_encoder *e = p->o->encoder;
+    if (!p->in_document)
+        return true;
+    if (e && !row_encoder_end(e, err))
+        return false;
+    add_to_document(p, e ? e->tokens.n : 0);
+    if (p->document > 0)
+        lengths_add(&p->s->lengths, p->document);
+    p->document = 0;
+    p->in_document = false;
+    return true;
+}
+
+static bool count_part(struct pass *p, const struct dataset_row *row, struct err *err)
+{
+    struct row_encoder *e = p->o->encoder;
+    uint64_t length, trained;
+    bool is_first = !p->in_document || p->d->file_index != p->document_file;
+    if (is_first && !end_document(p, err))
+        return false;
+    p->in_document = true;
+    p->document_file = p->d->file_index;
+    if (e && !row_encoder_part(e, row->completion, is_first, err))
+        return false;
+    row_text_count(row, &length, &trained);
+    add_to_document(p, e ? e->tokens.n : length);
     look_at_row(p, row);
+    return true;
 }
 
 static bool count_all(struct pass *p, struct err *err)
@@ -164,14 +234,11 @@ static bool count_all(struct pass *p, struct err *err)
         if (!dataset_next(p->d, &row, &more, err))
             return false;
         if (!more)
-            break;
-        if (row.kind == ROW_DOCUMENT)
-            count_document(p, &row);
-        else
-            count_row(p, &row);
+            return end_document(p, err);
+        bool is_part = row.kind == ROW_DOCUMENT;
+        if (is_part ? !count_part(p, &row, err) : !count_row(p, &row, err))
+            return false;
     }
-    end_document(p);
-    return true;
 }
 
 /* The parts: by content, or for plain texts by place. */
@@ -208,8 +275,9 @@ bool survey_run(struct survey *s, struct dataset *d, const struct survey_options
 {
     *s = (struct survey){.are_pieces = dataset_format_of(d) == FORMAT_DOCUMENT};
     s->are_split = s->are_pieces || dataset_format_of(d) == FORMAT_TEXT;
+    s->previews = arena_array(&s->arena, struct survey_preview, options->n_previews);
     split_init(&s->split);
-    struct pass p = {.s = s, .d = d, .o = options};
+    struct pass p = {.s = s, .d = d, .o = options, .largest_preview = UINT64_MAX};
     p.piece_length =
         (uint64_t)options->max_length * (options->encoder ? 1 : SURVEY_CHARACTERS_A_TOKEN);
     row_text_init(&p.text);
@@ -226,6 +294,7 @@ void survey_release(struct survey *s)
 {
     for (size_t i = 0; i < s->n_previews; i++)
         arena_release(&s->previews[i].arena);
+    arena_release(&s->arena);
     split_release(&s->split);
     lengths_release(&s->lengths);
     *s = (struct survey){0};

@@ -7,17 +7,15 @@
 
 #include "text/dataset.h"
 #include "text/lengths.h"
-#include "text/row_text.h"
+#include "text/row_encoder.h"
 
-enum { SURVEY_PREVIEWS = 3, SURVEY_CHARACTERS_A_TOKEN = 4 };
-
-/* What makes tokens of rows; without one a survey counts characters. */
-struct row_encoder;
+enum { SURVEY_CHARACTERS_A_TOKEN = 4 };
 
 struct survey_options {
     struct split_sizes sizes;
-    uint32_t max_length; /* tokens */
-    struct row_encoder *encoder;
+    uint32_t max_length;         /* tokens */
+    struct row_encoder *encoder; /* NULL: characters are counted, not tokens */
+    size_t n_previews;           /* rows to keep for looking at */
 };
 
 /* A stretch of a row to look at; long ones have lost their middle. */
@@ -34,19 +32,25 @@ struct survey_preview {
     struct arena arena;
     struct survey_segment *segments;
     size_t n_segments;
+    uint32_t *ids; /* with an encoder; NULL for parts of a plain text */
+    uint8_t *mask; /* 1: trained on */
+    size_t n_tokens;
 };
 
 struct survey {
     struct dataset_split split;
-    uint64_t rows[PART_COUNT]; /* pieces, for plain texts */
-    struct lengths lengths;    /* of rows, in tokens or characters; before any cut */
-    uint64_t trained;          /* tokens or characters that are trained on */
-    uint64_t too_long;         /* rows longer than max_length */
-    uint64_t lost;             /* tokens cut away from them */
-    bool are_pieces;           /* the rows are pieces of plain text */
-    bool are_split;            /* rows that are too long are split, not cut */
-    struct survey_preview previews[SURVEY_PREVIEWS]; /* by hash: the same whatever the order */
+    uint64_t rows[PART_COUNT];       /* pieces, for plain texts */
+    struct lengths lengths;          /* of rows, in tokens or characters; before any cut */
+    uint64_t trained;                /* tokens or characters that are trained on */
+    uint64_t too_long;               /* rows longer than max_length */
+    uint64_t lost;                   /* tokens cut away from them */
+    uint64_t dropped;                /* rows with nothing left to train on after the cut */
+    uint64_t merged;                 /* rows whose prompt and answer share a token */
+    bool are_pieces;                 /* the rows are pieces of plain text */
+    bool are_split;                  /* rows that are too long are split, not cut */
+    struct survey_preview *previews; /* by hash: the same whatever the order */
     size_t n_previews;
+    struct arena arena;
 };
 
 /*

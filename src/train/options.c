@@ -23,6 +23,9 @@ const struct option_row option_table[] = {
     {"no-special-tokens", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(no_special_tokens),
      0, 0, NULL, "leave out what the tokenizer adds around a text (<s>, <|begin_of_text|>)"},
 
+    {"chat-template-path", NULL, 0, OPTION_TEXT, PURPOSE_CHAT, FOR_DATA, AT(chat_template_path), 0,
+     0, "FILE|chatml", "a chat template in place of the model's own"},
+
     {"columns", NULL, 0, OPTION_TEXT, PURPOSE_DATA, FOR_DATA, AT(columns), 0, 0, "ROLE=COLUMN,...",
      "what the columns mean: prompt=question,completion=query"},
     {"eval-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA, AT(eval_split), 0, 1e15, "X",
@@ -35,6 +38,8 @@ const struct option_row option_table[] = {
      "leave out rows that cannot be used instead of stopping"},
     {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA, AT(seed), 0, 1e15, "N",
      "of every random choice, the split included (42)"},
+    {"show", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_DATA, AT(show), 0, 1000, "N",
+     "rows to look at (3); with --json and --model also their token ids and mask"},
 
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
      "one JSON document on standard output, and nothing else there"},
@@ -84,7 +89,8 @@ static const char *const needless_names[] = {
 
 void options_init(struct options *o)
 {
-    *o = (struct options){.eval_split = -1, .test_split = -1, .max_length = 1024, .seed = 42};
+    *o = (struct options){
+        .eval_split = -1, .test_split = -1, .max_length = 1024, .seed = 42, .show = 3};
 }
 
 const char *option_purpose_name(enum option_purpose purpose)

@@ -68,12 +68,14 @@ struct options {
 
     const char *model;
 
+    const char *chat_template_path;
     const char *columns;
     double eval_split; /* -1: pace chooses */
     double test_split; /* -1: pace chooses */
     int64_t max_length;
     bool skip_bad_rows;
     int64_t seed;
+    int64_t show;
 
     bool lines;
     bool decode;

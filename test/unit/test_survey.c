@@ -16,7 +16,8 @@ static bool survey_file(const char *name, struct span content, struct survey_opt
            survey_run(&s, &d, &options, &err);
 }
 
-static const struct survey_options by_default = {.sizes = {-1, -1}, .max_length = 10};
+static const struct survey_options by_default = {
+    .sizes = {-1, -1}, .max_length = 10, .n_previews = 3};
 
 static void rows_lengths_and_duplicates_are_counted(void **state)
 {
@@ -33,7 +34,7 @@ static void rows_lengths_and_duplicates_are_counted(void **state)
     assert_int_equal(s.split.duplicates, 1);
     assert_int_equal(s.rows[PART_TRAIN] + s.rows[PART_EVAL] + s.rows[PART_TEST], 40);
     assert_int_equal(d.n_bad, 1);
-    assert_int_equal(s.n_previews, SURVEY_PREVIEWS);
+    assert_int_equal(s.n_previews, 3);
     for (size_t i = 1; i < s.n_previews; i++)
         assert_true(s.previews[i - 1].hash < s.previews[i].hash);
     ASSERT_FAILS(survey_file("a.jsonl", buf_span(&text),

@@ -88,7 +88,7 @@ static struct survey_preview *place_for(struct pass *p, uint64_t hash)
 {
     struct survey *s = p->s;
     bool is_full = s->n_previews == p->o->n_previews;
-    if (is_full && hash >= p->largest_preview)
+    if (p->o->n_previews == 0 || (is_full && hash >= p->largest_preview))
         return NULL;
     struct survey_preview *largest = NULL;
     for (size_t i = 0; i < s->n_previews; i++) {

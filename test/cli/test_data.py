@@ -147,6 +147,11 @@ class Data(unittest.TestCase):
                 del preview["line"]
         self.assertEqual(one, other)
 
+    def test_as_many_rows_are_shown_as_asked(self):
+        path = self.write("a.jsonl", [{"text": f"row {i}"} for i in range(20)])
+        for n in (0, 1, 7, 20, 1000):
+            self.assertEqual(len(self.report(path, "--show", str(n))["preview"]), min(n, 20))
+
     def test_a_missing_file_is_code_3(self):
         code, out, err = self.run_data("/nowhere/a.jsonl")
         self.assertEqual((code, out), (3, ""))

@@ -131,6 +131,87 @@ class RunFiles(unittest.TestCase):
         self.assertIn("pace data needs DATA", err)
 
 
+class Tokenize(unittest.TestCase):
+    """pace tokenize with a small tokenizer.json."""
+
+    MODEL = {"version": "1.0", "added_tokens": [], "post_processor": {
+        "type": "BertProcessing", "cls": ["<s>", 0], "sep": ["</s>", 1]},
+        "decoder": {"type": "Fuse"},
+        "model": {"type": "BPE", "unk_token": "<s>",
+                  "vocab": {"<s>": 0, "</s>": 1, "a": 2, "b": 3, "ab": 4, "\0": 5, "\r": 6, "\n": 7},
+                  "merges": [["a", "b"]]}}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.model = folder.name
+        self.file = os.path.join(folder.name, "tokenizer.json")
+        with open(self.file, "w", encoding="utf-8") as file:
+            json.dump(self.MODEL, file)
+
+    def tokenize(self, *words, stdin=b""):
+        code, out, err = run("tokenize", "--model", self.model, *words, stdin=stdin)
+        self.assertEqual((code, err), (0, ""))
+        return out
+
+    def test_ids_are_numbers_or_json(self):
+        self.assertEqual(self.tokenize(stdin=b"abb"), b"0 4 3 1\n")
+        self.assertEqual(json.loads(self.tokenize("--json", stdin=b"a\0b")), {"ids": [0, 2, 5, 3, 1]})
+        self.assertEqual(self.tokenize("--no-special-tokens", stdin=b"ab"), b"4\n")
+        self.assertEqual(json.loads(self.tokenize("--json", "--no-special-tokens")), {"ids": []})
+
+    def test_a_line_is_a_document_and_ends_at_the_newline_alone(self):
+        self.assertEqual(self.tokenize("--lines", "--no-special-tokens", stdin=b"a\r\n\nab"),
+                         b"2 6\n\n4\n")
+        out = self.tokenize("--lines", "--no-special-tokens", "--json", stdin=b"a\r\n\nab\n")
+        self.assertEqual(json.loads(out), {"ids": [[2, 6], [], [4]]})
+        self.assertEqual(json.loads(self.tokenize("--lines", "--json")), {"ids": []})
+
+    def test_ids_become_text_in_every_form(self):
+        for stdin in (b"4 3\n", b'{"ids": [4, 3]}', b"[4,3]", b"  4\t3 "):
+            self.assertEqual(self.tokenize("--decode", stdin=stdin), b"abb")
+        self.assertEqual(json.loads(self.tokenize("--decode", "--json", stdin=b"4 3")), {"text": "abb"})
+        self.assertEqual(self.tokenize("--decode", "--lines", stdin=b"4\n\n3"), b"ab\n\nb\n")
+        out = self.tokenize("--decode", "--lines", "--json", stdin=b'{"ids": [[4], [], [3, 3]]}')
+        self.assertEqual(json.loads(out), {"text": ["ab", "", "bb"]})
+
+    def test_what_is_wrong_is_named_with_its_place(self):
+        path = os.path.join(self.model, "text.txt")
+        with open(path, "wb") as file:
+            file.write(b"a\nb\xff\n")
+        for words, stdin, message in (
+                (["--lines", path], b"", "text.txt: line 2: byte 1: not valid UTF-8"),
+                (["--decode"], b"4 x", "standard input: byte 2: 'x' is not a token's id"),
+                (["--decode"], b"[4, -1]", "-1 is not a token's id"),
+                (["--decode"], b"[[4], [3]]", "several lists of ids: say --lines"),
+                (["--decode"], b'{"text": 1}', "no \"ids\" in it"),
+                ([path + ".gone"], b"", "text.txt.gone: cannot open")):
+            code, out, err = run("tokenize", "--model", self.model, *words, stdin=stdin)
+            self.assertEqual(code, 3, err)
+            self.assertIn(message, err)
+        code, _, err = run("tokenize")
+        self.assertEqual(code, 2)
+        self.assertIn("no model given", err)
+
+    def test_a_damaged_tokenizer_is_named_with_its_place(self):
+        with open(self.file, "w", encoding="utf-8") as file:
+            file.write('{"model":\n {"type": "WordPiece", "vocab": {}}}')
+        code, _, err = run("tokenize", "--model", self.model)
+        self.assertEqual(code, 3)
+        self.assertIn("tokenizer.json: line 2", err)
+        self.assertIn("model WordPiece is not supported", err)
+
+    def test_many_lines_need_little_memory(self):
+        code = ("import resource, subprocess, sys; "
+                "p = subprocess.run(sys.argv[1:], stdin=open(0), stdout=subprocess.DEVNULL); "
+                "print(p.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        done = subprocess.run([sys.executable, "-c", code, PROGRAM, "tokenize", "--lines", "--json", "--model",
+                               self.model], input=b"ab a b\n" * 200_000, capture_output=True, check=True)
+        status, kilobytes = map(int, done.stdout.split())
+        self.assertEqual(status, 0)
+        self.assertLess(kilobytes, 100_000)
+
+
 class Files(unittest.TestCase):
     def test_a_model_that_is_not_there_is_code_3(self):
         code, out, err = run("tokenize", "--model", "/nowhere")

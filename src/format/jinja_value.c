@@ -116,33 +116,42 @@ bool jinja_is_hashable(struct jinja_value key)
     return key.type != JINJA_LIST && key.type != JINJA_DICT && key.type != JINJA_VIEW;
 }
 
-static uint64_t hash_number(double number)
+static uint64_t hash_number(double number, uint64_t seed)
 {
     if (number >= -0x1p63 && number < 0x1p63 && number == floor(number)) {
         int64_t whole = (int64_t)number;
-        return hash_bytes((struct span){(const uint8_t *)&whole, sizeof whole}, 1);
+        return hash_bytes((struct span){(const uint8_t *)&whole, sizeof whole}, seed);
     }
-    return hash_bytes((struct span){(const uint8_t *)&number, sizeof number}, 1);
+    return hash_bytes((struct span){(const uint8_t *)&number, sizeof number}, seed);
 }
 
-static uint64_t hash_value(struct jinja_value v)
+static uint64_t hash_value(struct jinja_value v, uint64_t seed)
 {
     int64_t whole;
     if (jinja_as_int(v, &whole))
-        return hash_bytes((struct span){(const uint8_t *)&whole, sizeof whole}, 1);
+        return hash_bytes((struct span){(const uint8_t *)&whole, sizeof whole}, seed);
     if (v.type == JINJA_FLOAT)
-        return hash_number(v.as.number);
+        return hash_number(v.as.number, seed);
     if (v.type == JINJA_STRING)
-        return hash_bytes(jinja_span(v), 2);
+        return hash_bytes(jinja_span(v), seed);
     if (v.type == JINJA_TUPLE) {
-        uint64_t hash = 3;
+        uint64_t hash = seed;
         for (size_t i = 0; i < v.as.list->n; i++) {
-            uint64_t item = hash_value(v.as.list->items[i]);
+            uint64_t item = hash_value(v.as.list->items[i], seed);
             hash = hash_bytes((struct span){(const uint8_t *)&item, sizeof item}, hash);
         }
         return hash;
     }
     return v.type; /* the rest is rare as a key: one chain for each type */
+}
+
+/*
+ * The dict's own address is the seed: it differs from run to run, so that no file can bring keys
+ * that all collide, and nothing depends on it, because pairs keep the order of insertion.
+ */
+static uint64_t hash_in(const struct jinja_dict *dict, struct jinja_value key)
+{
+    return hash_value(key, (uint64_t)(uintptr_t)dict);
 }
 
 /* The slot that holds the key, or the free one where it would go. */
@@ -197,7 +206,7 @@ struct jinja_value jinja_dict_new(struct arena *arena)
 void jinja_dict_put(struct arena *arena, struct jinja_dict *dict, struct jinja_value key,
                     struct jinja_value value)
 {
-    uint64_t hash = hash_value(key);
+    uint64_t hash = hash_in(dict, key);
     struct jinja_pair *pair = find_pair(dict, key, hash);
     add_extent(&dict->extent, key);
     add_extent(&dict->extent, value);
@@ -216,7 +225,7 @@ void jinja_dict_put(struct arena *arena, struct jinja_dict *dict, struct jinja_v
 bool jinja_dict_get(const struct jinja_dict *dict, struct jinja_value key,
                     struct jinja_value *value)
 {
-    const struct jinja_pair *pair = find_pair(dict, key, hash_value(key));
+    const struct jinja_pair *pair = find_pair(dict, key, hash_in(dict, key));
     if (pair)
         *value = pair->value;
     return pair;

@@ -97,7 +97,10 @@ struct jinja_pair {
     uint64_t hash;
 };
 
-/* Pairs in the order of insertion, with an open-addressing index once there are more than a few. */
+/*
+ * Pairs in the order of insertion, with an open-addressing index once there are more than a few.
+ * Not to be copied: its address is part of its hashes.
+ */
 struct jinja_dict {
     struct jinja_pair *pairs;
     size_t n;

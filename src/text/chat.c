@@ -84,6 +84,7 @@ static bool load_json(struct chat *chat, const char *path, struct jinja_value *o
 static bool compile(struct chat *chat, struct span source, const char *path,
                     struct jinja_template **template, struct err *err)
 {
+    chat->path = arena_string(&chat->arena, span_of(path));
     if (jinja_compile(template, &chat->arena, source, err))
         return true;
     err_in(err, "%s", path);

@@ -30,6 +30,7 @@ struct chat {
         *tool_template;            /* "tool_use" of a list of templates; NULL: there is none */
     struct jinja_value tokens;     /* dict: bos_token, eos_token, … */
     void (*now)(struct tm *local); /* strftime_now's clock; NULL: the machine's */
+    const char *path;              /* of the template, for messages; or NULL */
 };
 
 /* Where the template comes from. All NULL but one is fine. */

@@ -150,6 +150,8 @@ static bool render(const struct chat_work *work, const struct jinja_list *messag
                             .spans = spans};
     buf_clear(out);
     bool ok = jinja_render(&job, out, err);
+    if (!ok && work->chat->path)
+        err_in(err, "%s", work->chat->path);
     arena_release(&arena);
     return ok;
 }

@@ -252,6 +252,8 @@ static bool run_all(struct job *job, struct err *err)
 
 bool cmd_tokenize(const struct options *options, struct err *err)
 {
+    if (options->chat)
+        return cmd_tokenize_chat(options, err);
     if (!options->model) {
         err_set(err, ERR_USAGE, "no model given");
         err_hint(err, "pace tokenize --model FOLDER_OR_FILE [FILE]");

@@ -29,7 +29,14 @@ const struct command command_table[] = {
      "Encodes FILE (or standard input) with the model's own tokenizer and prints the\n"
      "ids. MODEL is a folder with a tokenizer.json, that file itself, or a .gguf\n"
      "file. With --lines each line is a document; --decode reads ids (numbers\n"
-     "between spaces, or JSON) and writes their text.",
+     "between spaces, or JSON) and writes their text.\n"
+     "\n"
+     "With --chat the input is a conversation: a JSON list of messages, or an object\n"
+     "with messages, tools and further variables of the template. Printed are the\n"
+     "text as transformers' apply_chat_template writes it, its ids, and a mask of the\n"
+     "tokens that training learns from: the assistant's words and the mark that ends\n"
+     "its turn. The template is chat_template.jinja or chat_template.json in the\n"
+     "folder, else the one in tokenizer_config.json.",
      cmd_tokenize, .takes_run_file = false},
 };
 const size_t command_count = COUNT_OF(command_table);

@@ -64,21 +64,34 @@ static bool load(struct chat *chat, const char *path, size_t limit, struct span 
     return ok;
 }
 
-static bool load_json(struct chat *chat, const char *path, struct jinja_value *out, struct err *err)
+/* The members that matter here: the rest may hold anything, numbers of any size included. */
+static bool is_wanted(struct span key)
 {
-    struct span text;
+    return span_ends_with(key, span_of("_token")) || span_is(key, "extra_special_tokens") ||
+           span_is(key, "chat_template");
+}
+
+/* Reads a JSON object's members that matter; *has_added: it lists added tokens. */
+static bool load_json(struct chat *chat, const char *path, struct jinja_dict *out, bool *has_added,
+                      struct err *err)
+{
+    struct span text, key;
     struct json_reader r;
     if (!load(chat, path, LARGEST_CONFIG, &text, err))
         return false;
     json_open(&r, text, &chat->arena);
-    *out = jinja_from_json(&r, &chat->arena);
-    if (!json_close(&r, err)) {
-        err_in(err, "%s", path);
-        return false;
+    for (json_enter_object(&r); json_next_key(&r, &key);) {
+        *has_added = *has_added || span_is(key, "added_tokens_decoder");
+        if (is_wanted(key))
+            jinja_dict_put(&chat->arena, out, jinja_string(&chat->arena, key),
+                           jinja_from_json(&r, &chat->arena));
+        else
+            json_skip(&r);
     }
-    if (out->type != JINJA_DICT)
-        *out = jinja_dict_new(&chat->arena);
-    return true;
+    if (json_close(&r, err))
+        return true;
+    err_in(err, "%s", path);
+    return false;
 }
 
 static bool compile(struct chat *chat, struct span source, const char *path,
@@ -125,11 +138,12 @@ static bool take_template(struct chat *chat, struct jinja_value v, const char *p
 static bool load_template(struct chat *chat, const char *path, struct err *err)
 {
     struct span text;
-    struct jinja_value config, template;
+    struct jinja_value config = jinja_dict_new(&chat->arena), template;
+    bool has_added = false;
     if (!file_has_suffix(path, ".json"))
         return load(chat, path, LARGEST_TEMPLATE, &text, err) &&
                compile(chat, text, path, &chat->template, err);
-    if (!load_json(chat, path, &config, err))
+    if (!load_json(chat, path, config.as.dict, &has_added, err))
         return false;
     if (jinja_dict_get_text(config.as.dict, span_of("chat_template"), &template))
         return take_template(chat, template, path, err);
@@ -152,15 +166,17 @@ static const char *folder_of(struct chat *chat, const char *model)
 /* tokenizer_config.json and special_tokens_map.json; a template where none was found yet. */
 static bool load_config(struct chat *chat, const char *folder, struct err *err)
 {
-    struct jinja_value config = jinja_dict_new(&chat->arena), map = config, template, added;
+    struct jinja_value config = jinja_dict_new(&chat->arena), template;
+    struct jinja_value map = jinja_dict_new(&chat->arena);
     const char *config_path = file_join(&chat->arena, folder, "tokenizer_config.json");
     const char *map_path = file_join(&chat->arena, folder, "special_tokens_map.json");
-    if (file_kind_of(config_path) == FILE_REGULAR && !load_json(chat, config_path, &config, err))
+    bool has_added = false;
+    if (file_kind_of(config_path) == FILE_REGULAR &&
+        !load_json(chat, config_path, config.as.dict, &has_added, err))
         return false;
     take_tokens(chat, config.as.dict);
-    bool has_added = jinja_dict_get_text(config.as.dict, span_of("added_tokens_decoder"), &added);
     if (!has_added && file_kind_of(map_path) == FILE_REGULAR) {
-        if (!load_json(chat, map_path, &map, err))
+        if (!load_json(chat, map_path, map.as.dict, &has_added, err))
             return false;
         take_tokens(chat, map.as.dict);
     }

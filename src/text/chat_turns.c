@@ -287,10 +287,15 @@ static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t 
 static bool find_by_window(struct turns *t, size_t i, struct chat_span *out)
 {
     struct chat_span window = {0, t->full.len}, neighbour;
-    if (i > 0 && find_content(t, i - 1, &neighbour))
-        window.start = neighbour.end;
-    if (i + 1 < t->n && find_content(t, i + 1, &neighbour))
-        window.end = neighbour.start;
+    /* The nearest on either side whose content the template writes: some drop a tool's answers. */
+    for (size_t k = i; k > 0 && window.start == 0; k--) {
+        if (find_content(t, k - 1, &neighbour))
+            window.start = neighbour.end;
+    }
+    for (size_t k = i + 1; k < t->n && window.end == t->full.len; k++) {
+        if (find_content(t, k, &neighbour))
+            window.end = neighbour.start;
+    }
     if (window.start > window.end)
         return false;
     find_prompt(t, i);

@@ -80,6 +80,10 @@ struct options {
     bool lines;
     bool decode;
     bool no_special_tokens;
+    bool chat;
+    bool text_only;
+    bool add_generation_prompt;
+    const char *template_path;
 };
 
 extern const struct option_row option_table[];

@@ -226,6 +226,47 @@ class Files(unittest.TestCase):
         self.assertIn(b"standard output: cannot write", done.stderr)
 
 
+class Chat(unittest.TestCase):
+    TEMPLATE = ("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+                "{% if add_generation_prompt %}<|assistant|>{% endif %}")
+    MESSAGES = b'[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]'
+
+    def render(self, *words, template=None, messages=None):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "t.jinja"
+            path.write_text(template or self.TEMPLATE)
+            return run("tokenize", "--chat", "--text-only", "--template", str(path), *words,
+                       stdin=self.MESSAGES if messages is None else messages)
+
+    def test_a_conversation_is_rendered_without_a_tokenizer(self):
+        code, out, err = self.render()
+        self.assertEqual((code, out, err), (0, b"<|user|>Hi<|end|><|assistant|>Yo<|end|>", ""))
+        code, out, _ = self.render("--json", "--add-generation-prompt")
+        self.assertEqual(json.loads(out), {"text": "<|user|>Hi<|end|><|assistant|>Yo<|end|><|assistant|>"})
+
+    def test_what_a_template_raises_is_code_3_and_its_own_words(self):
+        code, out, err = self.render(template="\n{{ raise_exception('no system role here') }}")
+        self.assertEqual((code, out), (3, b""))
+        self.assertIn("t.jinja: line 2: no system role here", err)
+        code, _, err = self.render(template="{{ messages[0].x.y }}")
+        self.assertEqual(code, 3)
+        self.assertIn("'dict object' has no attribute 'x'", err)
+
+    def test_a_template_that_never_ends_is_stopped(self):
+        loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+        code, _, err = self.render(template=loop)
+        self.assertEqual(code, 3)
+        self.assertIn("it passed the limit of 20000000 steps", err)
+
+    def test_wrong_words_and_messages_have_their_codes(self):
+        self.assertEqual(run("tokenize", "--chat")[0], 2)
+        self.assertEqual(self.render("--decode")[0], 2)
+        self.assertEqual(self.render("--lines")[0], 2)
+        self.assertEqual(self.render(messages=b"[]")[0], 3)
+        self.assertEqual(self.render(messages=b"{")[0], 3)
+        self.assertEqual(self.render(template="{% include 'x' %}")[0], 3)
+
+
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)
     unittest.main(verbosity=1)

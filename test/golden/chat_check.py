@@ -278,10 +278,6 @@ def check_turns(score):
 # --- The program itself --------------------------------------------------------------------------
 
 def check_program(score):
-    probe = subprocess.run([PACE, "tokenize", "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if b"--text-only" not in probe.stdout:
-        print("this build of pace has no tokenize --chat: passed over")
-        return
     with tempfile.TemporaryDirectory() as folder:
         for index, (name, template) in enumerate(templates()):
             if index % 7:
@@ -304,6 +300,36 @@ def check_program(score):
                 score.check(ok, "program", name, case, done)
 
 
+def check_models(score):
+    """Whole model folders against AutoTokenizer: text, ids, and the special tokens in the template."""
+    from transformers import AutoTokenizer
+    for folder in sorted(glob.glob(f"{DATA}/tokenizers/*/") + glob.glob(f"{DATA}/models/*/")):
+        if not os.path.exists(folder + "tokenizer.json"):
+            continue
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            tokenizer.get_chat_template()
+        except Exception:
+            continue
+        for case in ("turn", "multi", "unicode", "three turns", "newlines", "tool call +tools", "quotes"):
+            messages, tools, _ = CASES[case]
+            body = {"messages": messages, **({"tools": tools} if tools else {})}
+            done = subprocess.run([PACE, "tokenize", "--chat", "--model", folder, "--json"], input=json.dumps(body).encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                wanted = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+            except Exception:
+                score.check(done.returncode == 3, "model", folder, case, done)
+                continue
+            # The raw tokenizer.json is the specification of the ids, not AutoTokenizer's changes to it.
+            from tokenizers import Tokenizer
+            raw = Tokenizer.from_file(folder + "tokenizer.json")
+            raw.no_truncation()
+            raw.no_padding()
+            ids = raw.encode(wanted, add_special_tokens=False).ids
+            mine = json.loads(done.stdout) if done.returncode == 0 else {}
+            score.check(mine.get("text") == wanted and mine.get("ids") == ids and len(mine["mask"]) == len(ids), "model", folder, case, "\n   wanted", repr(wanted)[:300], "\n   got   ", repr(mine.get("text"))[:300], done.stderr[:300])
+
+
 def main():
     utils.datetime = FixedClock
     score = Score()
@@ -311,8 +337,8 @@ def main():
     print(f"texts: {score.passed} passed, {score.failed} failed; errors in the same words {score.same}, in other words {score.other}")
     check_masks(score)
     check_turns(score)
-    if os.path.exists(PACE):
-        check_program(score)
+    check_program(score)
+    check_models(score)
     print(f"{score.passed} passed, {score.failed} failed")
     return score.failed > 0
 

@@ -134,11 +134,12 @@ static void special_tokens_are_texts_or_objects(void **state)
     (void)state;
     const char *show = "{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ image_token }}{{ boi }}"
                        "{{ unk_token is defined }}{{ add_bos_token is defined }}";
-    ASSERT_OK(open_folder(model_folder(
-        "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\", \"lstrip\": false}, "
-        "\"pad_token\": null, \"add_bos_token\": true, \"image_token\": \"<i>\", "
-        "\"extra_special_tokens\": {\"boi\": \"<b>\"}}",
-        NULL, show)));
+    ASSERT_OK(open_folder(
+        model_folder("{\"model_max_length\": 1000000000000000019884624838656, \"bos_token\": "
+                     "\"<s>\", \"eos_token\": {\"content\": \"</s>\", \"lstrip\": false}, "
+                     "\"pad_token\": null, \"add_bos_token\": true, \"image_token\": \"<i>\", "
+                     "\"extra_special_tokens\": {\"boi\": \"<b>\"}}",
+                     NULL, show)));
     assert_string_equal(render_hello(), "<s></s><i><b>FalseFalse");
 }
 

@@ -20,7 +20,8 @@
  *      of P there (<|im_start|>assistant\n<think>\n with the reasoning dropped), behind that part.
  *   3. It ends where the longest end of B ends in the window; where that is not longer than the
  *      content, behind the first "<…>" or "[…]" that follows the content, and those after it that
- *      have "end" in them; else with the content.
+ *      have "end" in them; else with the content. A turn without content (a call of a tool) ends
+ *      behind the first mark that has "end" in it.
  *
  * Last, the line break behind the end mark is taken off: the model never writes it. Where nothing
  * but white space follows the content, that is the template's only end mark, and stays.
@@ -147,14 +148,27 @@ static bool find_content(struct turns *t, size_t i, struct chat_span *out)
     return true;
 }
 
+/* Moves a place inside "<…>" back to its '<': a special token is one thing. */
+static size_t mark_start(struct span text, size_t from, size_t at)
+{
+    size_t i = at;
+    while (i > from && text.at[i - 1] != '<' && text.at[i - 1] != '>')
+        i--;
+    return i > from && text.at[i - 1] == '<' ? i - 1 : at;
+}
+
 /* What the generation prompt adds behind messages [0, i): P, in t->prompt. */
 static void find_prompt(struct turns *t, size_t i)
 {
     buf_clear(&t->prompt);
     if (!render_first(t, i, false, &t->with) || !render_first(t, i, true, &t->before))
         return;
-    if (span_starts_with(buf_span(&t->before), buf_span(&t->with)))
-        buf_add(&t->prompt, span_from(buf_span(&t->before), t->with.len));
+    /* Instead of the prompt some templates close the text: <|endoftext|>. */
+    struct span before = buf_span(&t->before);
+    size_t same = common_start(before, buf_span(&t->with));
+    if (same < t->with.len)
+        same = mark_start(before, 0, char_start(before, same));
+    buf_add(&t->prompt, span_from(before, same));
 }
 
 /* Takes the white space behind the end mark off; `content_end` is where the content surely is over.
@@ -190,15 +204,6 @@ static bool find_by_parts(struct turns *t, size_t i, struct chat_span *out)
     if (jinja_space_before(gap) < gap.len)
         out->start = content.start;
     return true;
-}
-
-/* Moves a place inside "<…>" back to its '<': a special token is one thing. */
-static size_t mark_start(struct span text, size_t from, size_t at)
-{
-    size_t i = at;
-    while (i > from && text.at[i - 1] != '<' && text.at[i - 1] != '>')
-        i--;
-    return i > from && text.at[i - 1] == '<' ? i - 1 : at;
 }
 
 /* Step 2: behind the longest part of P that stands in the window. */
@@ -260,6 +265,20 @@ static size_t end_marks_length(struct span text)
     return all;
 }
 
+/* Behind the first mark in [from, to) that calls itself an end, and those right behind it. */
+static bool find_end_mark(struct span full, size_t from, size_t to, size_t *end)
+{
+    for (size_t at = from; at < to; at++) {
+        struct span rest = span_part(full, at, to - at);
+        size_t len = rest.at[0] == '<' || rest.at[0] == '[' ? mark_length(rest) : 0;
+        if (len > 0 && says_end(span_part(rest, 0, len))) {
+            *end = at + end_marks_length(rest);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Step 3. */
 static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t start, size_t *end)
 {
@@ -276,10 +295,12 @@ static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t 
             }
         }
     }
+    /* The longest end of B is this turn's where it reaches into the content, or is all of the turn.
+     */
+    if (*end > low && (has_content ? best > *end - low : best == *end - start))
+        return true;
     if (!has_content)
-        return best > 0;
-    if (*end > low && best > *end - low)
-        return true; /* the longest end of B reaches into the content: it is this turn's */
+        return find_end_mark(t->full, start, window.end, end) || best > 0;
     *end = low + end_marks_length(span_part(t->full, low, window.end - low));
     return true;
 }

@@ -277,6 +277,25 @@ static void a_template_that_refuses_parts_of_a_conversation_is_no_obstacle(void 
     assert_string_equal(trained(), "a1<end>|a2<end>");
 }
 
+static void a_turn_without_content_ends_with_its_mark(void **state)
+{
+    (void)state;
+    /* Tools are dropped, and the last turn closes with a further mark, as in Phi-3. */
+    const char *template =
+        "{% for m in messages if m.role != 'tool' %}<|{{ m.role }}|>\n{{ m.content }}{{ m.calls }}"
+        "<|end|>\n{% endfor %}"
+        "{{ '<|assistant|>\n' if add_generation_prompt else '<|endoftext|>' }}";
+    ASSERT_OK(render(template, "[{\"role\": \"user\", \"content\": \"q\"}, "
+                               "{\"role\": \"assistant\", \"content\": \"\"}, "
+                               "{\"role\": \"tool\", \"content\": \"r\"}, "
+                               "{\"role\": \"assistant\", \"content\": \"a\"}]"));
+    assert_string_equal(trained(), "<|end|>|a<|end|>\n<|endoftext|>");
+    ASSERT_OK(render(template, "[{\"role\": \"user\", \"content\": \"q\"}, "
+                               "{\"role\": \"assistant\", \"content\": \"\", \"calls\": [1]}, "
+                               "{\"role\": \"user\", \"content\": \"r\"}]"));
+    assert_string_equal(trained(), "[1]<|end|>");
+}
+
 static void generation_blocks_decide_where_there_are_any(void **state)
 {
     (void)state;
@@ -338,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_header_is_not_trained_on_even_without_a_generation_prompt),
         cmocka_unit_test(turns_that_are_rewritten_later_are_found),
         cmocka_unit_test(a_template_that_refuses_parts_of_a_conversation_is_no_obstacle),
+        cmocka_unit_test(a_turn_without_content_ends_with_its_mark),
         cmocka_unit_test(generation_blocks_decide_where_there_are_any),
         cmocka_unit_test(a_generation_block_inside_a_macro_falls_back_to_the_turns),
         cmocka_unit_test(a_turn_that_is_not_in_the_text_is_an_error),

@@ -8,17 +8,6 @@ enum { WIDTH = 79, HELP_COLUMN = 30 };
 
 /* ------------------------------------------------------------------------------------- help -- */
 
-void help_overview(struct buf *out)
-{
-    buf_add_text(out, "pace: fine-tune small language models, the learning rate found, scheduled,\n"
-                      "guarded and explained.\n\nusage: pace COMMAND [ARGUMENTS] [OPTIONS]\n\n");
-    for (size_t i = 0; i < command_count; i++) {
-        const struct command *c = &command_table[i];
-        buf_printf(out, "  pace %-10s %-14s %s\n", c->name, c->arguments, c->summary);
-    }
-    buf_add_text(out, "\npace COMMAND --help tells more; pace --version says which one this is.\n");
-}
-
 /* Adds words so that no line passes WIDTH; lines after the first begin at `column`. */
 static void add_wrapped(struct buf *out, const char *text, size_t used, size_t column)
 {
@@ -38,6 +27,26 @@ static void add_wrapped(struct buf *out, const char *text, size_t used, size_t c
         word += *word == ' ';
     }
     buf_add_byte(out, '\n');
+}
+
+void help_overview(struct buf *out)
+{
+    buf_add_text(out, "pace: fine-tune small language models, the learning rate found, scheduled,\n"
+                      "guarded and explained.\n\nusage: pace COMMAND [ARGUMENTS] [OPTIONS]\n\n");
+    size_t column = 0;
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &command_table[i];
+        column = max_size(column, strlen("  pace   ") + strlen(c->name) + strlen(c->arguments));
+    }
+    column += 2;
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &command_table[i];
+        size_t before = out->len;
+        buf_printf(out, "  pace %s %s", c->name, c->arguments);
+        buf_printf(out, "%*s", (int)(column - (out->len - before)), "");
+        add_wrapped(out, c->summary, column, column);
+    }
+    buf_add_text(out, "\npace COMMAND --help tells more; pace --version says which one this is.\n");
 }
 
 /* "  -o, --output DIR" */

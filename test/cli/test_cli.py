@@ -29,6 +29,8 @@ class Words(unittest.TestCase):
         code, out, err = run()
         self.assertEqual((code, err), (0, ""))
         self.assertIn(b"usage: pace COMMAND", out)
+        for line in out.decode().split("\n"):
+            self.assertLessEqual(len(line), 79, line)
 
     def test_the_version_is_one_line(self):
         code, out, _ = run("--version")

@@ -12,6 +12,8 @@
 #include "text/chat.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
+#include "format/gguf.h"
 #include "format/json.h"
 #include "text/chat_turns.h"
 
@@ -185,22 +187,100 @@ static bool load_config(struct chat *chat, const char *folder, struct err *err)
     return true;
 }
 
+/* ------------------------------------------------------------------------------------- GGUF -- */
+
+/* The text of the token with that id. */
+static bool gguf_token(const struct gguf *g, uint32_t id, struct span *text)
+{
+    const struct gguf_entry *entry = gguf_find(g, "tokenizer.ggml.tokens");
+    struct gguf_items items;
+    struct err ignored;
+    if (!entry || !gguf_get_strings(g, "tokenizer.ggml.tokens", &items, &ignored))
+        return false;
+    for (uint64_t i = 0; gguf_next_string(&items, text); i++) {
+        if (i == id)
+            return true;
+    }
+    return false;
+}
+
+static void take_gguf_tokens(struct chat *chat, const struct gguf *g)
+{
+    static const char *const names[][2] = {
+        {"bos_token", "tokenizer.ggml.bos_token_id"},
+        {"eos_token", "tokenizer.ggml.eos_token_id"},
+        {"unk_token", "tokenizer.ggml.unknown_token_id"},
+        {"sep_token", "tokenizer.ggml.seperator_token_id"}, /* spelt so in the format */
+        {"pad_token", "tokenizer.ggml.padding_token_id"},
+        {"cls_token", "tokenizer.ggml.cls_token_id"},
+        {"mask_token", "tokenizer.ggml.mask_token_id"},
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct err ignored; /* a key of another type is a token that is not there */
+        struct span text;
+        uint32_t id;
+        if (gguf_find(g, names[i][1]) && gguf_get_u32(g, names[i][1], &id, &ignored) &&
+            gguf_token(g, id, &text) && utf8_first_invalid(text) == text.len)
+            jinja_dict_put_text(&chat->arena, chat->tokens.as.dict, names[i][0],
+                                jinja_string_copy(&chat->arena, text));
+    }
+}
+
+/* Template and tokens of a GGUF file. */
+static bool load_gguf(struct chat *chat, const char *path, struct err *err)
+{
+    static const char key[] = "tokenizer.chat_template";
+    struct gguf g;
+    struct span source;
+    if (!gguf_open(&g, path, err))
+        return false;
+    take_gguf_tokens(chat, &g);
+    bool ok = true;
+    if (!chat->template && gguf_find(&g, key)) {
+        ok = gguf_get_string(&g, key, &source, err);
+        if (!ok)
+            err_in(err, "%s", path);
+        ok = ok && compile(chat, arena_copy(&chat->arena, source), path, &chat->template, err);
+    }
+    gguf_close(&g);
+    return ok;
+}
+
+/* Known by its content, not by its name. */
+static bool is_gguf(const char *path)
+{
+    struct file_map map;
+    struct err ignored;
+    if (file_kind_of(path) != FILE_REGULAR || !file_map(&map, path, &ignored))
+        return false;
+    bool is = gguf_is(map.bytes);
+    file_unmap(&map);
+    return is;
+}
+
+/* Template and tokens of a folder. */
+static bool load_folder(struct chat *chat, const char *folder, struct err *err)
+{
+    static const char *const names[] = {"chat_template.jinja", "chat_template.json"};
+    for (size_t i = 0; i < COUNT_OF(names) && !chat->template; i++) {
+        const char *path = file_join(&chat->arena, folder, names[i]);
+        if (file_kind_of(path) == FILE_REGULAR && !load_template(chat, path, err))
+            return false;
+    }
+    return load_config(chat, folder, err);
+}
+
 bool chat_open(struct chat *chat, const struct chat_source *source, struct err *err)
 {
     *chat = (struct chat){0};
     chat->tokens = jinja_dict_new(&chat->arena);
     if (source->template_path && !load_template(chat, source->template_path, err))
         goto fail;
-    if (source->model) {
-        static const char *const names[] = {"chat_template.jinja", "chat_template.json"};
-        const char *folder = folder_of(chat, source->model);
-        for (size_t i = 0; i < COUNT_OF(names) && !chat->template; i++) {
-            const char *path = file_join(&chat->arena, folder, names[i]);
-            if (file_kind_of(path) == FILE_REGULAR && !load_template(chat, path, err))
-                goto fail;
-        }
-        if (!load_config(chat, folder, err))
+    if (source->model && is_gguf(source->model)) {
+        if (!load_gguf(chat, source->model, err))
             goto fail;
+    } else if (source->model && !load_folder(chat, folder_of(chat, source->model), err)) {
+        goto fail;
     }
     if (chat->template)
         return true;

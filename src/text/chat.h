@@ -35,7 +35,7 @@ struct chat {
 
 /* Where the template comes from. All NULL but one is fine. */
 struct chat_source {
-    const char *model;         /* a folder, or a file inside it; for the template and the tokens */
+    const char *model;         /* a folder, a file inside it, or a GGUF file */
     const char *template_path; /* a file: Jinja text, or JSON with a member chat_template */
 };
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "format/gguf_writer.h"
 #include "text/chat.h"
 
 #define CHATML                                                                                     \
@@ -154,6 +155,40 @@ static void the_tokens_map_counts_where_no_added_tokens_are_listed(void **state)
     assert_string_equal(render_hello(), "<config>");
     ASSERT_OK(open_folder(model_folder(NULL, map, show)));
     assert_string_equal(render_hello(), "<map>");
+}
+
+static const char *gguf_file(const char *name, const char *template)
+{
+    const char *path = arena_printf(&arena, "%s/%s", temporary_folder(), name);
+    struct gguf_writer w;
+    gguf_writer_init(&w);
+    gguf_put_array(&w, "tokenizer.ggml.tokens", GGUF_STRING, 3);
+    gguf_item_string(&w, span_of("<s>"));
+    gguf_item_string(&w, span_of("</s>"));
+    gguf_item_string(&w, span_of("x"));
+    gguf_put_u32(&w, "tokenizer.ggml.bos_token_id", 0);
+    gguf_put_u32(&w, "tokenizer.ggml.eos_token_id", 1);
+    gguf_put_u32(&w, "tokenizer.ggml.padding_token_id", 7);
+    gguf_put_text(&w, "tokenizer.ggml.unknown_token_id", "not a number");
+    if (template)
+        gguf_put_text(&w, "tokenizer.chat_template", template);
+    ASSERT_OK(gguf_writer_open(&w, path, &err));
+    ASSERT_OK(gguf_writer_commit(&w, &err));
+    gguf_writer_release(&w);
+    return path;
+}
+
+static void a_gguf_file_brings_its_template_and_tokens(void **state)
+{
+    (void)state;
+    ASSERT_OK(
+        open_folder(gguf_file("a.bin", "{{ bos_token }}{{ eos_token }}"
+                                       "{{ pad_token is defined }}{{ unk_token is defined }}")));
+    assert_string_equal(render_hello(), "<s></s>FalseFalse");
+    ASSERT_FAILS(open_folder(gguf_file("b.gguf", NULL)), "there is no chat template");
+    ASSERT_FAILS(open_folder(gguf_file("c.gguf", "{% nope %}")), "unknown tag 'nope'");
+    ASSERT_FAILS(open_folder(temporary_file("d.gguf", span_of("GGUF"))), "");
+    assert_int_equal(err.kind, ERR_INPUT);
 }
 
 static void a_template_that_is_missing_or_broken_is_an_error(void **state)
@@ -349,6 +384,7 @@ int main(void)
         cmocka_unit_test(of_a_named_list_the_default_counts_and_tools_have_their_own),
         cmocka_unit_test(special_tokens_are_texts_or_objects),
         cmocka_unit_test(the_tokens_map_counts_where_no_added_tokens_are_listed),
+        cmocka_unit_test(a_gguf_file_brings_its_template_and_tokens),
         cmocka_unit_test(a_template_that_is_missing_or_broken_is_an_error),
         cmocka_unit_test(messages_are_prepared_as_transformers_does),
         cmocka_unit_test(an_object_brings_tools_and_variables),

@@ -303,8 +303,10 @@ bool dataset_next(struct dataset *d, struct dataset_row *row, bool *more, struct
             return false;
         struct dataset_file *file = &d->files[d->file_index];
         if (*more && !row->problem) {
-            file->rows++;
-            d->n_rows++;
+            /* A plain text is one row, in however many parts it comes. */
+            bool is_new = row->kind != ROW_DOCUMENT || file->rows == 0;
+            file->rows += is_new;
+            d->n_rows += is_new;
             return true;
         }
         if (*more) {

@@ -152,6 +152,47 @@ class Data(unittest.TestCase):
         for n in (0, 1, 7, 20, 1000):
             self.assertEqual(len(self.report(path, "--show", str(n))["preview"]), min(n, 20))
 
+    def model(self):
+        """A tokenizer of letters: "ab" is one token, <e> ends a text."""
+        words = list("abcdefghijklmnopqrstuvwxyz :\n0123456789") + ["ab", "<e>"]
+        added = {"id": len(words) - 1, "content": "<e>", "single_word": False, "lstrip": False,
+                 "rstrip": False, "normalized": False, "special": True}
+        self.write("model/tokenizer.json", json.dumps({
+            "added_tokens": [added], "normalizer": None, "pre_tokenizer": None,
+            "post_processor": None, "decoder": None,
+            "model": {"type": "BPE", "vocab": {word: i for i, word in enumerate(words)},
+                      "merges": ["a b"]}}))
+        self.write("model/tokenizer_config.json", '{"eos_token": "<e>"}')
+        return str(pathlib.Path(self.folder.name) / "model")
+
+    def test_with_a_model_tokens_are_counted(self):
+        path = self.write("a.jsonl", [{"prompt": "cc", "completion": "abc"}, {"prompt": "c" * 9,
+                                                                              "completion": "d"}])
+        report = self.report(path, "--model", self.model(), "--max-length", "8")
+        self.assertEqual((report["unit"], report["total"], report["trained"]), ("tokens", 16, 5))
+        self.assertEqual((report["cut_rows"], report["dropped_rows"], report["lost_tokens"]), (1, 1, 3))
+        row = next(row for row in report["preview"] if row["line"] == 1)
+        self.assertEqual((row["ids"], row["mask"]), ([2, 2, 39, 2, 40], [0, 0, 1, 1, 1]))
+
+    def test_texts_are_split_and_plain_text_is_cut_into_pieces(self):
+        model = self.model()
+        report = self.report(self.write("a.jsonl", [{"text": "c" * 20}]), "--model", model,
+                             "--max-length", "8")
+        self.assertEqual((report["split_rows"], report["cut_rows"]), (1, 0))
+        report = self.report(self.write("a.txt", "c" * 99), "--model", model, "--max-length", "10",
+                             "--eval-split", "2", "--test-split", "1")
+        self.assertEqual((report["rows"], report["train_rows"], report["total"]), (10, 7, 100))
+
+    def test_a_conversation_without_a_template_is_code_3_and_offers_one(self):
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        path = self.write("a.jsonl", [{"messages": turns}])
+        code, out, err = self.run_data(path, "--model", self.model())
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("--chat-template-path", err)
+        template = self.write("t.jinja", "{% for m in messages %}{{ m.content }}{% endfor %}")
+        report = self.report(path, "--model", self.model(), "--chat-template-path", template)
+        self.assertEqual((report["total"], report["trained"]), (1, 1))  # "ab" is one token
+
     def test_a_missing_file_is_code_3(self):
         code, out, err = self.run_data("/nowhere/a.jsonl")
         self.assertEqual((code, out), (3, ""))

@@ -73,17 +73,19 @@ static void check_row(const struct dataset_row *row)
     arena_release(&arena);
 }
 
-/* A digest of all rows of a pass. */
-static uint64_t run(struct dataset *d, struct dataset_split *split)
+/* A digest of all rows of a pass; *n_rows counts them, a plain text's parts one by one. */
+static uint64_t run(struct dataset *d, struct dataset_split *split, uint64_t *n_rows)
 {
     struct dataset_row row;
     struct err err;
     uint64_t digest = 0;
     bool more = true;
+    *n_rows = 0;
     while (dataset_next(d, &row, &more, &err) && more) {
         check_row(&row);
         digest = digest * 31 + row.hash + row.line;
         split_add(split, row.hash);
+        ++*n_rows;
     }
     return digest + d->n_bad;
 }
@@ -105,13 +107,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     struct dataset_split split;
     split_init(&split);
-    uint64_t first = run(&d, &split), rows = d.n_rows;
+    uint64_t rows, again, first = run(&d, &split, &rows);
+    CHECK(d.n_rows <= rows && (d.n_rows > 0) == (rows > 0));
     CHECK(split_finish(&split, (struct split_sizes){-1, -1}, &err));
     CHECK(split.rows[0] + split.rows[1] + split.rows[2] == rows);
     split_release(&split);
     split_init(&split);
     dataset_rewind(&d);
-    CHECK(run(&d, &split) == first);
+    CHECK(run(&d, &split, &again) == first && again == rows);
     split_release(&split);
     dataset_close(&d);
     return 0;

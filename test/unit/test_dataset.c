@@ -225,7 +225,7 @@ static const struct {
     {"preference/kto_en_demo.json", NULL, 0, 0, "--columns messages=messages"},
     {"preference/rasbt_instruction-data-with-preference.json", "preference", 1100, 0, NULL},
     {"text/rasbt_the-verdict.txt", "txt", 1, 0, NULL},
-    {"text/tinyshakespeare.txt", "txt", 2, 0, NULL},
+    {"text/tinyshakespeare.txt", "txt", 1, 0, NULL},
     {"text/tinystories_944k.txt", "txt", 1, 0, NULL},
     {"text/tinystories_sample_3k.txt", "txt", 1, 0, NULL},
     {"text2sql/spider_dev.json", NULL, 0, 0, "--columns prompt=question,completion=query"},

@@ -133,21 +133,22 @@ static void look_at_row(struct pass *p, const struct dataset_row *row)
 
 /* ------------------------------------------------------------------------------------- rows -- */
 
-/* Counts what max_length does to the row that the encoder holds. */
-static void count_overflow(struct pass *p)
+/* Counts what max_length does to the row that the encoder holds, and to its rejected answer. */
+static void count_overflow(struct pass *p, size_t n_rejected)
 {
     const struct row_encoder *e = p->o->encoder;
     struct survey *s = p->s;
-    size_t most = p->o->max_length;
+    size_t most = p->o->max_length, n = e->tokens.n;
     s->merged += e->is_merged;
-    if (e->tokens.n <= most)
-        return;
-    s->too_long++;
-    s->lost += e->tokens.n - most;
-    s->dropped += !s->are_split && !memchr(e->mask.at, 1, most);
+    s->too_long += n > most || n_rejected > most;
+    s->lost += (n > most ? n - most : 0) + (n_rejected > most ? n_rejected - most : 0);
+    s->dropped += !s->are_split && n > most && !memchr(e->mask.at, 1, most);
 }
 
-/* Length of a row, and how much of it is trained on; false where it cannot be encoded. */
+/*
+ * Length of a row (of a preference: with the preferred answer), and how much of it is trained on;
+ * false where it cannot be encoded.
+ */
 static bool measure(struct pass *p, const struct dataset_row *row, uint64_t *length,
                     uint64_t *trained)
 {
@@ -157,13 +158,16 @@ static bool measure(struct pass *p, const struct dataset_row *row, uint64_t *len
         row_text_count(row, length, trained);
         return true;
     }
-    if (!row_encoder_row(e, row, &err)) {
+    /* The rejected answer first, so that the encoder is left with the one to look at. */
+    bool ok = !row->is_preference || row_encoder_rejected(e, row, &err);
+    size_t n_rejected = row->is_preference && ok ? e->tokens.n : 0;
+    if (!ok || !row_encoder_row(e, row, &err)) {
         dataset_reject(p->d, row, err.what);
         return false;
     }
     *length = e->tokens.n;
     *trained = e->n_trained;
-    count_overflow(p);
+    count_overflow(p, n_rejected);
     return true;
 }
 

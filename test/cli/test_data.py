@@ -174,6 +174,12 @@ class Data(unittest.TestCase):
         row = next(row for row in report["preview"] if row["line"] == 1)
         self.assertEqual((row["ids"], row["mask"]), ([2, 2, 39, 2, 40], [0, 0, 1, 1, 1]))
 
+    def test_of_a_preference_both_answers_are_measured(self):
+        path = self.write("a.jsonl", [{"prompt": "c", "chosen": "d", "rejected": "c" * 20},
+                                      {"prompt": "c", "chosen": "d", "rejected": ""}])
+        report = self.report(path, "--model", self.model(), "--max-length", "8")
+        self.assertEqual((report["total"], report["cut_rows"], report["lost_tokens"]), (6, 1, 14))
+
     def test_texts_are_split_and_plain_text_is_cut_into_pieces(self):
         model = self.model()
         report = self.report(self.write("a.jsonl", [{"text": "c" * 20}]), "--model", model,

@@ -54,8 +54,9 @@ struct jinja_job {
     const struct jinja_dict *context;  /* the template's variables */
     struct arena *arena;               /* holds every value that the rendering makes */
     const struct jinja_limits *limits; /* NULL: jinja_default_limits */
-    void (*now)(struct tm *local);     /* for strftime_now; NULL: the machine's clock */
-    struct jinja_spans *spans;         /* filled where it is not NULL */
+    uint64_t *steps_left; /* what several renderings may use together; NULL: no such limit */
+    void (*now)(struct tm *local); /* for strftime_now; NULL: the machine's clock */
+    struct jinja_spans *spans;     /* filled where it is not NULL */
 };
 
 /*

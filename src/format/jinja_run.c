@@ -204,6 +204,8 @@ bool jinja_render(const struct jinja_job *job, struct buf *out, struct err *err)
     };
     if (job->spans)
         *job->spans = (struct jinja_spans){0};
+    if (job->steps_left && *job->steps_left < run.limits.steps)
+        run.limits.steps = *job->steps_left;
     buf_init(&run.out, run.limits.output_bytes);
     run.scope = jinja_scope_new(&run, NULL);
     resolve_names(&run);
@@ -212,6 +214,8 @@ bool jinja_render(const struct jinja_job *job, struct buf *out, struct err *err)
         ok = fail_limit(&run, "bytes of output", run.limits.output_bytes);
     if (ok)
         buf_add(out, buf_span(&run.out));
+    if (job->steps_left)
+        *job->steps_left -= run.steps;
     buf_release(&run.out);
     return ok;
 }

@@ -27,10 +27,11 @@ struct chat {
     struct arena arena;
     struct jinja_template *template;
     struct jinja_template
-        *tool_template;            /* "tool_use" of a list of templates; NULL: there is none */
-    struct jinja_value tokens;     /* dict: bos_token, eos_token, … */
-    void (*now)(struct tm *local); /* strftime_now's clock; NULL: the machine's */
-    const char *path;              /* of the template, for messages; or NULL */
+        *tool_template;                /* "tool_use" of a list of templates; NULL: there is none */
+    struct jinja_value tokens;         /* dict: bos_token, eos_token, … */
+    void (*now)(struct tm *local);     /* strftime_now's clock; NULL: the machine's */
+    const struct jinja_limits *limits; /* of one rendering; NULL: jinja_default_limits */
+    const char *path;                  /* of the template, for messages; or NULL */
 };
 
 /* Where the template comes from. All NULL but one is fine. */

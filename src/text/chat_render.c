@@ -9,6 +9,12 @@
 #include "format/json.h"
 #include "text/chat_turns.h"
 
+/*
+ * Finding the turns of a long conversation takes several renderings for each. Together they may use
+ * as many steps as this many of the largest single ones.
+ */
+enum { RENDERINGS_WORTH = 50 };
+
 static bool fail(struct err *err, const char *what)
 {
     err_set(err, ERR_INPUT, "%s", what);
@@ -147,6 +153,8 @@ static bool render(const struct chat_work *work, const struct jinja_list *messag
                             .context = variables,
                             .arena = spans ? work->arena : &arena,
                             .now = work->chat->now,
+                            .limits = work->chat->limits,
+                            .steps_left = work->steps_left,
                             .spans = spans};
     buf_clear(out);
     bool ok = jinja_render(&job, out, err);
@@ -216,6 +224,9 @@ bool chat_render(const struct chat *chat, const struct chat_request *request,
 {
     struct chat_work work = {.chat = chat, .request = request, .arena = &text->arena};
     struct jinja_spans spans = {0};
+    const struct jinja_limits *limits = chat->limits ? chat->limits : &jinja_default_limits;
+    uint64_t steps_left = RENDERINGS_WORTH * limits->steps;
+    work.steps_left = &steps_left;
     arena_release(&text->arena);
     text->spans = NULL;
     text->n_spans = 0;

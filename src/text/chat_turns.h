@@ -11,6 +11,7 @@ struct chat_work {
     const struct chat_request *request;
     const struct jinja_template *template;
     struct arena *arena;
+    uint64_t *steps_left;         /* for all renderings of this conversation together */
     struct jinja_value variables; /* dict: all but messages and add_generation_prompt */
     struct jinja_value messages;  /* list of dicts */
 };

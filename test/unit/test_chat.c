@@ -331,6 +331,29 @@ static void a_turn_without_content_ends_with_its_mark(void **state)
     assert_string_equal(trained(), "[1]<|end|>");
 }
 
+static void finding_the_turns_has_a_limit_of_its_own(void **state)
+{
+    (void)state;
+    /* Every rendering nearly uses up its steps, and every message asks for several. */
+    const struct jinja_limits limits = {
+        .steps = 30000, .memory_bytes = 16u << 20, .output_bytes = 1u << 20, .depth = 100};
+    struct buf messages;
+    buf_init(&messages, BUF_NO_LIMIT);
+    for (int i = 0; i < 200; i++)
+        buf_printf(&messages, "%s{\"role\": \"%s\", \"content\": \"c%d\"}", i > 0 ? ", " : "[",
+                   i % 2 > 0 ? "assistant" : "user", i);
+    buf_add_text(&messages, "]");
+    struct chat_request request = {.messages = buf_span(&messages), .wants_spans = true};
+    chat_close(&chat);
+    ASSERT_OK(chat_open_text(&chat,
+                             span_of("{% for i in range(6000) %}{% endfor %}{% for m in messages %}"
+                                     "{{ m.role if loop.last }}{{ m.content }}{% endfor %}"),
+                             &err));
+    chat.limits = &limits;
+    ASSERT_FAILS(chat_render(&chat, &request, &text, &err), "cannot tell where message");
+    buf_release(&messages);
+}
+
 static void generation_blocks_decide_where_there_are_any(void **state)
 {
     (void)state;
@@ -394,6 +417,7 @@ int main(void)
         cmocka_unit_test(turns_that_are_rewritten_later_are_found),
         cmocka_unit_test(a_template_that_refuses_parts_of_a_conversation_is_no_obstacle),
         cmocka_unit_test(a_turn_without_content_ends_with_its_mark),
+        cmocka_unit_test(finding_the_turns_has_a_limit_of_its_own),
         cmocka_unit_test(generation_blocks_decide_where_there_are_any),
         cmocka_unit_test(a_generation_block_inside_a_macro_falls_back_to_the_turns),
         cmocka_unit_test(a_turn_that_is_not_in_the_text_is_an_error),

@@ -285,6 +285,7 @@ static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t 
     struct chat_span content = {start, start};
     bool has_content = find_content(t, i, &content) && content.end >= start;
     size_t low = has_content ? content.end : start, best = 0;
+    window.end = max_size(window.end, low); /* a neighbour may have been found too early */
     *end = low;
     if (render_first(t, i + 1, false, &t->with)) {
         for (size_t at = low; at <= window.end; at++) {

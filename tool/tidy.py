@@ -28,7 +28,13 @@ FUNCTION_MEDIAN = 15
 FILE_LINES = 800
 PARAMETERS = 6
 NESTING = 4
-SOURCE_BUDGET = 45_000
+# Lines, comments included, generated tables not. A folder that reaches its number is to be made
+# smaller; see doc/DECISIONS.md, "A line budget for each folder".
+FOLDER_BUDGETS = {
+    "base": 2_500, "tensor": 1_500, "rate": 3_000, "format": 14_000, "backend": 6_000,
+    "text": 15_000, "graph": 3_000, "logs": 2_000, "model": 3_000, "optim": 1_000, "train": 5_000,
+    "report": 2_500, "api": 500, "serve": 2_000, "cli": 4_000,
+}
 
 BANNED = {
     r"\b(atoi|atol|atof)\s*\(": "num_parse_i64 or num_parse_double",
@@ -256,8 +262,10 @@ def main():
         breaches.append(f"src: median function of {percentile(lengths, 0.5)} lines; at most {FUNCTION_MEDIAN}")
     if percentile(lengths, 0.95) > FUNCTION_P95:
         breaches.append(f"src: p95 function of {percentile(lengths, 0.95)} lines; at most {FUNCTION_P95}")
-    if total > SOURCE_BUDGET:
-        breaches.append(f"src: {total} lines; the budget is {SOURCE_BUDGET}")
+    for folder, budget in FOLDER_BUDGETS.items():
+        used = sum(length for length, name in files if name.startswith(f"src/{folder}/"))
+        if used > budget:
+            breaches.append(f"src/{folder}: {used} lines; the budget is {budget}")
     if "--stats" in sys.argv:
         print(f"src: {len(files)} files, {total} lines; functions: {len(sizes)}, median "
               f"{percentile(lengths, 0.5)}, p95 {percentile(lengths, 0.95)}, longest:")

@@ -44,6 +44,13 @@ uint64_t hash_bytes(struct span bytes, uint64_t seed)
     return fold(state ^ bytes.len, odd1);
 }
 
+uint64_t hash_seed(void)
+{
+    uint64_t seed;
+    /* Where there are none (an old kernel, a jail), the fixed seed 0 must do. */
+    return getentropy(&seed, sizeof seed) == 0 ? seed : 0;
+}
+
 static uint32_t hash_of(const struct map *m, struct span key)
 {
     return (uint32_t)hash_bytes(key, m->seed);
@@ -65,9 +72,8 @@ static struct map_slot *find_slot(const struct map *m, struct span key, uint32_t
 static void rebuild(struct map *m, size_t n_slots)
 {
     struct map old = *m;
-    /* Where the system has no random bytes (an old kernel, a jail), the fixed seed 0 must do. */
-    if (!old.slots && getentropy(&m->seed, sizeof m->seed) != 0)
-        m->seed = 0;
+    if (!old.slots)
+        m->seed = hash_seed();
     m->slots = mem_alloc(n_slots * sizeof *m->slots);
     m->n_slots = n_slots;
     for (size_t i = 0; i < old.n_slots; i++) {

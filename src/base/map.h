@@ -39,4 +39,7 @@ void map_release(struct map *m);
 /* A 64-bit hash of the bytes: fast, well mixed, the same on every machine; not for secrets. */
 uint64_t hash_bytes(struct span bytes, uint64_t seed);
 
+/* A random seed for a table of one's own; 0 where the system has no random bytes. */
+uint64_t hash_seed(void);
+
 #endif

@@ -27,6 +27,7 @@
 
 #include <stdio.h>
 
+#include "base/map.h"
 #include "base/utf8.h"
 #include "text/unicode.h"
 
@@ -52,7 +53,7 @@ struct bpe_cell {
 static inline size_t merge_slot(const struct bpe *b, uint32_t left, uint32_t right)
 {
     uint64_t pair = (uint64_t)left << 32 | right;
-    return (size_t)((pair ^ pair >> 29) * 0x9e3779b97f4a7c15u >> b->hash_shift);
+    return (size_t)((pair ^ pair >> 29) * b->hash_factor >> b->hash_shift);
 }
 
 /* The slot of the pair, or the free slot where it belongs. */
@@ -75,6 +76,8 @@ void bpe_reserve_merges(struct bpe *b, size_t n)
     if (n_slots == b->n_slots)
         return;
 
+    if (b->n_slots == 0)
+        b->hash_factor = hash_seed() | 1;
     struct bpe_merge *old = b->merges;
     size_t n_old = b->n_slots;
     b->merges = mem_alloc(n_slots * sizeof *b->merges);

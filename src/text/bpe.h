@@ -37,6 +37,7 @@ struct bpe {
     bool cuts_words; /* long words may be cut where no merge can cross */
     struct bpe_merge *merges;
     size_t n_slots, n_merges;
+    uint64_t hash_factor; /* random: a file cannot know which pairs collide */
     unsigned hash_shift;
     uint32_t unk_id;        /* VOCAB_NONE: the unk_token is missing */
     uint32_t byte_ids[256]; /* "<0x00>" … "<0xFF>" */

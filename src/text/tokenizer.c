@@ -174,9 +174,12 @@ bool tokenizer_open(struct tokenizer *t, const char *path, struct err *err)
     struct arena names = {0};
     struct file_map map = {0};
     *t = (struct tokenizer){0};
-    if (file_kind_of(path) == FILE_FOLDER)
+    bool is_folder = file_kind_of(path) == FILE_FOLDER;
+    if (is_folder)
         path = file_join(&names, path, "tokenizer.json");
     bool ok = file_map(&map, path, err);
+    if (!ok && is_folder)
+        err_hint(err, "the folder needs a tokenizer.json; a tokenizer.model alone is not read");
     if (ok) {
         ok = gguf_is(map.bytes) ? tokenizer_open_gguf(t, map.bytes, err)
                                 : tokenizer_open_json(t, map.bytes, err);

@@ -24,9 +24,9 @@ void vocab_release(struct vocab *v)
     *v = (struct vocab){0};
 }
 
-static uint32_t hash_of(struct span word)
+static uint32_t hash_of(const struct vocab *v, struct span word)
 {
-    return (uint32_t)(hash_bytes(word, 0) >> 32);
+    return (uint32_t)hash_bytes(word, v->seed);
 }
 
 /* The slot of the word, or the free slot where it belongs. */
@@ -71,6 +71,8 @@ void vocab_reserve(struct vocab *v, size_t n, size_t text_bytes)
     size_t n_slots = max_size(v->n_slots, 2 * FIRST_WORDS);
     while (n_slots < 2 * n)
         n_slots *= 2;
+    if (v->n_slots == 0)
+        v->seed = hash_seed();
     if (n_slots > v->n_slots)
         rebuild(v, n_slots);
 }
@@ -81,7 +83,7 @@ uint32_t vocab_put(struct vocab *v, struct span word, uint32_t id)
         vocab_reserve(v, max_size(2 * v->words_cap, FIRST_WORDS), 0);
     CHECK(word.len < UINT32_MAX);
 
-    uint32_t hash = hash_of(word);
+    uint32_t hash = hash_of(v, word);
     struct vocab_slot *slot = find_slot(v, word, hash);
     if (slot->word == 0) {
         v->words[v->n_words] = (struct vocab_word){.at = v->text.len, .len = (uint32_t)word.len};
@@ -113,7 +115,7 @@ uint32_t vocab_id(const struct vocab *v, struct span word)
 {
     if (v->n_words == 0)
         return VOCAB_NONE;
-    const struct vocab_slot *slot = find_slot(v, word, hash_of(word));
+    const struct vocab_slot *slot = find_slot(v, word, hash_of(v, word));
     return slot->word == 0 ? VOCAB_NONE : v->words[slot->word - 1].id;
 }
 

@@ -28,6 +28,7 @@ struct vocab {
     size_t n_words, words_cap;
     struct vocab_slot *slots;
     size_t n_slots;
+    uint64_t seed; /* of the hash: a file cannot know what collides */
     uint32_t *word_of_id; /* [id_limit], index + 1; made by vocab_index */
     size_t id_limit;      /* largest id + 1 */
 };

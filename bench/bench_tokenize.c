@@ -1,6 +1,6 @@
 /*
- * bench_tokenize.c - processor seconds to open a tokenizer and to encode a file with it, without the
- * start of a process or the reading of the file.
+ * bench_tokenize.c - processor seconds to open a tokenizer and to encode a file with it; the start of
+ * a process and the reading of the file are not in it.
  *
  *     bench_tokenize TOKENIZER FILE ROUNDS        encoding, in documents of about 4 KB
  *     bench_tokenize TOKENIZER                    opening alone

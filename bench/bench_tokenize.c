@@ -1,6 +1,6 @@
 /*
- * bench_tokenize.c - processor seconds to open a tokenizer and to encode a file with it; the start of
- * a process and the reading of the file are not in it.
+ * bench_tokenize.c - processor seconds to open a tokenizer and to encode a file with it; neither
+ * the start of the process nor the reading of the file is in them.
  *
  *     bench_tokenize TOKENIZER FILE ROUNDS        encoding, in documents of about 4 KB
  *     bench_tokenize TOKENIZER                    opening alone

@@ -118,12 +118,16 @@ static bool decide_sizes(uint64_t n, struct split_sizes sizes, uint64_t *eval, u
            leaves_rows(n, *eval, *test, err);
 }
 
-bool split_contiguous(uint64_t n_rows, struct split_sizes sizes, uint64_t rows[PART_COUNT],
-                      struct err *err)
+bool split_contiguous(struct split_sizes sizes, uint64_t rows[PART_COUNT], struct err *err)
 {
-    if (!decide_sizes(n_rows, sizes, &rows[PART_EVAL], &rows[PART_TEST], err))
+    uint64_t eval, test;
+    sizes.eval = rows[PART_EVAL] > 0 ? 0 : sizes.eval;
+    sizes.test = rows[PART_TEST] > 0 ? 0 : sizes.test;
+    if (!decide_sizes(rows[PART_TRAIN], sizes, &eval, &test, err))
         return false;
-    rows[PART_TRAIN] = n_rows - rows[PART_EVAL] - rows[PART_TEST];
+    rows[PART_TRAIN] -= eval + test;
+    rows[PART_EVAL] += eval;
+    rows[PART_TEST] += test;
     return true;
 }
 

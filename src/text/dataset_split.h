@@ -59,11 +59,12 @@ MUST_CHECK bool split_finish(struct dataset_split *s, struct split_sizes sizes, 
 enum dataset_part split_part(const struct dataset_split *s, uint64_t hash);
 
 /*
- * The rows of each part where the rows are pieces of one document, in order: first train, then
- * eval, then test. Errors as split_finish.
+ * The same where the rows are pieces of plain texts, in order. On entry `rows` holds the pieces by
+ * their file's part, those of PART_TRAIN free for any; on return those of each part: of the free
+ * ones the first train, then come eval, then test. Errors as split_finish.
  */
-MUST_CHECK bool split_contiguous(uint64_t n_rows, struct split_sizes sizes,
-                                 uint64_t rows[PART_COUNT], struct err *err);
+MUST_CHECK bool split_contiguous(struct split_sizes sizes, uint64_t rows[PART_COUNT],
+                                 struct err *err);
 
 void split_release(struct dataset_split *s);
 

@@ -95,7 +95,7 @@ static bool store_encoded(struct filler *f, const struct dataset_row *row, bool 
                                         .hash = row->hash,
                                         .line = row->line,
                                         .len = (uint32_t)len,
-                                        .file = (uint16_t)f->d->file_index,
+                                        .file = (uint32_t)f->d->file_index,
                                         .is_rejected = is_rejected});
         add_tokens(f->s, f->e->tokens.ids + first, mask + first, len);
         stored = true;
@@ -117,7 +117,7 @@ static void end_document(struct filler *f)
         add_row(f, &(struct stored_row){.first = at,
                                         .hash = hash_bytes(ids, f->d->options.seed),
                                         .len = len,
-                                        .file = (uint16_t)f->document_file});
+                                        .file = (uint32_t)f->document_file});
     }
     f->in_document = false;
 }
@@ -218,16 +218,30 @@ static bool read_all(struct filler *f, struct err *err)
 /* -------------------------------------------------------------------------------------- parts --
  */
 
-/* Rows of plain texts: the last of all are held out, and the very last are the test. */
+/*
+ * Rows of plain texts: of those whose file is not one part's own the last are held out, and the
+ * very last are the test.
+ */
 static bool divide_pieces(struct filler *f, struct err *err)
 {
     struct row_store *s = f->s;
-    if (!split_contiguous(s->n_rows, f->o->sizes, s->part_rows, err))
-        return false;
+    uint64_t n_free = 0;
     for (uint32_t i = 0; i < s->n_rows; i++) {
-        bool is_train = i < s->part_rows[PART_TRAIN];
-        bool is_test = i >= s->part_rows[PART_TRAIN] + s->part_rows[PART_EVAL];
-        s->rows[i].part = is_train ? PART_TRAIN : is_test ? PART_TEST : PART_EVAL;
+        s->rows[i].part = (uint8_t)f->d->files[s->rows[i].file].part;
+        s->part_rows[s->rows[i].part]++;
+    }
+    uint64_t fixed_eval = s->part_rows[PART_EVAL];
+    if (!split_contiguous(f->o->sizes, s->part_rows, err))
+        return false;
+    uint64_t eval_from = s->part_rows[PART_TRAIN];
+    uint64_t test_from = eval_from + s->part_rows[PART_EVAL] - fixed_eval;
+    for (uint32_t i = 0; i < s->n_rows; i++) {
+        if (s->rows[i].part != PART_TRAIN)
+            continue;
+        s->rows[i].part = n_free >= test_from   ? PART_TEST
+                          : n_free >= eval_from ? PART_EVAL
+                                                : PART_TRAIN;
+        n_free++;
     }
     return true;
 }

@@ -7,7 +7,7 @@
  *         … row_store_ids(&store, i), store.rows[i].len, row_store_is_trained(&store, i, t)
  *     row_store_release(&store);
  *
- * A token takes 4 bytes and a bit, a row 32 bytes.
+ * A token takes 4 bytes and a bit, a row 40 bytes.
  */
 #ifndef PACE_TEXT_ROW_STORE_H
 #define PACE_TEXT_ROW_STORE_H
@@ -34,7 +34,7 @@ struct stored_row {
     uint64_t hash;  /* of the row's content; pieces of one row have the same */
     uint64_t line;
     uint32_t len;
-    uint16_t file;    /* index in the data set */
+    uint32_t file;    /* index in the data set */
     uint8_t part;     /* enum dataset_part */
     bool is_rejected; /* the answer not preferred; the row before it is its better half */
 };

@@ -29,6 +29,7 @@ struct pass {
     uint64_t document; /* characters or tokens of the present plain text not yet made a piece */
     bool in_document;
     size_t document_file;
+    uint64_t pieces_before; /* those of the plain texts before it */
     uint64_t piece_length;
     uint64_t largest_preview; /* no hash from here on gets in; once there are as many as wanted */
 };
@@ -208,6 +209,8 @@ static bool end_document(struct pass *p, struct err *err)
     add_to_document(p, e ? e->tokens.n : 0);
     if (p->document > 0)
         lengths_add(&p->s->lengths, p->document);
+    p->s->rows[p->d->files[p->document_file].part] += p->s->lengths.n - p->pieces_before;
+    p->pieces_before = p->s->lengths.n;
     p->document = 0;
     p->in_document = false;
     return true;
@@ -250,7 +253,7 @@ static bool divide(struct pass *p, struct err *err)
 {
     struct survey *s = p->s;
     if (s->are_pieces)
-        return split_contiguous(s->lengths.n, p->o->sizes, s->rows, err);
+        return split_contiguous(p->o->sizes, s->rows, err);
     if (!split_finish(&s->split, p->o->sizes, err))
         return false;
     memcpy(s->rows, s->split.rows, sizeof s->rows);

@@ -70,18 +70,18 @@ static void sizes_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
     struct dataset_split s;
-    uint64_t rows[PART_COUNT];
+    uint64_t rows[PART_COUNT] = {10, 0, 0};
     split_init(&s);
     for (uint64_t i = 0; i < 10; i++)
         split_add(&s, hash_of(i, 7));
     ASSERT_FAILS(split_finish(&s, (struct split_sizes){6, 4}, &err), "no row would be left");
     assert_int_equal(err.kind, ERR_USAGE);
     split_release(&s);
-    ASSERT_FAILS(split_contiguous(10, (struct split_sizes){2.5, 0}, rows, &err),
+    ASSERT_FAILS(split_contiguous((struct split_sizes){2.5, 0}, rows, &err),
                  "--eval-split 2.5 is neither");
-    ASSERT_FAILS(split_contiguous(10, (struct split_sizes){0, 1e300}, rows, &err),
+    ASSERT_FAILS(split_contiguous((struct split_sizes){0, 1e300}, rows, &err),
                  "--test-split 1e+300 is neither");
-    ASSERT_FAILS(split_contiguous(10, (struct split_sizes){0.5, 0.5}, rows, &err), "no row");
+    ASSERT_FAILS(split_contiguous((struct split_sizes){0.5, 0.5}, rows, &err), "no row");
 }
 
 /* Rows with duplicates, in an order of its own for each shuffle. */
@@ -200,11 +200,16 @@ static void the_largest_hashes_have_a_part_too(void **state)
 static void pieces_of_a_document_are_held_out_from_its_end(void **state)
 {
     (void)state;
-    uint64_t rows[PART_COUNT];
-    ASSERT_OK(split_contiguous(100, (struct split_sizes){0.1, 5}, rows, &err));
+    uint64_t rows[PART_COUNT] = {100, 0, 0};
+    ASSERT_OK(split_contiguous((struct split_sizes){0.1, 5}, rows, &err));
     assert_int_equal(rows[PART_TRAIN], 85);
     assert_int_equal(rows[PART_EVAL], 10);
     assert_int_equal(rows[PART_TEST], 5);
+    uint64_t with_test_file[PART_COUNT] = {100, 0, 7};
+    ASSERT_OK(split_contiguous((struct split_sizes){0.1, 5}, with_test_file, &err));
+    assert_int_equal(with_test_file[PART_TRAIN], 90);
+    assert_int_equal(with_test_file[PART_EVAL], 10);
+    assert_int_equal(with_test_file[PART_TEST], 7);
     assert_string_equal(dataset_part_name(PART_EVAL), "eval");
 }
 

@@ -1,5 +1,8 @@
 #include "test/support/tiny_model.h"
 
+#include <sys/stat.h>
+
+#include "base/file.h"
 #include "text/row_store.h"
 
 static struct err err;
@@ -119,6 +122,28 @@ static void a_plain_text_is_cut_behind_its_end(void **state)
         assert_int_equal(s.rows[i].part, parts[i]);
 }
 
+static void a_plain_text_for_the_test_is_test_alone(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    const char *folder = file_join(&arena, temporary_folder(), "parts");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)temporary_file("parts/test.txt", span_of("bbbb"));
+    (void)temporary_file("parts/train.txt", span_of("aaaaaaaaaaaaa"));
+    row_store_release(&s);
+    dataset_close(&d);
+    ASSERT_OK(dataset_open(&d, folder, &(struct dataset_options){0}, &err));
+    ASSERT_OK(row_store_fill(&s, &d, &e,
+                             &(struct row_store_options){.sizes = {1, 1}, .max_length = 5}, &err));
+    assert_string_equal(stored(),
+                        "[5][1][1][1][1]|[6]|[5][0][0][0][0]|[0][0][0][0][0]|[0][0][0][0][6]");
+    const enum dataset_part parts[] = {PART_TEST, PART_TEST, PART_TRAIN, PART_TRAIN, PART_EVAL};
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(s.rows[i].part, parts[i]);
+    assert_int_equal(s.part_rows[PART_TEST], 2);
+    arena_release(&arena);
+}
+
 static void duplicates_share_their_part(void **state)
 {
     (void)state;
@@ -159,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_row_with_nothing_left_of_its_answer_is_dropped),
         cmocka_unit_test(a_preference_is_two_rows_or_none),
         cmocka_unit_test(a_plain_text_is_cut_behind_its_end),
+        cmocka_unit_test(a_plain_text_for_the_test_is_test_alone),
         cmocka_unit_test(duplicates_share_their_part),
         cmocka_unit_test(rows_that_cannot_be_encoded_are_bad_rows),
     };

@@ -1,10 +1,14 @@
 #include "test/support/support.h"
 
+#include <sys/stat.h>
+
+#include "base/file.h"
 #include "text/survey.h"
 
 static struct err err;
 static struct dataset d;
 static struct survey s;
+static struct arena scratch;
 
 static const struct dataset_options plain = {.seed = 1};
 
@@ -57,6 +61,25 @@ static void a_plain_text_is_cut_into_pieces(void **state)
     assert_int_equal(s.n_previews, 1);
 }
 
+static void pieces_of_a_text_for_the_test_are_not_trained_on(void **state)
+{
+    (void)state;
+    char text[400];
+    const char *folder = file_join(&scratch, temporary_folder(), "parts");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    memset(text, 'x', sizeof text);
+    (void)temporary_file("parts/test.txt", (struct span){(uint8_t *)text, sizeof text / 2});
+    (void)temporary_file("parts/train.txt", (struct span){(uint8_t *)text, sizeof text});
+    survey_release(&s);
+    dataset_close(&d);
+    ASSERT_OK(dataset_open(&d, folder, &plain, &err));
+    ASSERT_OK(survey_run(&s, &d, &by_default, &err));
+    assert_int_equal(s.rows[PART_TRAIN], 9);
+    assert_int_equal(s.rows[PART_EVAL], 1);
+    assert_int_equal(s.rows[PART_TEST], 5);
+    arena_release(&scratch);
+}
+
 static void a_long_stretch_of_a_preview_loses_its_middle(void **state)
 {
     (void)state;
@@ -102,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_lengths_and_duplicates_are_counted),
         cmocka_unit_test(a_plain_text_is_cut_into_pieces),
+        cmocka_unit_test(pieces_of_a_text_for_the_test_are_not_trained_on),
         cmocka_unit_test(a_long_stretch_of_a_preview_loses_its_middle),
         cmocka_unit_test(a_conversation_of_many_turns_is_shown_in_part),
     };

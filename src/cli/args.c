@@ -61,7 +61,8 @@ static bool read_option(struct options *o, const struct command *command, const 
                         struct words *words, struct err *err)
 {
     bool is_long = word[1] == '-';
-    const char *name = word + (is_long ? 2 : 1);
+    size_t start = is_long ? 2 : 1;
+    const char *name = word + start;
     const char *equals = is_long ? strchr(name, '=') : NULL;
     struct span span = {(const uint8_t *)name, equals ? (size_t)(equals - name) : strlen(name)};
 
@@ -76,7 +77,8 @@ static bool read_option(struct options *o, const struct command *command, const 
         return true;
     }
     if (row == option_count)
-        return options_refuse_unknown(span, command->user, err);
+        return options_refuse_unknown((struct span){(const uint8_t *)word, start + span.len},
+                                      command->user, err);
 
     const char *value;
     return find_value(&option_table[row], equals ? equals + 1 : NULL, words, &value, err) &&

@@ -250,15 +250,29 @@ static bool run_all(struct job *job, struct err *err)
     return command_print(&job->out, err);
 }
 
+static bool check_options(const struct options *o, struct err *err)
+{
+    const char *of_chat = o->template_path           ? "--template"
+                          : o->text_only             ? "--text-only"
+                          : o->add_generation_prompt ? "--add-generation-prompt"
+                                                     : NULL;
+    if (of_chat) {
+        err_set(err, ERR_USAGE, "%s has a meaning only with --chat", of_chat);
+        return false;
+    }
+    if (o->model)
+        return true;
+    err_set(err, ERR_USAGE, "no model given");
+    err_hint(err, "pace tokenize --model FOLDER_OR_FILE [FILE]");
+    return false;
+}
+
 bool cmd_tokenize(const struct options *options, struct err *err)
 {
     if (options->chat)
         return cmd_tokenize_chat(options, err);
-    if (!options->model) {
-        err_set(err, ERR_USAGE, "no model given");
-        err_hint(err, "pace tokenize --model FOLDER_OR_FILE [FILE]");
+    if (!check_options(options, err))
         return false;
-    }
     struct job job = {.o = options};
     job.path = options->n_arguments > 0 ? options->arguments[0] : "-";
     buf_init(&job.out, BUF_NO_LIMIT);

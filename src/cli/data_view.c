@@ -45,16 +45,27 @@ static void add_problem(struct data_report *r, const char *format, ...)
     r->problems[r->n_problems++] = arena_printf(&r->arena, "%s", text.what);
 }
 
-/* "1,234 rows" in the arena. */
-static const char *rows_text(struct data_report *r, uint64_t n)
+/* "1 row", "1,234 rows" */
+static void add_number(struct buf *text, uint64_t n, const char *noun)
+{
+    term_add_count(text, n);
+    buf_printf(text, " %s%s", noun, n == 1 ? "" : "s");
+}
+
+/* The same in the arena. */
+static const char *number_text(struct data_report *r, uint64_t n, const char *noun)
 {
     struct buf text;
     buf_init(&text, 64);
-    term_add_count(&text, n);
-    buf_add_text(&text, n == 1 ? " row" : " rows");
+    add_number(&text, n, noun);
     const char *result = arena_string(&r->arena, buf_span(&text));
     buf_release(&text);
     return result;
+}
+
+static const char *rows_text(struct data_report *r, uint64_t n)
+{
+    return number_text(r, n, "row");
 }
 
 static void add_split_problems(struct data_report *r)
@@ -69,6 +80,8 @@ static void add_split_problems(struct data_report *r)
     if (within > 0)
         add_problem(r, "%s %s of another, but for white space", rows_text(r, within),
                     within == 1 ? "is a duplicate" : "are duplicates");
+    if (s->lengths.n == 0)
+        return;
     if (s->rows[PART_EVAL] == 0)
         add_problem(r, "no rows are held out: overfitting would go unseen");
     if (s->rows[PART_TEST] == 0)
@@ -98,7 +111,8 @@ void data_view_problems(struct data_report *r)
 {
     const struct dataset *d = r->dataset;
     if (d->n_bad > 0)
-        add_problem(r, "%s cannot be used%s", rows_text(r, d->n_bad),
+        add_problem(r, "%s cannot be used%s",
+                    number_text(r, d->n_bad, r->survey->are_pieces ? "line" : "row"),
                     d->options.skip_bad_rows ? " and will be left out"
                                              : ": mend them, or say --skip-bad-rows");
     add_split_problems(r);
@@ -118,6 +132,8 @@ struct writer {
 
 static void new_line(struct writer *w)
 {
+    while (w->out->len > 0 && w->out->at[w->out->len - 1] == ' ')
+        w->out->len--;
     buf_printf(w->out, "\n%*s", (int)w->indent, "");
     w->column = w->indent;
 }
@@ -166,35 +182,6 @@ static void put_text(struct writer *w, struct span text)
     buf_release(&one);
 }
 
-static size_t columns_of(struct span word)
-{
-    size_t columns = 0;
-    for (size_t i = 0; i < word.len; i++)
-        columns += (word.at[i] & 0xc0) != 0x80;
-    return columns;
-}
-
-/* Our own words, broken at spaces. */
-static void put_words(struct writer *w, const char *text)
-{
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        struct span word = {(const uint8_t *)text, len};
-        size_t columns = columns_of(word);
-        if (w->column > w->indent && w->column + columns > w->term->width)
-            new_line(w);
-        put_text(w, word);
-        text += len;
-        if (*text == ' ') {
-            text++;
-            if (w->column < w->term->width) {
-                buf_add_byte(w->out, ' ');
-                w->column++;
-            }
-        }
-    }
-}
-
 static void put_label(struct writer *w, const char *label)
 {
     w->indent = LABEL_COLUMNS;
@@ -207,7 +194,7 @@ static void put_label(struct writer *w, const char *label)
 static void put_entry(struct writer *w, const char *label, struct buf *text)
 {
     put_label(w, label);
-    put_words(w, buf_string(text));
+    put_text(w, buf_span(text));
     buf_add_byte(w->out, '\n');
     buf_clear(text);
 }
@@ -239,10 +226,10 @@ static void add_rows(struct buf *text, uint64_t n, const char *what)
 static void put_rows(const struct data_report *r, struct writer *w, struct buf *text)
 {
     const uint64_t *rows = r->survey->rows;
-    const char *noun = r->survey->are_pieces ? "pieces" : "rows";
+    const char *noun = r->survey->are_pieces ? "piece" : "row";
     const char *about = r->survey->are_pieces && !r->in_tokens ? "about " : "";
     buf_add_text(text, about);
-    add_rows(text, r->survey->lengths.n, noun);
+    add_number(text, r->survey->lengths.n, noun);
     buf_add_text(text, ": ");
     add_rows(text, rows[PART_TRAIN], "to train on, ");
     add_rows(text, rows[PART_EVAL], "held out, ");
@@ -257,7 +244,7 @@ static void put_files(const struct data_report *r, struct writer *w, struct buf 
         const struct dataset_file *file = &d->files[i];
         const char *slash = strrchr(file->path, '/');
         buf_printf(text, "%s: ", slash ? slash + 1 : file->path);
-        add_rows(text, file->rows, file->rows == 1 ? "row" : "rows");
+        add_number(text, file->rows, "row");
         buf_printf(text, " (%s)", dataset_format_name(file->format.id));
         if (file->is_fixed)
             buf_printf(text, ", %s", file->part == PART_TEST ? "for the test" : "held out");
@@ -295,7 +282,7 @@ static double trained_share(const struct data_report *r)
 
 static void put_amount(const struct data_report *r, struct writer *w, struct buf *text)
 {
-    add_rows(text, r->survey->lengths.sum, r->in_tokens ? "tokens" : "characters");
+    add_number(text, r->survey->lengths.sum, r->in_tokens ? "token" : "character");
     buf_printf(text, ", trained on %.1f %%", 100 * trained_share(r));
     if (!r->in_tokens)
         buf_add_text(text, " (--model counts tokens)");
@@ -342,6 +329,14 @@ static void add_right(struct buf *out, const struct buf *text, size_t columns)
     buf_add(out, buf_span(text));
 }
 
+/* "64-127" */
+static void add_bin(struct buf *text, struct bin bin)
+{
+    term_add_count(text, bin.low);
+    buf_add_byte(text, '-');
+    term_add_count(text, bin.high);
+}
+
 static void put_chart(const struct data_report *r, struct writer *w, struct buf *text)
 {
     const struct lengths *l = &r->survey->lengths;
@@ -350,14 +345,17 @@ static void put_chart(const struct data_report *r, struct writer *w, struct buf 
         uint64_t n = lengths_between(l, bin_of_power(p).low, bin_of_power(p).high);
         highest = n > highest ? n : highest;
     }
-    size_t room = w->term->width - BIN_COLUMNS - COUNT_COLUMNS - 2;
+    struct bin last = bin_of_power(power_of(l->most));
+    add_bin(text, last);
+    size_t bin_columns = max_size(BIN_COLUMNS, text->len);
+    size_t used = bin_columns + COUNT_COLUMNS + 2;
+    size_t room = w->term->width > used ? w->term->width - used : 1;
+    buf_clear(text);
     for (unsigned p = power_of(l->least); p <= power_of(l->most); p++) {
         struct bin bin = bin_of_power(p);
         uint64_t n = lengths_between(l, bin.low, bin.high);
-        term_add_count(text, bin.low);
-        buf_add_byte(text, '-');
-        term_add_count(text, bin.high);
-        add_right(w->out, text, BIN_COLUMNS);
+        add_bin(text, bin);
+        add_right(w->out, text, bin_columns);
         buf_clear(text);
         term_add_count(text, n);
         add_right(w->out, text, COUNT_COLUMNS);
@@ -401,7 +399,7 @@ static void put_bracket(struct writer *w, bool opening)
         return;
     const char *bracket = w->term->has_unicode ? (opening ? "\xe2\x9f\xa6" : "\xe2\x9f\xa7")
                                                : (opening ? "[[" : "]]");
-    put_words(w, bracket);
+    put_text(w, span_of(bracket));
 }
 
 static void put_preview(struct writer *w, const struct survey_preview *p)
@@ -420,6 +418,8 @@ static void put_preview(struct writer *w, const struct survey_preview *p)
     new_line(w);
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct survey_segment *segment = &p->segments[i];
+        if (i + 1 == p->n_segments && !segment->is_trained && span_is(segment->text, "\n"))
+            break; /* what a template puts behind the last turn */
         bool goes_on = i > 0 && p->segments[i - 1].is_trained == segment->is_trained;
         bool will_go_on =
             i + 1 < p->n_segments && p->segments[i + 1].is_trained == segment->is_trained;
@@ -428,7 +428,7 @@ static void put_preview(struct writer *w, const struct survey_preview *p)
             put_bracket(w, true);
         put_text(w, segment->text);
         if (segment->is_cut)
-            put_words(w, w->term->has_unicode ? " \xe2\x80\xa6 " : " ... ");
+            put_text(w, span_of(w->term->has_unicode ? " \xe2\x80\xa6 " : " ... "));
         if (segment->is_trained && !will_go_on)
             put_bracket(w, false);
         buf_add_text(w->out, term_style(w->term, TERM_PLAIN));
@@ -449,9 +449,11 @@ void data_view_text(const struct data_report *r, const struct term *term, struct
     put_files(r, &w, &text);
     put_columns(r, &w, &text);
     put_rows(r, &w, &text);
-    put_amount(r, &w, &text);
-    put_quantiles(r, &w, &text);
-    put_chart(r, &w, &text);
+    if (r->survey->lengths.n > 0) {
+        put_amount(r, &w, &text);
+        put_quantiles(r, &w, &text);
+        put_chart(r, &w, &text);
+    }
     put_problems(r, &w, &text);
     buf_release(&text);
     for (size_t i = 0; i < r->survey->n_previews; i++)

@@ -14,7 +14,7 @@
 #include "base/num.h"
 #include "base/utf8.h"
 
-enum { DEFAULT_WIDTH = 80, LEAST_WIDTH = 20, MOST_WIDTH = 200 };
+enum { DEFAULT_WIDTH = 80, LEAST_WIDTH = 32, MOST_WIDTH = 200 };
 
 /* --------------------------------------------------------------------------------- abilities -- */
 

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 
 struct term {
-    size_t width;     /* columns, 20 … 200 */
+    size_t width;     /* columns, 32 … 200 */
     bool has_color;   /* a terminal that is no dumb one, and NO_COLOR is not set */
     bool has_unicode; /* the locale's encoding is UTF-8 */
 };

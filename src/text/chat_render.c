@@ -90,13 +90,16 @@ static bool check_list(struct chat_work *work, const char *name, struct err *err
     return false;
 }
 
-static bool read_json(struct chat_work *work, struct span text, struct jinja_value *out,
-                      struct err *err)
+static bool read_json(struct chat_work *work, const char *name, struct span text,
+                      struct jinja_value *out, struct err *err)
 {
     struct json_reader r;
     json_open(&r, text, work->arena);
     *out = jinja_from_json(&r, work->arena);
-    return json_close(&r, err);
+    bool ok = json_close(&r, err);
+    if (!ok)
+        err_in(err, "%s", name);
+    return ok;
 }
 
 static void copy_pairs(struct chat_work *work, const struct jinja_dict *from)
@@ -112,7 +115,7 @@ static bool prepare(struct chat_work *work, struct err *err)
     struct jinja_value given, messages, tools;
     work->variables = jinja_dict_new(work->arena);
     copy_pairs(work, work->chat->tokens.as.dict);
-    if (!read_json(work, work->request->messages, &given, err))
+    if (!read_json(work, "messages", work->request->messages, &given, err))
         return false;
     messages = given;
     if (given.type == JINJA_DICT) {
@@ -121,10 +124,8 @@ static bool prepare(struct chat_work *work, struct err *err)
         copy_pairs(work, given.as.dict);
     }
     if (work->request->tools.len > 0) {
-        if (!read_json(work, work->request->tools, &tools, err)) {
-            err_in(err, "tools");
+        if (!read_json(work, "tools", work->request->tools, &tools, err))
             return false;
-        }
         jinja_dict_put_text(work->arena, work->variables.as.dict, "tools", tools);
     }
     if (!check_list(work, "tools", err) || !check_list(work, "documents", err) ||

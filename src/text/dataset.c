@@ -138,14 +138,24 @@ void dataset_warn(const struct dataset *d)
 bool dataset_check(const struct dataset *d, struct err *err)
 {
     unsigned long long bad = d->n_bad, all = d->n_bad + d->n_rows;
+    bool are_lines = dataset_format_of(d) == FORMAT_DOCUMENT; /* a plain text is one row */
+    const char *noun = are_lines ? "line" : "row", *verb = bad == 1 ? "is" : "are";
     if (d->n_rows == 0) {
-        err_set(err, ERR_INPUT, bad > 0 ? "all %llu rows are bad" : "there are no rows", bad);
+        if (bad == 0)
+            err_set(err, ERR_INPUT, "there are no rows");
+        else if (bad == 1)
+            err_set(err, ERR_INPUT, "the only %s is bad", noun);
+        else
+            err_set(err, ERR_INPUT, "all %llu %ss are bad", bad, noun);
         err_in(err, "%s", d->files[0].path);
         return false;
     }
     if (bad == 0 || d->options.skip_bad_rows)
         return true;
-    err_set(err, ERR_INPUT, "%llu of %llu rows %s bad", bad, all, bad == 1 ? "is" : "are");
+    if (are_lines)
+        err_set(err, ERR_INPUT, "%llu line%s %s bad", bad, bad == 1 ? "" : "s", verb);
+    else
+        err_set(err, ERR_INPUT, "%llu of %llu rows %s bad", bad, all, verb);
     err_hint(err, "mend them, or leave them out with --skip-bad-rows");
     return false;
 }

@@ -271,8 +271,7 @@ static void advise(const struct dataset_format *format, struct err *err)
 /* ------------------------------------------------------------------------------ recognition ----
  */
 
-/* Sets the column of each role that the --columns names; false where the file has no such column.
- */
+/* Sets the column of each role that --columns names; false where the file has no such column. */
 static bool map_roles(struct dataset_format *format, const struct dataset_columns *mapped,
                       unsigned *roles, struct err *err)
 {
@@ -390,6 +389,22 @@ static void keep_used(struct dataset_format *format)
     }
 }
 
+/* --columns names roles that no format is made of. */
+static bool refuse_roles(const struct dataset_columns *mapped, struct err *err)
+{
+    struct buf list;
+    buf_init(&list, LIST_SIZE);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (mapped->column[role].at)
+            buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", role_names[role]);
+    }
+    err_set(err, ERR_USAGE, "--columns: no format has just these roles: %s", buf_string(&list));
+    err_hint(err, "together make one: prompt and completion; question and answer; instruction and "
+                  "output; chosen and rejected; text and label; text; messages; conversations");
+    buf_release(&list);
+    return false;
+}
+
 bool dataset_format_recognise(struct dataset_format *format, const struct dataset_columns *mapped,
                               struct err *err)
 {
@@ -398,6 +413,8 @@ bool dataset_format_recognise(struct dataset_format *format, const struct datase
         return false;
     own_roles(format, mapped->any ? always_own : ~0u, &roles);
     unsigned found = candidates(roles);
+    if (found == 0 && mapped->any)
+        return refuse_roles(mapped, err);
     if (found == 0)
         return refuse(format, "the columns are not those of a known format", err);
     if (found & (found - 1))

@@ -186,15 +186,13 @@ static bool open_json(struct record_reader *r, struct err *err)
     enum json_rows_kind kind = JSON_ROWS_LINES;
     size_t start = 0;
     bool is_named_lines = !file_has_suffix(r->path, ".json");
-    if (file_kind_of(r->path) == FILE_REGULAR || !is_named_lines) {
-        if (!file_map(&r->map, r->path, err))
-            return false;
-        size_t first = json_skip_space(r->map.bytes, 0);
-        bool is_list = first < r->map.bytes.len && r->map.bytes.at[first] == '[';
-        if ((!is_named_lines || is_list) && !json_rows_find(r->map.bytes, &kind, &start, err)) {
-            err_in(err, "%s", r->path);
-            return false;
-        }
+    if (!file_map(&r->map, r->path, err))
+        return false;
+    size_t first = json_skip_space(r->map.bytes, 0);
+    bool is_list = first < r->map.bytes.len && r->map.bytes.at[first] == '[';
+    if ((!is_named_lines || is_list) && !json_rows_find(r->map.bytes, &kind, &start, err)) {
+        err_in(err, "%s", r->path);
+        return false;
     }
     if (kind == JSON_ROWS_LINES) {
         file_unmap(&r->map);
@@ -366,10 +364,11 @@ static const struct foreign foreign_table[] = {
 static bool refuse_foreign(const char *path, struct err *err)
 {
     struct file_map map;
-    if (file_kind_of(path) == FILE_OTHER)
-        return true; /* a pipe: nothing may be read from it twice */
-    if (!file_map(&map, path, err))
+    if (!file_map(&map, path, err)) {
+        if (file_kind_of(path) == FILE_OTHER)
+            err_hint(err, "data is read more than once: write it to a file first");
         return false;
+    }
     bool ok = true;
     for (size_t i = 0; ok && i < COUNT_OF(foreign_table); i++) {
         const struct foreign *foreign = &foreign_table[i];

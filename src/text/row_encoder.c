@@ -104,11 +104,11 @@ static void mask_from(struct row_encoder *e, size_t first)
     buf_clear(&e->mask);
     buf_reserve(&e->mask, e->tokens.n);
     e->mask.len = e->tokens.n;
+    e->n_trained = e->tokens.n - first;
     if (e->tokens.n == 0)
         return;
     memset(e->mask.at, 0, first);
-    memset(e->mask.at + first, 1, e->tokens.n - first);
-    e->n_trained = e->tokens.n - first;
+    memset(e->mask.at + first, 1, e->n_trained);
 }
 
 static size_t common_tokens(const struct tokens *a, const struct tokens *b)

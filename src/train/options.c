@@ -215,8 +215,11 @@ const char *options_nearest(struct span word, const char *const *candidates, siz
     return nearest;
 }
 
-bool options_refuse_unknown(struct span name, unsigned user, struct err *err)
+bool options_refuse_unknown(struct span word, unsigned user, struct err *err)
 {
+    struct span name = word;
+    while (name.len > 0 && name.at[0] == '-')
+        name = span_from(name, 1);
     const char *candidates[OPTIONS_MOST_ROWS];
     size_t n = 0;
     for (size_t i = 0; i < option_count; i++) {
@@ -224,7 +227,7 @@ bool options_refuse_unknown(struct span name, unsigned user, struct err *err)
             candidates[n++] = option_table[i].name;
     }
     const char *nearest = options_nearest(name, candidates, n);
-    err_set(err, ERR_USAGE, "unknown option --%.*s", SPAN_ARGS(name));
+    err_set(err, ERR_USAGE, "unknown option %.*s", SPAN_ARGS(word));
     if (nearest)
         err_hint(err, "did you mean --%s?", nearest);
     else
@@ -260,10 +263,8 @@ static bool check_range(const struct option_row *row, const char *text, double v
 {
     if ((row->low == 0 && row->high == 0) || (value >= row->low && value <= row->high))
         return true;
-    char low[NUM_TEXT_SIZE], high[NUM_TEXT_SIZE];
-    num_format_double(low, row->low);
-    num_format_double(high, row->high);
-    err_set(err, ERR_USAGE, "--%s: %s is not between %s and %s", row->name, text, low, high);
+    err_set(err, ERR_USAGE, "--%s: %s is not between %.15g and %.15g", row->name, text, row->low,
+            row->high);
     return false;
 }
 

@@ -108,8 +108,11 @@ MUST_CHECK bool options_set(struct options *o, size_t row, const char *text, uns
 /* True where the user gave the option. */
 bool options_given(const struct options *o, const char *name);
 
-/* An ERR_USAGE that names the option, with "did you mean" where one is near. Returns false. */
-MUST_CHECK bool options_refuse_unknown(struct span name, unsigned user, struct err *err);
+/*
+ * An ERR_USAGE that names the option as it was written, with "did you mean" where one is near.
+ * Returns false.
+ */
+MUST_CHECK bool options_refuse_unknown(struct span word, unsigned user, struct err *err);
 
 /*
  * True for an option of Hugging Face's that pace knows and has no use for (report_to …): it is

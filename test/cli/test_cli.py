@@ -60,6 +60,12 @@ class Words(unittest.TestCase):
             self.assertIn(f"unknown option {word}", err)
             self.assertIn(f"did you mean {nearest}?", err)
 
+    def test_an_unknown_option_is_named_as_it_was_written(self):
+        for word, named in (("-x", "-x"), ("-qv", "-qv"), ("--xyzzy=3", "--xyzzy")):
+            code, _, err = run("tokenize", word)
+            self.assertEqual(code, 2)
+            self.assertIn(f"unknown option {named}\n", err)
+
     def test_both_spellings_are_one_option(self):
         for word in ("--no-special-tokens", "--no_special_tokens"):
             code, _, err = run("tokenize", "--model", "/nowhere", word)
@@ -114,7 +120,7 @@ class RunFiles(unittest.TestCase):
     def test_an_unknown_key_is_named_with_its_line(self):
         code, _, err = self.run_with("data: x\nmax_lenght: 3\n")
         self.assertEqual(code, 2)
-        self.assertIn("run.yaml: line 2: unknown option --max_lenght", err)
+        self.assertIn("run.yaml: line 2: unknown option max_lenght", err)
         self.assertIn("did you mean --max-length?", err)
 
     def test_a_wrong_value_is_named_with_its_line(self):
@@ -265,7 +271,13 @@ class Chat(unittest.TestCase):
         self.assertEqual(self.render("--decode")[0], 2)
         self.assertEqual(self.render("--lines")[0], 2)
         self.assertEqual(self.render(messages=b"[]")[0], 3)
-        self.assertEqual(self.render(messages=b"{")[0], 3)
+        code, _, err = self.render(messages=b"{")
+        self.assertEqual(code, 3)
+        self.assertIn("messages: column 2", err)
+        for word in ("--template=t.jinja", "--text-only", "--add-generation-prompt"):
+            code, _, err = run("tokenize", "--model", "m", word)
+            self.assertEqual(code, 2)
+            self.assertIn(f"{word.partition('=')[0]} has a meaning only with --chat", err)
         self.assertEqual(self.render(template="{% include 'x' %}")[0], 3)
 
 

@@ -199,6 +199,41 @@ class Data(unittest.TestCase):
         report = self.report(path, "--model", self.model(), "--chat-template-path", template)
         self.assertEqual((report["total"], report["trained"]), (1, 1))  # "ab" is one token
 
+    def test_lines_have_no_blanks_at_their_end(self):
+        words = ["a" * (1 + i % 13) for i in range(300)]
+        path = self.write("a.jsonl", [{"prompt": " ".join(words), "completion": " ".join(words)}])
+        for columns in ("32", "57", "80"):
+            _, out, _ = self.run_data(path, COLUMNS=columns)
+            self.assertEqual([line for line in out.splitlines() if line != line.rstrip()], [])
+
+    def test_numbers_of_one_are_in_the_singular(self):
+        path = self.write("a.jsonl", [{"prompt": "", "completion": "c"}])
+        _, out, _ = self.run_data(path)
+        self.assertRegex(out, r"rows +1 row: 1 to train on")
+        self.assertRegex(out, r"text +1 character, ")
+
+    def test_without_a_good_row_there_are_no_lengths(self):
+        path = self.write("a.jsonl", [{"prompt": "a", "completion": None}])
+        code, out, err = self.run_data(path)
+        self.assertEqual(code, 3)
+        self.assertIn("the only row is bad", err)
+        self.assertNotIn("lengths", out)
+        self.assertNotIn("held out:", out)
+
+    def test_a_number_out_of_range_is_told_in_whole_numbers(self):
+        path = self.write("a.jsonl", [{"text": "c"}])
+        code, _, err = self.run_data(path, "--max-length", "0")
+        self.assertEqual(code, 2)
+        self.assertIn("--max-length: 0 is not between 1 and 16777216", err)
+
+    def test_a_named_pipe_is_refused_at_once(self):
+        path = pathlib.Path(self.folder.name) / "pipe.jsonl"
+        os.mkfifo(path)
+        code, out, err = self.run_data(str(path))
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("pipe.jsonl: not a regular file", err)
+        self.assertIn("write it to a file first", err)
+
     def test_a_missing_file_is_code_3(self):
         code, out, err = self.run_data("/nowhere/a.jsonl")
         self.assertEqual((code, out), (3, ""))

@@ -86,7 +86,14 @@ static void files_without_a_good_row_are_refused(void **state)
     ASSERT_FAILS(read_all(temporary_file("e.json", span_of("[\"a\", \"b\"]")), &plain),
                  "a row is an object");
     ASSERT_FAILS(read_all(temporary_file("e.txt", span_of("")), &plain), "holds no rows");
-    ASSERT_FAILS(read_all(temporary_file("e.txt", span_of("\xff")), &plain), "all 1 rows are bad");
+    ASSERT_FAILS(read_all(temporary_file("e.txt", span_of("\xff")), &plain),
+                 "the only line is bad");
+    ASSERT_FAILS(read_all(temporary_file("e.txt", span_of("\xff\n\xff")), &plain),
+                 "all 2 lines are bad");
+    ASSERT_FAILS(read_all(temporary_file("e.txt", span_of("a\n\xff\nb\n")), &plain),
+                 "1 line is bad");
+    ASSERT_FAILS(read_all(temporary_file("e.jsonl", span_of("{\"text\": null}")), &plain),
+                 "the only row is bad");
     const char *null = temporary_file("n.jsonl", span_of("{\"text\": null}\n{\"text\": \"\"}\n"));
     ASSERT_FAILS(read_all(null, &(struct dataset_options){.skip_bad_rows = true}),
                  "all 2 rows are bad");

@@ -141,7 +141,9 @@ static void mapped_columns_play_the_roles_given(void **state)
     assert_format("messages[ sentence", "text=sentence", "text");
     ASSERT_FAILS(recognise("a b", "prompt=c,completion=b"),
                  "there is no column 'c'; the columns are a, b");
-    ASSERT_FAILS(recognise("a b", "prompt=a"), "not those of a known format");
+    ASSERT_FAILS(recognise("a b", "prompt=a,system=b"), "just these roles: prompt, system");
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_non_null(strstr(err.hint, "prompt and completion"));
     ASSERT_FAILS(recognise("a b", "prompt"), "--columns: 'prompt' is not ROLE=COLUMN");
     ASSERT_FAILS(recognise("a b", "=a"), "is not ROLE=COLUMN");
     ASSERT_FAILS(recognise("a b", "prompt=a,"), "is not ROLE=COLUMN");

@@ -81,10 +81,10 @@ static void the_nearest_name_is_found_where_one_is_near(void **state)
 static void an_unknown_option_gets_a_hint(void **state)
 {
     (void)state;
-    ASSERT_FAILS(options_refuse_unknown(span_of("ilnes"), FOR_TOKENIZE, &err),
+    ASSERT_FAILS(options_refuse_unknown(span_of("--ilnes"), FOR_TOKENIZE, &err),
                  "unknown option --ilnes");
     assert_string_equal(err.hint, "did you mean --lines?");
-    ASSERT_FAILS(options_refuse_unknown(span_of("zzzzzz"), FOR_TOKENIZE, &err), "--zzzzzz");
+    ASSERT_FAILS(options_refuse_unknown(span_of("-zzzzzz"), FOR_TOKENIZE, &err), "option -zzzzzz");
     assert_string_equal(err.hint, "--help lists the options");
 }
 

@@ -67,6 +67,22 @@ static void a_text_is_trained_on_as_a_whole(void **state)
     assert_string_equal(encoded(), "[5][4][3][2][6]");
 }
 
+static void a_row_without_tokens_trains_on_none(void **state)
+{
+    (void)state;
+    const char *bare = tiny_model("endless", NULL, NULL);
+    struct row_encoder before = e;
+    ASSERT_OK(row_encoder_open(&e, bare, NULL, &err));
+    assert_pair("c", "b", "(5)(2)[1]");
+    struct dataset_row row = {.kind = ROW_TEXT};
+    ASSERT_OK(row_encoder_row(&e, &row, &err));
+    assert_string_equal(encoded(), "[5]");
+    ASSERT_OK(row_encoder_end(&e, &err)); /* without an end-of-text token: nothing */
+    assert_string_equal(encoded(), "");
+    row_encoder_close(&e);
+    e = before;
+}
+
 static void the_rejected_answer_has_the_same_prompt(void **state)
 {
     (void)state;
@@ -159,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_completion_ends_with_the_end_token),
         cmocka_unit_test(letters_that_make_one_token_across_the_border_are_trained_on),
         cmocka_unit_test(a_text_is_trained_on_as_a_whole),
+        cmocka_unit_test(a_row_without_tokens_trains_on_none),
         cmocka_unit_test(the_rejected_answer_has_the_same_prompt),
         cmocka_unit_test(a_document_begins_and_ends_once),
         cmocka_unit_test(text_that_the_tokenizer_cannot_take_is_an_error),

@@ -78,7 +78,7 @@ static void options_of_other_commands_and_needless_ones_are_passed_over(void **s
 static void what_is_wrong_is_named_with_its_line(void **state)
 {
     (void)state;
-    ASSERT_FAILS(read_text("seed: 1\nmax_lenght: 2\n"), "unknown option --max_lenght");
+    ASSERT_FAILS(read_text("seed: 1\nmax_lenght: 2\n"), "unknown option max_lenght");
     assert_string_equal(err.hint, "did you mean --max-length?");
     assert_non_null(strstr(err.where, "run.yaml: line 2"));
     ASSERT_FAILS(read_text("max_length: x\n"), "'x' is not a whole number");

@@ -94,7 +94,7 @@ static void the_environment_says_what_the_terminal_can(void **state)
     setenv("COLUMNS", "3", 1);
     t = term_of_stdout();
     assert_false(t.has_unicode);
-    assert_int_equal(t.width, 20);
+    assert_int_equal(t.width, 32);
     setenv("COLUMNS", "9999", 1);
     assert_int_equal(term_of_stdout().width, 200);
     setenv("NO_COLOR", "1", 1);

@@ -254,14 +254,6 @@ bool csv_check_row(const struct csv *c, const struct csv_row *row, struct err *e
     return false;
 }
 
-size_t csv_column(const struct csv *c, const char *name)
-{
-    size_t i = 0;
-    while (i < c->n_columns && !span_is(c->header[i], name))
-        i++;
-    return i;
-}
-
 static bool read_header(struct csv *c, char delimiter, size_t longest_row, struct err *err)
 {
     CHECK(delimiter == ',' || delimiter == '\t');

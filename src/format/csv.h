@@ -73,9 +73,6 @@ MUST_CHECK bool csv_next(struct csv *c, struct csv_row *row, bool *more, struct 
 /* False, naming the line, where the row has not as many fields as the header. */
 MUST_CHECK bool csv_check_row(const struct csv *c, const struct csv_row *row, struct err *err);
 
-/* Index of the column with that name, or n_columns. */
-size_t csv_column(const struct csv *c, const char *name);
-
 /* Safe on a zeroed struct and after a failed open. */
 void csv_close(struct csv *c);
 

@@ -42,8 +42,7 @@ struct jinja_lexer {
     bool line_starting; /* the last match ended with a line break */
     char brackets[JINJA_BRACKETS];
     size_t n_brackets;
-    struct span pending_data; /* found together with the tag that follows it */
-    bool has_pending_tag;
+    bool has_pending_tag; /* one was found together with the data before it */
     struct jinja_token pending_tag;
     struct arena *arena;
 };

@@ -223,9 +223,4 @@ static inline bool jinja_is_number(struct jinja_value v)
     return v.type == JINJA_INT || v.type == JINJA_FLOAT || v.type == JINJA_BOOL;
 }
 
-static inline bool jinja_is_text(struct jinja_value v)
-{
-    return v.type == JINJA_STRING;
-}
-
 #endif

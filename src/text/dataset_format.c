@@ -63,8 +63,8 @@ static const struct format_row format_table[FORMAT_COUNT] = {
     [FORMAT_SHAREGPT] = {"sharegpt", BIT(CONVERSATIONS), BIT(SYSTEM) | BIT(TOOLS), 0, BIT(LABEL)},
     [FORMAT_ALPACA] = {"alpaca", BIT(INSTRUCTION) | BIT(OUTPUT),
                        BIT(INPUT) | BIT(SYSTEM) | BIT(HISTORY), 0, 0},
-    [FORMAT_PROMPT_COMPLETION] = {"prompt_completion", BIT(PROMPT) | BIT(COMPLETION),
-                                  BIT(TOOLS) | BIT(SYSTEM), 0, BIT(LABEL)},
+    [FORMAT_PROMPT_COMPLETION] = {"prompt_completion", BIT(PROMPT) | BIT(COMPLETION), BIT(TOOLS), 0,
+                                  BIT(LABEL)},
     [FORMAT_QUESTION_ANSWER] = {"question_answer", BIT(QUESTION) | BIT(ANSWER), BIT(SYSTEM), 0, 0},
     [FORMAT_TEXT_LABEL] = {"text_label", BIT(TEXT), 0, BIT(LABEL) | BIT(CATEGORY), 0},
     [FORMAT_TEXT] = {"text", BIT(TEXT), 0, 0, 0},
@@ -74,11 +74,6 @@ static const struct format_row format_table[FORMAT_COUNT] = {
 const char *dataset_format_name(enum dataset_format_id id)
 {
     return format_table[id].name;
-}
-
-const char *dataset_role_name(enum dataset_role role)
-{
-    return role_names[role];
 }
 
 /* -------------------------------------------------------------------------------- --columns -- */

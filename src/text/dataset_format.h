@@ -48,9 +48,6 @@ enum dataset_format_id {
 /* "messages", "alpaca", … as --json says it. */
 const char *dataset_format_name(enum dataset_format_id id);
 
-/* "instruction", … */
-const char *dataset_role_name(enum dataset_role role);
-
 /* The pairs of --columns: which column plays which role. A zeroed struct maps nothing. */
 struct dataset_columns {
     struct span column[ROLE_COUNT]; /* at NULL: not mapped */

@@ -252,11 +252,12 @@ static struct span alpaca_prompt(struct maker *m, struct span system, struct spa
 static struct span read_history(struct maker *m, struct chat_list *turns)
 {
     const struct record_field *field = find_field(m, ROLE_HISTORY);
-    struct span text = {0};
     if (!field)
-        return text;
+        return (struct span){0};
     struct json_reader json;
     struct err err;
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
     json_open(&json, field->text, m->arena);
     for (json_enter_array(&json); json_next_item(&json);) {
         struct span turn[2] = {{0}, {0}};
@@ -267,12 +268,17 @@ static struct span read_history(struct maker *m, struct chat_list *turns)
             json_fail(&json, "a turn of the history is a question and an answer");
         chat_list_add(turns, m->arena, "user", turn[0]);
         chat_list_add(turns, m->arena, "assistant", turn[1]);
-        text = JOIN(m->arena, text, span_of("### Instruction:\n"), turn[0],
-                    span_of("\n\n### Response:\n"), turn[1], span_of("\n\n"));
+        buf_add_text(&text, "### Instruction:\n");
+        buf_add(&text, turn[0]);
+        buf_add_text(&text, "\n\n### Response:\n");
+        buf_add(&text, turn[1]);
+        buf_add_text(&text, "\n\n");
     }
     if (!json_close(&json, &err))
         fail(m, "column '%.*s': %s", SPAN_ARGS(field->name), err.what);
-    return text;
+    struct span history = arena_copy(m->arena, buf_span(&text));
+    buf_release(&text);
+    return history;
 }
 
 static void make_alpaca(struct maker *m)

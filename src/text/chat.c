@@ -324,7 +324,7 @@ void chat_text_release(struct chat_text *text)
     *text = (struct chat_text){0};
 }
 
-void chat_mask(const struct chat_text *text, const struct chat_span *tokens, size_t n,
+void chat_mask(const struct chat_text *text, const struct text_range *tokens, size_t n,
                uint8_t *mask)
 {
     size_t span = 0;

@@ -22,6 +22,7 @@
 #define PACE_TEXT_CHAT_H
 
 #include "format/jinja.h"
+#include "text/tokens.h"
 
 struct chat {
     struct arena arena;
@@ -65,14 +66,10 @@ struct chat_request {
     size_t n_trained;
 };
 
-struct chat_span {
-    size_t start, end; /* bytes of the text */
-};
-
 struct chat_text {
     struct buf text;
     struct arena arena;      /* of the spans, and of everything that rendering needed */
-    struct chat_span *spans; /* trained on; in order, apart from each other */
+    struct text_range *spans; /* trained on; in order, apart from each other */
     size_t n_spans;
 };
 
@@ -88,11 +85,8 @@ void chat_text_release(struct chat_text *text);
 MUST_CHECK bool chat_render(const struct chat *chat, const struct chat_request *request,
                             struct chat_text *text, struct err *err);
 
-/*
- * 1 for each token that has a part of a trained span, else 0. `starts` and `ends` are the tokens'
- * places in the text.
- */
-void chat_mask(const struct chat_text *text, const struct chat_span *tokens, size_t n,
+/* 1 for each token that has a part of a trained span, else 0; `tokens` are their places. */
+void chat_mask(const struct chat_text *text, const struct text_range *tokens, size_t n,
                uint8_t *mask);
 
 #endif

@@ -176,12 +176,12 @@ void chat_add_span(struct chat_text *text, size_t start, size_t end)
     if (start >= end)
         return;
     if (text->n_spans % 8 == 0) {
-        struct chat_span *spans = arena_array(&text->arena, struct chat_span, text->n_spans + 8);
+        struct text_range *spans = arena_array(&text->arena, struct text_range, text->n_spans + 8);
         if (text->n_spans > 0)
             memcpy(spans, text->spans, text->n_spans * sizeof *spans);
         text->spans = spans;
     }
-    text->spans[text->n_spans++] = (struct chat_span){start, end};
+    text->spans[text->n_spans++] = (struct text_range){start, end};
 }
 
 /* The assistant's messages that are trained on, and how many there are in all. */

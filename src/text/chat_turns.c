@@ -37,7 +37,7 @@ struct turns {
     const struct chat_work *work;
     struct span full; /* F */
     struct buf before, with, prompt, variant;
-    struct chat_span *content; /* of each message in F, where it is known */
+    struct text_range *content; /* of each message in F, where it is known */
     bool *is_known;
     size_t n;
 };
@@ -125,7 +125,7 @@ static bool render_variant(struct turns *t, size_t i)
 }
 
 /* Step 1: where message i's content stands in F. False: it cannot be told. */
-static bool find_content(struct turns *t, size_t i, struct chat_span *out)
+static bool find_content(struct turns *t, size_t i, struct text_range *out)
 {
     if (t->is_known[i]) {
         *out = t->content[i];
@@ -142,7 +142,7 @@ static bool find_content(struct turns *t, size_t i, struct chat_span *out)
         start = mark;
     if (end > t->full.len - start)
         end = t->full.len - start;
-    *out = (struct chat_span){char_start(t->full, start), t->full.len - end};
+    *out = (struct text_range){char_start(t->full, start), t->full.len - end};
     t->content[i] = *out;
     t->is_known[i] = true;
     return true;
@@ -184,7 +184,7 @@ static size_t without_line_break(struct turns *t, size_t i, size_t start, size_t
 }
 
 /* A and B begin F: the turn stands between their ends. */
-static bool find_by_parts(struct turns *t, size_t i, struct chat_span *out)
+static bool find_by_parts(struct turns *t, size_t i, struct text_range *out)
 {
     if (!render_first(t, i, true, &t->before) || !render_first(t, i + 1, false, &t->with))
         return false;
@@ -192,12 +192,12 @@ static bool find_by_parts(struct turns *t, size_t i, struct chat_span *out)
     if (!span_starts_with(t->full, before) || !span_starts_with(t->full, with) ||
         with.len < before.len)
         return false;
-    *out = (struct chat_span){before.len, with.len};
+    *out = (struct text_range){before.len, with.len};
     find_prompt(t, i);
     if (t->prompt.len > 0)
         return true;
     /* Without a generation prompt, the header before the content is the template's. */
-    struct chat_span content;
+    struct text_range content;
     if (!find_content(t, i, &content) || content.start < out->start)
         return true;
     struct span gap = span_part(t->full, out->start, content.start - out->start);
@@ -207,9 +207,9 @@ static bool find_by_parts(struct turns *t, size_t i, struct chat_span *out)
 }
 
 /* Step 2: behind the longest part of P that stands in the window. */
-static bool find_start(struct turns *t, size_t i, struct chat_span window, size_t *start)
+static bool find_start(struct turns *t, size_t i, struct text_range window, size_t *start)
 {
-    struct chat_span content;
+    struct text_range content;
     bool has_content = find_content(t, i, &content);
     size_t limit = has_content ? content.start : window.end, best = 0;
     struct span prompt = buf_span(&t->prompt);
@@ -280,9 +280,9 @@ static bool find_end_mark(struct span full, size_t from, size_t to, size_t *end)
 }
 
 /* Step 3. */
-static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t start, size_t *end)
+static bool find_end(struct turns *t, size_t i, struct text_range window, size_t start, size_t *end)
 {
-    struct chat_span content = {start, start};
+    struct text_range content = {start, start};
     bool has_content = find_content(t, i, &content) && content.end >= start;
     size_t low = has_content ? content.end : start, best = 0;
     window.end = max_size(window.end, low); /* a neighbour may have been found too early */
@@ -306,9 +306,9 @@ static bool find_end(struct turns *t, size_t i, struct chat_span window, size_t 
     return true;
 }
 
-static bool find_by_window(struct turns *t, size_t i, struct chat_span *out)
+static bool find_by_window(struct turns *t, size_t i, struct text_range *out)
 {
-    struct chat_span window = {0, t->full.len}, neighbour;
+    struct text_range window = {0, t->full.len}, neighbour;
     /* The nearest on either side whose content the template writes: some drop a tool's answers. */
     for (size_t k = i; k > 0 && window.start == 0; k--) {
         if (find_content(t, k - 1, &neighbour))
@@ -328,7 +328,7 @@ static bool find_all(struct turns *t, struct chat_text *text, struct err *err)
 {
     size_t last_end = 0;
     for (size_t i = 0; i < t->n; i++) {
-        struct chat_span turn;
+        struct text_range turn;
         if (!is_trained(t->work, i))
             continue;
         if ((!find_by_parts(t, i, &turn) && !find_by_window(t, i, &turn)) ||
@@ -351,7 +351,7 @@ bool chat_find_turns(const struct chat_work *work, struct chat_text *text, struc
 {
     struct turns t = {.work = work, .full = buf_span(&text->text)};
     t.n = work->messages.as.list->n;
-    t.content = arena_array(&text->arena, struct chat_span, t.n);
+    t.content = arena_array(&text->arena, struct text_range, t.n);
     t.is_known = arena_array(&text->arena, bool, t.n);
     buf_init(&t.before, BUF_NO_LIMIT);
     buf_init(&t.with, BUF_NO_LIMIT);

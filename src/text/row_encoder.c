@@ -180,7 +180,7 @@ static void take_rendered(struct row_encoder *e)
     size_t at = 0;
     row_text_clear(&e->text);
     for (size_t i = 0; i < rendered->n_spans; i++) {
-        const struct chat_span *span = &rendered->spans[i];
+        const struct text_range *span = &rendered->spans[i];
         row_text_add(&e->text, span_part(text, at, span->start - at), false);
         row_text_add(&e->text, span_part(text, span->start, span->end - span->start), true);
         at = span->end;
@@ -192,19 +192,10 @@ static void take_rendered(struct row_encoder *e)
 static void mask_spans(struct row_encoder *e)
 {
     size_t n = e->ranged.n;
-    struct buf places; /* struct chat_span each */
-    buf_init(&places, BUF_NO_LIMIT);
-    for (size_t i = 0; i < n; i++) {
-        struct chat_span place = {e->ranged.ranges[i].start, e->ranged.ranges[i].end};
-        buf_add(&places, (struct span){(const uint8_t *)&place, sizeof place});
-    }
     mask_from(e, n);
-    if (n > 0)
-        chat_mask(&e->rendered, (const struct chat_span *)(const void *)places.at, n, e->mask.at);
-    e->n_trained = 0;
+    chat_mask(&e->rendered, e->ranged.ranges, n, e->mask.at);
     for (size_t i = 0; i < n; i++)
         e->n_trained += e->mask.at[i];
-    buf_release(&places);
 }
 
 /* A conversation whose assistant turns are trained on. */

@@ -5,15 +5,11 @@
 #define PACE_TEXT_ROW_TEXT_H
 
 #include "text/dataset_row.h"
-
-/* Bytes start … end of the text; never empty. */
-struct text_range {
-    size_t start, end;
-};
+#include "text/tokens.h"
 
 struct row_text {
     struct buf text;
-    struct buf trained; /* struct text_range each, ascending, not touching */
+    struct buf trained; /* struct text_range each, ascending, not touching, never empty */
 };
 
 void row_text_init(struct row_text *t);

@@ -229,14 +229,14 @@ struct encoding {
 static void place_tokens(struct tokens *out, size_t first, const struct text *text, size_t start)
 {
     for (size_t i = first; i < out->n; i++) {
-        struct token_range *range = &out->ranges[i];
+        struct text_range *range = &out->ranges[i];
         size_t from = start + range->start, to = start + range->end;
         if (from < to) {
             struct text_origin origin = text_origin_of(text, from, to);
-            *range = (struct token_range){origin.start, origin.end};
+            *range = (struct text_range){origin.start, origin.end};
         } else { /* a token that stands for no bytes: the place before it */
             size_t place = from > 0 ? text_origin_of(text, from - 1, from).end : text->base;
-            *range = (struct token_range){place, place};
+            *range = (struct text_range){place, place};
         }
     }
 }
@@ -332,7 +332,7 @@ static bool check_text(struct span text, struct err *err)
 static void repeat(struct tokens *out, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++) {
-        struct token_range range = {0};
+        struct text_range range = {0};
         if (out->with_ranges)
             range = out->ranges[i];
         tokens_add(out, out->ids[i], range.start, range.end);

@@ -10,14 +10,13 @@
 #include "base/mem.h"
 
 /* Bytes [start, end) of a text. */
-struct token_range {
-    size_t start;
-    size_t end;
+struct text_range {
+    size_t start, end;
 };
 
 struct tokens {
     uint32_t *ids;
-    struct token_range *ranges; /* as many as ids; NULL unless with_ranges */
+    struct text_range *ranges; /* as many as ids; NULL unless with_ranges */
     size_t n;
     size_t cap;
     bool with_ranges;
@@ -32,7 +31,7 @@ static inline void tokens_add(struct tokens *t, uint32_t id, size_t start, size_
         tokens_reserve(t, 1);
     t->ids[t->n] = id;
     if (t->with_ranges)
-        t->ranges[t->n] = (struct token_range){start, end};
+        t->ranges[t->n] = (struct text_range){start, end};
     t->n++;
 }
 

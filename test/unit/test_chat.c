@@ -391,9 +391,10 @@ static void a_turn_that_is_not_in_the_text_is_an_error(void **state)
 static void tokens_that_touch_a_trained_part_are_in_the_mask(void **state)
 {
     (void)state;
-    struct chat_span spans[] = {{2, 4}, {8, 10}};
+    struct text_range spans[] = {{2, 4}, {8, 10}};
     struct chat_text marked = {.spans = spans, .n_spans = 2};
-    struct chat_span tokens[] = {{0, 2}, {2, 3}, {3, 6}, {6, 8}, {7, 9}, {9, 9}, {9, 10}, {10, 12}};
+    struct text_range tokens[] = {{0, 2}, {2, 3}, {3, 6},  {6, 8},
+                                  {7, 9}, {9, 9}, {9, 10}, {10, 12}};
     uint8_t mask[8];
     const uint8_t wanted[8] = {0, 1, 1, 0, 1, 0, 1, 0};
     chat_mask(&marked, tokens, 8, mask);

@@ -151,7 +151,9 @@ static void add_man_commands(struct buf *out)
     buf_add_text(out, ".SH COMMANDS\n");
     for (size_t i = 0; i < command_count; i++) {
         const struct command *c = &command_table[i];
-        buf_printf(out, ".TP\n\\fBpace %s\\fR \\fI%s\\fR\n", c->name, c->arguments);
+        buf_printf(out, ".TP\n\\fBpace %s\\fR \\fI", c->name);
+        add_roff(out, c->arguments);
+        buf_add_text(out, "\\fR\n");
         add_roff(out, c->summary);
         buf_printf(out, " (\\fBpace\\-%s\\fR(1))\n", c->name);
     }
@@ -164,16 +166,15 @@ void help_man_page(struct buf *out, const struct command *command, const char *v
                name, version, command ? "\\-" : "", name);
     add_roff(out, command ? command->summary : "fine-tune small language models");
     buf_add_text(out, "\n.SH SYNOPSIS\n\\fBpace\\fR ");
-    if (command)
-        buf_printf(out, "\\fB%s\\fR \\fI%s\\fR [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n", name,
-                   command->arguments);
-    else
-        buf_add_text(out, "\\fICOMMAND\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n");
     if (command) {
+        buf_printf(out, "\\fB%s\\fR \\fI", name);
+        add_roff(out, command->arguments);
+        buf_add_text(out, "\\fR [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n");
         add_roff(out, command->about);
         buf_add_byte(out, '\n');
         add_man_options(out, command);
     } else {
+        buf_add_text(out, "\\fICOMMAND\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n");
         add_man_commands(out);
     }
     buf_add_text(out, ".SH EXIT STATUS\n0 done; 2 usage; 3 bad input, unreadable or unwritable "
@@ -198,8 +199,9 @@ void help_completion(struct buf *out)
     buf_add_text(out, "    esac\n    if [ \"$COMP_CWORD\" = 1 ]; then\n        options='");
     for (size_t i = 0; i < command_count; i++)
         buf_printf(out, "%s ", command_table[i].name);
-    buf_add_text(out, "--help --version'\n    elif [[ $word != -* ]]; then\n"
-                      "        COMPREPLY=($(compgen -f -- \"$word\"))\n        return\n    fi\n"
-                      "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n}\n"
-                      "complete -o filenames -F _pace pace\n");
+    buf_add_text(
+        out, "--help --version'\n    elif [[ $word != -* ]]; then\n"
+             "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n        return\n    fi\n"
+             "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n}\n"
+             "complete -o filenames -F _pace pace\n");
 }

@@ -24,6 +24,35 @@ def commands():
     return [line.split()[1] for line in out.decode().split("\n") if line.startswith("  pace ")]
 
 
+@unittest.skipUnless("PACE_DOCS" in os.environ, "PACE_DOCS names the folder of the built pages")
+class Documentation(unittest.TestCase):
+    DOCS = pathlib.Path(os.environ.get("PACE_DOCS", ""))
+
+    def complete(self, *words, cwd=None):
+        script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pace; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, self.DOCS / "pace.bash", "pace", *words],
+                              capture_output=True, cwd=cwd, timeout=60)
+        self.assertEqual(done.stderr, b"")
+        return done.stdout.decode().split("\n")[:-1]
+
+    def test_every_command_has_a_page_with_its_options(self):
+        self.assertIn(r"\fIMODEL\fR", (self.DOCS / "pace.1").read_text())
+        listed = {path.name for path in self.DOCS.glob("pace-*.1")}
+        self.assertEqual(listed, {f"pace-{command}.1" for command in commands()})
+        for command in commands():
+            page = (self.DOCS / f"pace-{command}.1").read_text()
+            self.assertIn(r"\fB\-\-json\fR", page)
+            self.assertNotRegex(page, r"(?m)^[^.].*[^\\-]--")
+
+    def test_words_options_and_files_are_completed(self):
+        self.assertEqual(self.complete("da"), ["data"])
+        self.assertEqual(self.complete("data", "--sh"), ["--show"])
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "two words.jsonl").touch()
+            self.assertEqual(self.complete("data", "tw", cwd=folder), ["two words.jsonl"])
+
+
 class Words(unittest.TestCase):
     def test_no_word_prints_the_overview(self):
         code, out, err = run()

@@ -95,7 +95,7 @@ static void add_length_problems(struct data_report *r)
         add_problem(r, "in %s the prompt's last letters and the answer's first make one token",
                     rows_text(r, s->merged));
     if (s->dropped > 0)
-        add_problem(r, "%s with a prompt of %u tokens or more: nothing of the answer is left",
+        add_problem(r, "%s left out: none of the answer is within the first %u tokens",
                     rows_text(r, s->dropped), r->max_length);
     if (s->too_long == 0)
         return;
@@ -234,6 +234,10 @@ static void put_rows(const struct data_report *r, struct writer *w, struct buf *
     add_rows(text, rows[PART_TRAIN], "to train on, ");
     add_rows(text, rows[PART_EVAL], "held out, ");
     add_rows(text, rows[PART_TEST], "for the test");
+    if (r->survey->dropped > 0) {
+        buf_add_text(text, ", ");
+        add_rows(text, r->survey->dropped, "left out");
+    }
     put_entry(w, "rows", text);
 }
 

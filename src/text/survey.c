@@ -134,58 +134,70 @@ static void look_at_row(struct pass *p, const struct dataset_row *row)
 
 /* ------------------------------------------------------------------------------------- rows -- */
 
-/* Counts what max_length does to the row that the encoder holds, and to its rejected answer. */
-static void count_overflow(struct pass *p, size_t n_rejected)
+/* What was counted of a row. */
+struct measure {
+    uint64_t length;  /* of a preference: with the preferred answer */
+    uint64_t trained; /* of them trained on */
+    uint64_t lost;    /* tokens beyond max_length, those of the rejected answer included */
+    bool is_too_long;
+    bool is_dropped; /* nothing is left to train on */
+};
+
+/* What max_length does to what the encoder holds: a row, or its rejected answer. */
+static void measure_overflow(const struct pass *p, struct measure *m)
 {
     const struct row_encoder *e = p->o->encoder;
-    struct survey *s = p->s;
-    size_t most = p->o->max_length, n = e->tokens.n;
-    s->merged += e->is_merged;
-    s->too_long += n > most || n_rejected > most;
-    s->lost += (n > most ? n - most : 0) + (n_rejected > most ? n_rejected - most : 0);
-    s->dropped += !s->are_split && n > most && !memchr(e->mask.at, 1, most);
+    size_t n = e->tokens.n, left = min_size(n, p->o->max_length);
+    m->is_too_long |= left < n;
+    m->lost += n - left;
+    left = p->s->are_split ? n : left;
+    m->is_dropped |= left == 0 || !memchr(e->mask.at, 1, left);
 }
 
-/*
- * Length of a row (of a preference: with the preferred answer), and how much of it is trained on;
- * false where it cannot be encoded.
- */
-static bool measure(struct pass *p, const struct dataset_row *row, uint64_t *length,
-                    uint64_t *trained)
+/* False where the row cannot be encoded. */
+static bool measure(struct pass *p, const struct dataset_row *row, struct measure *m)
 {
     struct row_encoder *e = p->o->encoder;
     struct err err;
+    *m = (struct measure){0};
     if (!e) {
-        row_text_count(row, length, trained);
+        row_text_count(row, &m->length, &m->trained);
         return true;
     }
     /* The rejected answer first, so that the encoder is left with the one to look at. */
     bool ok = !row->is_preference || row_encoder_rejected(e, row, &err);
-    size_t n_rejected = row->is_preference && ok ? e->tokens.n : 0;
+    if (ok && row->is_preference)
+        measure_overflow(p, m);
     if (!ok || !row_encoder_row(e, row, &err)) {
         dataset_reject(p->d, row, err.what);
         return false;
     }
-    *length = e->tokens.n;
-    *trained = e->n_trained;
-    count_overflow(p, n_rejected);
+    measure_overflow(p, m);
+    m->length = e->tokens.n;
+    m->trained = e->n_trained;
+    p->s->merged += e->is_merged;
     return true;
 }
 
 static bool count_row(struct pass *p, const struct dataset_row *row, struct err *err)
 {
-    uint64_t length, trained;
+    struct measure m;
     const struct dataset_file *file = dataset_present_file(p->d);
     if (p->o->encoder && !row_encoder_can(p->o->encoder, row, err))
         return false;
-    if (!measure(p, row, &length, &trained))
+    if (!measure(p, row, &m))
         return true; /* a bad row, which has been counted as one */
-    if (file->is_fixed)
+    if (m.is_dropped)
+        ; /* of no part */
+    else if (file->is_fixed)
         split_add_fixed(&p->s->split, row->hash, file->part);
     else
         split_add(&p->s->split, row->hash);
-    lengths_add(&p->s->lengths, length);
-    p->s->trained += trained;
+    lengths_add(&p->s->lengths, m.length);
+    p->s->trained += m.trained;
+    p->s->lost += m.lost;
+    p->s->too_long += m.is_too_long;
+    p->s->dropped += m.is_dropped;
     look_at_row(p, row);
     return true;
 }

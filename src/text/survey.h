@@ -39,7 +39,7 @@ struct survey_preview {
 
 struct survey {
     struct dataset_split split;
-    uint64_t rows[PART_COUNT];       /* pieces, for plain texts */
+    uint64_t rows[PART_COUNT];       /* pieces, for plain texts; without those dropped */
     struct lengths lengths;          /* of rows, in tokens or characters; before any cut */
     uint64_t trained;                /* tokens or characters that are trained on */
     uint64_t too_long;               /* rows longer than max_length */

@@ -171,6 +171,10 @@ class Data(unittest.TestCase):
         report = self.report(path, "--model", self.model(), "--max-length", "8")
         self.assertEqual((report["unit"], report["total"], report["trained"]), ("tokens", 16, 5))
         self.assertEqual((report["cut_rows"], report["dropped_rows"], report["lost_tokens"]), (1, 1, 3))
+        self.assertEqual((report["rows"], report["train_rows"]), (2, 1))
+        _, out, _ = self.run_data(path, "--model", self.model(), "--max-length", "8")
+        self.assertIn("2 rows: 1 to train on, 0 held out, 0 for the test, 1 left out", out)
+        self.assertIn("1 row left out: none of the answer is within the first 8 tokens", out)
         row = next(row for row in report["preview"] if row["line"] == 1)
         self.assertEqual((row["ids"], row["mask"]), ([2, 2, 39, 2, 40], [0, 0, 1, 1, 1]))
 

@@ -267,6 +267,7 @@ static size_t part_end(struct span text)
 {
     if (text.len <= LARGEST_PART)
         return text.len;
+    CHECK(text.at); /* gcc's sanitizers warn without it */
     const uint8_t *newline = memrchr(text.at, '\n', LARGEST_PART);
     if (newline)
         return (size_t)(newline - text.at) + 1;

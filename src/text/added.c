@@ -42,7 +42,7 @@ static void read_token(struct added_token *token, struct json_reader *r)
         else
             json_skip(r);
     }
-    token->shown = token->content;
+    token->shown = token->decoded = token->content;
     if (token->content.len > ADDED_LONGEST)
         json_fail(r, "an added token of %zu bytes; %d is the most", token->content.len,
                   ADDED_LONGEST);

@@ -20,7 +20,9 @@ enum { ADDED_LONGEST = 1024 };
 
 struct added_token {
     struct span content;
-    struct span shown; /* what decoding gives: the content, normalised where `normalized` */
+    struct span shown;   /* what is searched for: the content, normalised where `normalized` */
+    struct span decoded; /* what decoding gives: as `shown`; but a token that is in the file twice
+                          * stays as it was normalised the last time */
     uint32_t id;
     bool single_word; /* only where no letter or digit adjoins */
     bool lstrip;      /* takes the white space before it along */
@@ -50,8 +52,8 @@ struct added {
 void added_read(struct added *a, struct json_reader *r);
 
 /*
- * Prepares searching: `id` and `shown` of each token have been set. Tokens without content are
- * dropped.
+ * Prepares searching: `id`, `shown` and `decoded` of each token have been set. Tokens without
+ * content are dropped.
  */
 void added_finish(struct added *a);
 

@@ -139,27 +139,50 @@ static size_t count_characters(struct span text)
     return n;
 }
 
-/* The account that the library gives of a replacement: see transform.c. */
-static void put_text(struct transform *tr, struct span text, size_t n_old)
+/*
+ * The new text and its account (transform.h). The last character is held back, since a replacement
+ * by nothing is charged to it: the old characters vanish behind what stands before them.
+ */
+struct account {
+    struct transform tr;
+    uint32_t held;
+    int change; /* of the character held */
+    bool is_holding;
+};
+
+static void put_character(struct account *a, uint32_t c, int change)
 {
-    int change = (int)count_characters(text) - (int)n_old;
-    int n = 0;
-    for (size_t at = 0; at < text.len; n++) {
-        uint32_t c = transform_decode(text, at, &at);
-        transform_put(tr, c, n == 0 ? change : n);
-    }
+    if (a->is_holding)
+        transform_put(&a->tr, a->held, a->change);
+    a->held = c;
+    a->change = change;
+    a->is_holding = true;
+}
+
+/*
+ * What the library writes down for n_old characters that become the text: characters in excess are
+ * new ones at its end, missing ones vanish behind its last one. At the text's very beginning a
+ * replacement by nothing leaves no account at all, and the origins of what follows are too early.
+ */
+static void put_text(struct account *a, struct span text, size_t n_old)
+{
+    size_t n_new = count_characters(text), n = 0;
+    for (size_t at = 0; at < text.len; n++)
+        put_character(a, transform_decode(text, at, &at), n < n_old ? 0 : 1);
+    if (n_new < n_old && a->is_holding)
+        a->change -= (int)(n_old - n_new);
 }
 
 /* The cluster's characters one by one. */
-static void put_characters(const struct charsmap *map, struct transform *tr, struct span cluster)
+static void put_characters(const struct charsmap *map, struct account *a, struct span cluster)
 {
     for (size_t at = 0, next; at < cluster.len; at = next) {
         uint32_t c = transform_decode(cluster, at, &next);
         struct span text;
         if (charsmap_find(map, span_part(cluster, at, next - at), &text))
-            put_text(tr, text, 1);
+            put_text(a, text, 1);
         else
-            transform_put(tr, c, 0);
+            put_character(a, c, 0);
     }
 }
 
@@ -183,17 +206,19 @@ bool charsmap_run(const struct charsmap *map, struct text *t, struct err *err)
     enum { LONGEST_CLUSTER = 5 };
     if (!changes_anything(map, t->bytes))
         return true;
-    struct transform tr = {.text = t};
+    struct account a = {.tr.text = t};
     struct span bytes = t->bytes;
     text_begin_rewrite(t);
     for (size_t at = 0; at < bytes.len;) {
         struct span text, cluster = span_part(bytes, at, grapheme_length(span_from(bytes, at)));
         bool whole = cluster.len <= LONGEST_CLUSTER && charsmap_find(map, cluster, &text);
         if (whole)
-            put_text(&tr, text, count_characters(cluster));
+            put_text(&a, text, count_characters(cluster));
         else
-            put_characters(map, &tr, cluster);
+            put_characters(map, &a, cluster);
         at += cluster.len;
     }
+    if (a.is_holding)
+        transform_put(&a.tr, a.held, a.change);
     return text_end_rewrite(t, err);
 }

@@ -274,6 +274,16 @@ static struct span clean_up(struct span text, struct arena *arena)
     return text;
 }
 
+/* Not by a format: a token may hold the character 0. */
+static struct span put_space_before(struct span token, struct arena *arena)
+{
+    uint8_t *at = arena_array(arena, uint8_t, token.len + 1);
+    at[0] = ' ';
+    if (token.len > 0)
+        memcpy(at + 1, token.at, token.len);
+    return (struct span){at, token.len + 1};
+}
+
 static bool run_word_piece(const struct decode_step *step, struct token_list *list, struct err *err)
 {
     (void)err;
@@ -282,7 +292,7 @@ static bool run_word_piece(const struct decode_step *step, struct token_list *li
         if (i > 0 && span_starts_with(*token, step->content))
             *token = span_from(*token, step->content.len);
         else if (i > 0)
-            *token = span_of(arena_printf(&list->arena, " %.*s", SPAN_ARGS(*token)));
+            *token = put_space_before(*token, &list->arena);
         if (step->cleanup)
             *token = clean_up(*token, &list->arena);
     }
@@ -353,16 +363,17 @@ static bool run_replace(const struct decode_step *step, struct token_list *list,
 static const struct {
     const char *type;
     bool (*run)(const struct decode_step *step, struct token_list *list, struct err *err);
+    const char *own_member; /* tells the kind in the library's early files, which have no type */
 } kinds[] = {
-    {"ByteLevel", run_byte_level},
-    {"ByteFallback", run_byte_fallback},
-    {"Fuse", run_fuse},
-    {"Strip", run_strip},
-    {"Replace", run_replace},
-    {"Metaspace", run_metaspace},
-    {"BPEDecoder", run_bpe},
-    {"WordPiece", run_word_piece},
-    {"CTC", run_ctc},
+    {"ByteLevel", run_byte_level, NULL},
+    {"ByteFallback", run_byte_fallback, NULL},
+    {"Fuse", run_fuse, NULL},
+    {"Strip", run_strip, NULL},
+    {"Replace", run_replace, "pattern"},
+    {"Metaspace", run_metaspace, NULL},
+    {"BPEDecoder", run_bpe, "suffix"},
+    {"WordPiece", run_word_piece, "prefix"},
+    {"CTC", run_ctc, "pad_token"},
 };
 
 /* What the steps are gathered in while the sequence is read. */
@@ -462,16 +473,20 @@ static void read_sequence(struct step_list *list, struct span text, struct json_
 static struct span read_type(struct span text, struct arena *arena)
 {
     struct json_reader r;
-    struct span key, type = {0};
+    struct span key, type = {0}, guess = {0};
     json_open(&r, text, arena);
     json_enter_object(&r);
     while (json_next_key(&r, &key)) {
+        for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+            if (kinds[i].own_member && span_is(key, kinds[i].own_member))
+                guess = span_of(kinds[i].type);
+        }
         if (span_is(key, "type"))
             type = json_string(&r);
         else
             json_skip(&r);
     }
-    return type;
+    return type.at ? type : guess;
 }
 
 /* Reads the fields of one decoder, which is no sequence. */

@@ -2,7 +2,8 @@
  * normalize.c - reads a "normalizer" and runs its steps.
  *
  * A Sequence may hold Sequences; they come out as one list of steps. What the `tokenizers` library
- * refuses (an unknown kind, a member that is missing) is refused here.
+ * refuses (an unknown kind, a member that is missing) is refused here. A file of the library's
+ * early days has no "type" in some: those are told by their members, as the library does.
  */
 #include "text/normalize.h"
 
@@ -64,8 +65,22 @@ static void read_member(struct json_reader *r, struct span key, struct members *
         json_skip(r);
 }
 
+/* Without a type: the first kind that has members, all of which are there. */
+static const struct normalize_kind *guess_kind(const struct members *m)
+{
+    for (size_t i = 0; i < normalize_n_kinds; i++) {
+        const struct normalize_kind *kind = &normalize_kinds[i];
+        if (kind->fields[0] && step_has_fields(&m->names, kind->fields))
+            return kind;
+    }
+    return NULL;
+}
+
 static const struct normalize_kind *find_kind(struct json_reader *r, const struct members *m)
 {
+    const struct normalize_kind *guess = m->type.at ? NULL : guess_kind(m);
+    if (guess)
+        return guess;
     for (size_t i = 0; i < normalize_n_kinds; i++) {
         const struct normalize_kind *kind = &normalize_kinds[i];
         if (!span_is(m->type, kind->name))
@@ -88,10 +103,10 @@ static void add_step(struct json_reader *r, struct list *list, struct members *m
         return;
     if (!m->accents_given)
         step->strip_accents = step->lowercase;
-    if (span_is(m->type, "Precompiled") &&
+    if (span_is(span_of(step->kind->name), "Precompiled") &&
         !charsmap_read(&step->charsmap, m->charsmap, r->arena, &err))
         json_fail(r, "%s", err.what);
-    if (span_is(m->type, "Replace"))
+    if (span_is(span_of(step->kind->name), "Replace"))
         step_compile(r, &m->pattern, &step->regex);
     list->steps[list->n++] = *step;
 }
@@ -112,7 +127,8 @@ static void read_object(struct json_reader *r, struct list *list)
     }
     if (r->failed)
         return;
-    if (has_steps != span_is(m.type, "Sequence"))
+    bool is_sequence = m.type.at ? span_is(m.type, "Sequence") : has_steps;
+    if (has_steps != is_sequence)
         json_fail(r, has_steps ? "\"normalizers\" in a normalizer that is no Sequence"
                                : "a Sequence without \"normalizers\"");
     else if (!has_steps)

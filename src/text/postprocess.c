@@ -278,6 +278,18 @@ static void run_sequence(struct parts *p, struct span text, struct arena *arena,
         json_fail(outer, "%s", r->error.what);
 }
 
+/* Without a type, as in the library's early files, the members tell it. */
+static struct span guess_type(struct span guess, struct span member)
+{
+    if (span_is(member, "single"))
+        return span_of("TemplateProcessing");
+    if (span_is(member, "trim_offsets"))
+        return span_of("RobertaProcessing");
+    if (!guess.at && span_is(member, "sep"))
+        return span_of("BertProcessing");
+    return guess;
+}
+
 /* Passes over the processor at the reader's place and runs it. */
 static void run(struct parts *p, struct json_reader *r)
 {
@@ -286,7 +298,7 @@ static void run(struct parts *p, struct json_reader *r)
         return;
     }
     struct json_reader inner;
-    struct span text = json_raw(r), key, type = {0};
+    struct span text = json_raw(r), key, type = {0}, guess = {0};
     if (r->failed)
         return;
     json_open(&inner, text, r->arena);
@@ -294,9 +306,13 @@ static void run(struct parts *p, struct json_reader *r)
     while (json_next_key(&inner, &key)) {
         if (span_is(key, "type"))
             type = json_string(&inner);
-        else
+        else {
+            guess = guess_type(guess, key);
             json_skip(&inner);
+        }
     }
+    if (!type.at)
+        type = guess;
     if (span_is(type, "TemplateProcessing"))
         run_template(p, text, r->arena, r);
     else if (span_is(type, "BertProcessing") || span_is(type, "RobertaProcessing"))

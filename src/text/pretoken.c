@@ -133,7 +133,6 @@ static void add_step(struct json_reader *r, struct list *list, struct members *m
         json_fail(r, "more than %d pre-tokenizers", STEP_MAX_STEPS);
     if (r->failed)
         return;
-    m->step.is_first = list->n == 0;
     list->steps[list->n] = m->step;
     compile_pattern(r, m, &list->steps[list->n++]);
 }
@@ -179,8 +178,17 @@ void pretokenizer_read(struct pretokenizer *p, struct json_reader *r)
         bool is_last = i + 1 == list.n;
         step->write_letters = !is_last && strcmp(step->kind->name, "ByteLevel") == 0;
         p->byte_level = is_last && strcmp(step->kind->name, "ByteLevel") == 0;
-        p->needs_origins |= i > 0 && step->scheme == METASPACE_FIRST;
+        bool asks = strcmp(step->kind->name, "Metaspace") == 0 && step->scheme == METASPACE_FIRST;
+        p->asks_start |= asks && i == 0;
+        p->needs_origins |= asks && i > 0;
     }
+}
+
+void pretokenizer_write_letters(struct pretokenizer *p)
+{
+    if (p->byte_level)
+        p->steps[p->n_steps - 1].write_letters = true;
+    p->byte_level = false;
 }
 
 void pretokenizer_release(struct pretokenizer *p)

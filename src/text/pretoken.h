@@ -17,7 +17,8 @@ struct pretokenizer {
     struct pretoken_step *steps; /* sequences are flattened; in the reader's arena */
     size_t n_steps;              /* 0: null, or an empty sequence: the text stays one piece */
     bool byte_level;             /* see below */
-    bool needs_origins;          /* a step asks where a piece began: tracked by pretokenizer_run */
+    bool asks_start;    /* the first step asks where the text began: see pretokenizer_run */
+    bool needs_origins; /* a later step asks where a piece began */
 };
 
 /*
@@ -37,7 +38,17 @@ void pretokenizer_read(struct pretokenizer *p, struct json_reader *r);
 /* Safe on a zeroed struct. */
 void pretokenizer_release(struct pretokenizer *p);
 
-/* Cuts the text: t->pieces, over t->bytes. Errors: as normalizer_run. */
+/*
+ * Where the last step is ByteLevel: the text is written in the byte alphabet after all, for a model
+ * that does not read raw bytes. `byte_level` becomes false.
+ */
+void pretokenizer_write_letters(struct pretokenizer *p);
+
+/*
+ * Cuts the text: t->pieces, over t->bytes. The text must be tracked where needs_origins says so
+ * (CHECKed), and where asks_start does if a normalizer may have taken away its beginning. Errors:
+ * as normalizer_run.
+ */
 MUST_CHECK bool pretokenizer_run(const struct pretokenizer *p, struct text *t, struct err *err);
 
 #endif

@@ -221,9 +221,9 @@ static bool wants_prefix(const struct pretoken_step *step, const struct text *t,
     if (span_starts_with(piece_bytes(t, t->pieces[i]), step->replacement))
         return false;
     if (step->scheme == METASPACE_FIRST) {
-        size_t origin = step->is_first
-                            ? t->first_origin
-                            : text_origin_of(t, t->pieces[i].start, t->pieces[i].end).start;
+        struct text_piece piece = t->pieces[i];
+        size_t origin =
+            t->tracked ? text_origin_of(t, piece.start, piece.end).start : t->first_origin;
         return origin == 0;
     }
     return step->scheme == METASPACE_ALWAYS;

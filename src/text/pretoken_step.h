@@ -10,7 +10,6 @@ enum metaspace_scheme { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER };
 
 struct pretoken_step {
     const struct pretoken_kind *kind;
-    bool is_first;              /* no step before it: the pieces are what the caller gave */
     struct regex regex;         /* Split; ByteLevel with use_regex */
     enum cut_behavior behavior; /* Split, Punctuation; Digits: isolated or contiguous */
     bool invert;                /* Split */

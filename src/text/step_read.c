@@ -22,15 +22,29 @@ static bool has_name(const struct step_names *names, struct span name)
     return false;
 }
 
-void step_check_fields(struct json_reader *r, const struct step_names *names, const char *kind,
-                       const char *fields)
+/* The first of `fields` that is not among the names; empty where all are. */
+static struct span find_missing(const struct step_names *names, const char *fields)
 {
     for (const char *at = fields; *at;) {
         struct span field = {(const uint8_t *)at, strcspn(at, " ")};
         if (!has_name(names, field))
-            json_fail(r, "%s lacks \"%.*s\"", kind, SPAN_ARGS(field));
+            return field;
         at += field.len + 1;
     }
+    return (struct span){0};
+}
+
+bool step_has_fields(const struct step_names *names, const char *fields)
+{
+    return find_missing(names, fields).len == 0;
+}
+
+void step_check_fields(struct json_reader *r, const struct step_names *names, const char *kind,
+                       const char *fields)
+{
+    struct span missing = find_missing(names, fields);
+    if (missing.len > 0)
+        json_fail(r, "%s lacks \"%.*s\"", kind, SPAN_ARGS(missing));
 }
 
 size_t step_read_choice(struct json_reader *r, const char *const *words, size_t n)

@@ -25,6 +25,9 @@ void step_note_name(struct step_names *names, struct span name);
 void step_check_fields(struct json_reader *r, const struct step_names *names, const char *kind,
                        const char *fields);
 
+/* True where all of `fields` are among the names. */
+bool step_has_fields(const struct step_names *names, const char *fields);
+
 /* The number of the string that comes next among the words. */
 size_t step_read_choice(struct json_reader *r, const char *const *words, size_t n);
 

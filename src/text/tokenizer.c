@@ -72,8 +72,11 @@ static bool number_added(struct tokenizer *t, struct err *err)
             token->id = t->added.tokens[earlier].id;
         else if (token->content.len > 0 && token->id == VOCAB_NONE)
             token->id = (uint32_t)next++;
-        map_put(&seen, token->content, i);
         ok = normalize_content(t, &w, token, err);
+        token->decoded = token->shown;
+        if (!token->normalized && map_get(&seen, token->content, &earlier))
+            token->decoded = t->added.tokens[earlier].decoded;
+        map_put(&seen, token->content, i);
     }
     text_release(&w.text);
     map_release(&seen);
@@ -82,6 +85,8 @@ static bool number_added(struct tokenizer *t, struct err *err)
 
 static bool finish_json(struct tokenizer *t, struct err *err)
 {
+    if (t->model == MODEL_UNIGRAM)
+        pretokenizer_write_letters(&t->pretokenizer);
     bool ok = t->model == MODEL_BPE ? bpe_finish(&t->bpe, t->pretokenizer.byte_level, err)
                                     : unigram_finish(&t->unigram, err);
     if (!ok) {
@@ -271,7 +276,9 @@ static bool encode_part(const struct encoding *e, struct span bytes, size_t base
 {
     struct text *text = &e->w->text;
     const struct added_set *set = &e->t->added.normalized;
-    bool tracked = e->out->with_ranges || e->t->pretokenizer.needs_origins;
+    const struct pretokenizer *pre = &e->t->pretokenizer;
+    bool tracked = e->out->with_ranges || pre->needs_origins ||
+                   (pre->asks_start && e->t->normalizer.n_steps > 0);
     text_set(text, bytes, base, tracked);
     if (!normalizer_run(&e->t->normalizer, text, err))
         return false;
@@ -382,7 +389,7 @@ bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, 
         const struct added_token *token = added_by_id(&t->added, ids[i]);
         struct span word = {0};
         if (token)
-            word = token->shown;
+            word = token->decoded;
         else if (!model_text(t, ids[i], &word))
             continue;
         if (!skip_special || !added_is_special(&t->added, word))

@@ -406,7 +406,8 @@ static void add_token(struct tokenizer *t, struct span text, uint32_t id, bool s
                   !span_is(text, "<|endoftext|>");
     text = arena_copy(&t->arena, text);
     t->added.tokens[t->added.n_tokens++] = (struct added_token){
-        .content = text, .shown = text, .id = id, .special = special, .rstrip = rstrip};
+        .content = text, .shown = text, .decoded = text,
+        .id = id, .special = special, .rstrip = rstrip};
 }
 
 /* The tokens that are cut out of the text before the model sees it. */

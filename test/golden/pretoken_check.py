@@ -316,6 +316,7 @@ def check_charsmaps(program):
             texts.append("".join(rng.choice(kinds) for _ in range(rng.randint(2, 6))))
         texts += sweep()
         compare(program, step, None, texts)
+        compare_origins(program, step, texts[:int(2000 * SCALE)] + texts[-300:])
 
 
 # ------------------------------------------------------------------------------ random patterns --

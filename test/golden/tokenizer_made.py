@@ -10,6 +10,8 @@ import random
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers import processors, trainers
 
+import tokenizer_families
+
 BLOCK = "\u2581"
 
 
@@ -256,4 +258,6 @@ def make_all(folder, data):
             if decoder:
                 t.decoder = decoder
             save(f"decoder {name} of {base}", t)
+    for name, text in tokenizer_families.make_families(lines):
+        save(f"family {name}", text)
     return made

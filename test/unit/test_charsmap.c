@@ -84,6 +84,33 @@ static void a_cluster_is_replaced_whole(void **state)
     assert_ptr_equal(text.bytes.at, plain);
 }
 
+static void assert_origin(size_t at, uint32_t start, uint32_t end)
+{
+    struct text_origin origin = text_origin_of(&text, at, at + 1);
+    assert_int_equal(origin.start, start);
+    assert_int_equal(origin.end, end);
+}
+
+static void origins_follow_the_account_of_the_library(void **state)
+{
+    (void)state;
+    struct charsmap map;
+    ASSERT_OK(read_map(&map, "xyz", 0));
+    text_set(&text, span_of("bAc"), 0, true);
+    ASSERT_OK(charsmap_run(&map, &text, &err));
+    assert_origin(1, 1, 2);
+    assert_origin(3, 1, 2);
+    assert_origin(4, 2, 3);
+    ASSERT_OK(read_map(&map, "", 0));
+    text_set(&text, span_of("bAc"), 0, true);
+    ASSERT_OK(charsmap_run(&map, &text, &err));
+    assert_origin(0, 0, 1);
+    assert_origin(1, 2, 3);
+    text_set(&text, span_of("Ac"), 0, true);
+    ASSERT_OK(charsmap_run(&map, &text, &err));
+    assert_origin(0, 0, 1); /* nothing stands before it that the loss could be charged to */
+}
+
 static bool reads(const char *base64)
 {
     struct charsmap map;
@@ -109,6 +136,7 @@ int main(void)
         cmocka_unit_test(an_entry_is_found_by_what_the_text_begins_with),
         cmocka_unit_test(an_entry_that_points_nowhere_is_none),
         cmocka_unit_test(a_cluster_is_replaced_whole),
+        cmocka_unit_test(origins_follow_the_account_of_the_library),
         cmocka_unit_test(broken_maps_are_refused),
     };
     text_init(&text);

@@ -121,6 +121,29 @@ static void the_decoders_of_words_and_sounds(void **state)
                    "h|h|_|e|l|l|_|l|o|/|x", "hello x");
 }
 
+static void without_a_type_a_member_tells_the_kind(void **state)
+{
+    (void)state;
+    assert_decodes("{\"suffix\":\"</w>\"}", "a|b</w>|c</w>", "ab c");
+    assert_decodes("{\"prefix\":\"##\",\"cleanup\":false}", "a|##b", "ab");
+    assert_decodes("{\"pattern\":{\"String\":\"a\"},\"content\":\"x\"}", "a|b", "xb");
+}
+
+static void a_token_may_hold_the_character_0(void **state)
+{
+    (void)state;
+    struct decoder d;
+    struct buf out;
+    struct span tokens[] = {span_of("a"), {(const uint8_t *)"b\0c", 3}};
+    ASSERT_OK(read(&d, "{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}"));
+    buf_init(&out, BUF_NO_LIMIT);
+    ASSERT_OK(decoder_run(&d, tokens, 2, &out, &err));
+    assert_int_equal(out.len, 5);
+    assert_memory_equal(out.at, "a b\0c", 5);
+    buf_release(&out);
+    decoder_release(&d);
+}
+
 static void what_is_wrong_is_refused(void **state)
 {
     (void)state;
@@ -180,6 +203,8 @@ int main(void)
         cmocka_unit_test(replace_takes_a_text_or_a_pattern),
         cmocka_unit_test(metaspace_is_a_blank_but_for_the_first_token),
         cmocka_unit_test(the_decoders_of_words_and_sounds),
+        cmocka_unit_test(without_a_type_a_member_tells_the_kind),
+        cmocka_unit_test(a_token_may_hold_the_character_0),
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(steps_and_growth_are_bounded),
     };

@@ -56,6 +56,23 @@ static void sequences_become_one_list(void **state)
     normalizer_release(&n);
 }
 
+static void without_a_type_the_members_tell_the_kind(void **state)
+{
+    (void)state;
+    struct normalizer n;
+    struct text text;
+    ASSERT_OK(
+        reads("{\"normalizers\": [{\"strip_left\": true, \"strip_right\": false}, {\"pattern\":"
+              " {\"String\": \"a\"}, \"content\": \"bb\"}, {\"prepend\": \"x\"}]}",
+              &n));
+    text_init(&text);
+    text_set(&text, span_of("  a "), 0, false);
+    ASSERT_OK(normalizer_run(&n, &text, &err));
+    ASSERT_SPAN(text.bytes, "xbb ");
+    text_release(&text);
+    normalizer_release(&n);
+}
+
 static void mistakes_are_named(void **state)
 {
     (void)state;
@@ -96,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_does_nothing),
         cmocka_unit_test(sequences_become_one_list),
+        cmocka_unit_test(without_a_type_the_members_tell_the_kind),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(the_number_of_steps_and_their_nesting_are_bounded),
     };

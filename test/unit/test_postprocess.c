@@ -88,6 +88,15 @@ static void a_chain_works_on_the_parts_of_the_one_before(void **state)
                  "0 5 6 2 2 T 2", "T");
 }
 
+static void without_a_type_the_members_tell_the_kind(void **state)
+{
+    (void)state;
+    assert_lists("{\"sep\":[\"x\",2],\"cls\":[\"y\",1]}", "1 T 2", "T");
+    assert_lists("{\"trim_offsets\":true,\"sep\":[\"x\",2],\"cls\":[\"y\",1]}", "1 T 2", "T");
+    assert_lists("{\"single\":[" A_PIECE "," A_PIECE "],\"pair\":[],\"special_tokens\":{}}", "T T",
+                 "T T");
+}
+
 static void what_is_wrong_is_refused(void **state)
 {
     (void)state;
@@ -159,6 +168,7 @@ int main(void)
         cmocka_unit_test(bert_and_roberta_put_the_text_between_two_tokens),
         cmocka_unit_test(a_template_says_what_stands_where),
         cmocka_unit_test(a_chain_works_on_the_parts_of_the_one_before),
+        cmocka_unit_test(without_a_type_the_members_tell_the_kind),
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(a_chain_that_multiplies_without_end_is_refused),
         cmocka_unit_test(a_list_can_be_made_without_a_file),

@@ -61,6 +61,23 @@ static void byte_level_is_told_only_where_it_is_last(void **state)
     pretokenizer_release(&p);
 }
 
+static void bytes_become_letters_where_the_model_asks_for_it(void **state)
+{
+    (void)state;
+    struct pretokenizer p;
+    struct text text;
+    ASSERT_OK(reads(LEVEL, &p));
+    pretokenizer_write_letters(&p);
+    assert_false(p.byte_level);
+    text_init(&text);
+    text_set(&text, span_of(" a"), 0, false);
+    ASSERT_OK(pretokenizer_run(&p, &text, &err));
+    ASSERT_SPAN(text.bytes, "\xc4\xa0"
+                            "a");
+    text_release(&text);
+    pretokenizer_release(&p);
+}
+
 static void origins_are_needed_where_a_later_step_asks_for_the_first_piece(void **state)
 {
     (void)state;
@@ -68,7 +85,10 @@ static void origins_are_needed_where_a_later_step_asks_for_the_first_piece(void 
     ASSERT_OK(reads("{'type':'Sequence','pretokenizers':[" DIGITS ",{'type':'Metaspace',"
                     "'replacement':'_','prepend_scheme':'first'}]}",
                     &p));
-    assert_true(p.needs_origins);
+    assert_true(p.needs_origins && !p.asks_start);
+    pretokenizer_release(&p);
+    ASSERT_OK(reads("{'type':'Metaspace','replacement':'_','prepend_scheme':'first'}", &p));
+    assert_true(p.asks_start && !p.needs_origins);
     pretokenizer_release(&p);
 }
 
@@ -120,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_leaves_one_piece),
         cmocka_unit_test(byte_level_is_told_only_where_it_is_last),
+        cmocka_unit_test(bytes_become_letters_where_the_model_asks_for_it),
         cmocka_unit_test(origins_are_needed_where_a_later_step_asks_for_the_first_piece),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(the_number_of_steps_and_their_nesting_are_bounded),

@@ -20,6 +20,8 @@ static void members_that_lack_are_named(void **state)
     step_note_name(&names, span_of("invert"));
     step_note_name(&names, span_of(" behavior")); /* another name */
     struct json_reader r = reader("null");
+    assert_true(step_has_fields(&names, "invert pattern "));
+    assert_false(step_has_fields(&names, "invert behavior "));
     step_check_fields(&r, &names, "Split", "pattern invert ");
     assert_false(r.failed);
     step_check_fields(&r, &names, "Split", "pattern behavior ");

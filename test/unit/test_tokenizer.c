@@ -153,6 +153,46 @@ static void text_that_is_not_utf8_is_refused_with_its_place(void **state)
     tokenizer_close(&t);
 }
 
+static void the_first_piece_is_the_one_from_the_text_s_beginning(void **state)
+{
+    (void)state;
+    struct tokenizer t;
+    open_text(&t, "{\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false},"
+                  "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\","
+                  "\"prepend_scheme\":\"first\"}," MODEL "}");
+    assert_string_equal(encode(&t, "ab", false), "4[0,1) 3[0,2)");
+    assert_string_equal(encode(&t, " ab", false), "3[1,3)");
+    tokenizer_close(&t);
+}
+
+static void a_unigram_model_reads_the_letters_of_bytes(void **state)
+{
+    (void)state;
+    struct tokenizer t;
+    open_text(&t, "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+                  "\"trim_offsets\":true,\"use_regex\":false},\"model\":{\"type\":\"Unigram\","
+                  "\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"\\u0120a\",-1],[\"b\",-2]]}}");
+    assert_string_equal(encode(&t, " ab", false), "1[0,2) 2[2,3)");
+    tokenizer_close(&t);
+}
+
+static void a_token_that_is_there_twice_is_decoded_as_it_was_normalised(void **state)
+{
+    (void)state;
+    struct tokenizer t;
+    struct buf text;
+    uint32_t id = 7;
+    open_text(&t,
+              "{\"added_tokens\":[{\"content\":\"Low\",\"normalized\":true},{\"content\":\"Low\","
+              "\"normalized\":false}],\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}");
+    assert_string_equal(encode(&t, "Low", false), "7[0,3)");
+    buf_init(&text, BUF_NO_LIMIT);
+    ASSERT_OK(tokenizer_decode(&t, &id, 1, false, &text, &err));
+    ASSERT_SPAN(buf_span(&text), "low");
+    buf_release(&text);
+    tokenizer_close(&t);
+}
+
 static void what_is_wrong_in_the_file_is_refused(void **state)
 {
     (void)state;
@@ -265,6 +305,9 @@ int main(void)
         cmocka_unit_test(ids_become_text_again),
         cmocka_unit_test(a_template_can_want_the_text_twice),
         cmocka_unit_test(text_that_is_not_utf8_is_refused_with_its_place),
+        cmocka_unit_test(the_first_piece_is_the_one_from_the_text_s_beginning),
+        cmocka_unit_test(a_unigram_model_reads_the_letters_of_bytes),
+        cmocka_unit_test(a_token_that_is_there_twice_is_decoded_as_it_was_normalised),
         cmocka_unit_test(what_is_wrong_in_the_file_is_refused),
         cmocka_unit_test(a_folder_or_the_file_can_be_named),
         cmocka_unit_test(threads_share_a_tokenizer),

@@ -410,6 +410,7 @@ static void make_prompt_completion(struct maker *m)
         fail(m, "column '%.*s' has no message of the assistant to train on",
              SPAN_ARGS(completion->name));
     hash_chat(m, &row->chat);
+    hash_text(m, row->tools);
 }
 
 static void make_question_answer(struct maker *m)
@@ -586,6 +587,7 @@ static void make_chat_preference(struct maker *m, const struct record_field *cho
         fail(m, "chosen and rejected do not both end with a message of the assistant");
     hash_chat(m, &row->chat);
     hash_chat(m, &row->chat_rejected);
+    hash_text(m, row->tools);
 }
 
 static void make_preference(struct maker *m)

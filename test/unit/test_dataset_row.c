@@ -296,6 +296,33 @@ static void rows_that_differ_in_spacing_alone_have_one_hash(void **state)
     }
 }
 
+static void rows_that_differ_in_their_tools_are_no_duplicates(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}], \"completion\": "
+        "[{\"role\": \"assistant\", \"content\": \"a\"}], \"tools\": [{\"name\": \"%s\"}]}",
+        "{\"chosen\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", "
+        "\"content\": \"a\"}], \"rejected\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": "
+        "\"assistant\", \"content\": \"b\"}], \"tools\": [{\"name\": \"%s\"}]}",
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf text;
+        buf_init(&text, 4096);
+        uint64_t hashes[2];
+        for (size_t k = 0; k < 2; k++) {
+            const char *mark = strstr(rows[i], "%s");
+            buf_clear(&text);
+            buf_add(&text, (struct span){(const uint8_t *)rows[i], (size_t)(mark - rows[i])});
+            buf_add_text(&text, k == 0 ? "add" : "multiply");
+            buf_add_text(&text, mark + 2);
+            hashes[k] = hash_of(buf_string(&text));
+        }
+        assert_int_not_equal(hashes[0], hashes[1]);
+        buf_release(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +336,7 @@ int main(void)
         cmocka_unit_test(preferences_of_messages_part_at_a_message),
         cmocka_unit_test(what_is_wrong_with_a_row_is_said),
         cmocka_unit_test(rows_that_differ_in_spacing_alone_have_one_hash),
+        cmocka_unit_test(rows_that_differ_in_their_tools_are_no_duplicates),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_release(&arena);

@@ -23,7 +23,7 @@ static void make_printable(char *text, bool cut)
 {
     if (cut) {
         size_t start = strlen(text);
-        while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        while (start > 0 && utf8_is_inner((uint8_t)text[start - 1]))
             start--;
         if (start > 0 && (unsigned char)text[start - 1] >= 0xc0)
             text[start - 1] = '\0';

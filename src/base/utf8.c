@@ -3,6 +3,14 @@
  */
 #include "base/utf8.h"
 
+size_t utf8_count(struct span s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++)
+        n += !utf8_is_inner(s.at[i]);
+    return n;
+}
+
 size_t utf8_length(struct span s)
 {
     if (s.len == 0)
@@ -19,7 +27,7 @@ size_t utf8_length(struct span s)
     if (s.at[1] < low || s.at[1] > high)
         return 0;
     for (size_t i = 2; i < len; i++) {
-        if ((s.at[i] & 0xc0) != 0x80)
+        if (!utf8_is_inner(s.at[i]))
             return 0;
     }
     return len;

@@ -6,6 +6,15 @@
 
 #include "base/span.h"
 
+/* True for a byte that continues a character, false for one that begins it. */
+static inline bool utf8_is_inner(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The number of characters of valid text. */
+size_t utf8_count(struct span s);
+
 /* Length (1 to 4) of the valid sequence at the start of `s`; 0 where there is none. */
 size_t utf8_length(struct span s);
 

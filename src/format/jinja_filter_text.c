@@ -173,7 +173,7 @@ static bool filter_truncate(struct jinja_run *run, const struct jinja_value args
     if (!jinja_arg_int(run, args[1], 255, &length) || !jinja_arg_text(run, args[3], "...", &end) ||
         !jinja_arg_int(run, args[4], 5, &leeway))
         return false;
-    int64_t end_chars = (int64_t)jinja_count_chars(end);
+    int64_t end_chars = (int64_t)utf8_count(end);
     if (length < end_chars)
         return jinja_fail(run, "expected length >= %lld, got %lld", (long long)end_chars,
                           (long long)length);

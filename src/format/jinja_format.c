@@ -41,7 +41,7 @@ static void add_fill(struct jinja_run *run, const struct spec *spec, size_t n)
 static void add_padded(struct jinja_run *run, const struct spec *spec, const char *sign,
                        struct span digits, char default_align)
 {
-    size_t len = strlen(sign) + jinja_count_chars(digits);
+    size_t len = strlen(sign) + utf8_count(digits);
     size_t pad = (size_t)spec->width > len ? (size_t)spec->width - len : 0;
     char align = spec->align ? spec->align : default_align;
     size_t left = align == '<' ? 0 : align == '^' ? pad / 2 : pad;

@@ -54,7 +54,7 @@ CASE_METHOD(str_swapcase, JINJA_SWAP)
 static size_t edge_char(struct span text, bool at_end, struct span *c)
 {
     size_t start = at_end ? text.len - 1 : 0;
-    while (at_end && (text.at[start] & 0xc0) == 0x80)
+    while (at_end && utf8_is_inner(text.at[start]))
         start--;
     *c = span_part(text, start, utf8_length(span_from(text, start)));
     return c->len;
@@ -430,7 +430,7 @@ static bool find_position(struct jinja_run *run, const struct jinja_value args[]
     }
     size_t hit = last ? find_last(text, part) : span_find(text, part);
     if (hit < text.len)
-        *position = start + (int64_t)jinja_count_chars(span_part(text, 0, hit));
+        *position = start + (int64_t)utf8_count(span_part(text, 0, hit));
     return true;
 }
 
@@ -567,7 +567,7 @@ static bool justify(struct jinja_run *run, const struct jinja_value args[], char
     if (!jinja_arg_int(run, args[1], 0, &width) ||
         !jinja_arg_text(run, args[2], " ", &padding.fill))
         return false;
-    if (jinja_count_chars(padding.fill) != 1)
+    if (utf8_count(padding.fill) != 1)
         return jinja_fail(run, "The fill character must be exactly one character long");
     size_t all = missing_width(args[0], width);
     padding.left = to == '<' ? 0 : to == '>' ? all : all / 2 + (all & (size_t)width & 1);

@@ -195,7 +195,7 @@ static bool is_final_sigma(struct span text, size_t at)
     for (size_t i = at; i > 0 && !cased_before;) {
         do
             i--;
-        while (i > 0 && (text.at[i] & 0xc0) == 0x80);
+        while (i > 0 && utf8_is_inner(text.at[i]));
         uint32_t c = utf8_decode(text.at + i);
         if (is_ignorable(c))
             continue;
@@ -259,7 +259,7 @@ size_t jinja_space_behind(struct span text)
     size_t end = text.len;
     while (end > 0) {
         size_t i = end - 1;
-        while (i > 0 && (text.at[i] & 0xc0) == 0x80)
+        while (i > 0 && utf8_is_inner(text.at[i]))
             i--;
         if (!is_space(utf8_decode(text.at + i)))
             break;

@@ -14,25 +14,18 @@
 #include <math.h>
 
 #include "base/map.h"
+#include "base/utf8.h"
 
 enum { SMALL = 8 };
 
 /* ----------------------------------------------------------------------------------- strings -- */
-
-size_t jinja_count_chars(struct span bytes)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < bytes.len; i++)
-        n += (bytes.at[i] & 0xc0) != 0x80;
-    return n;
-}
 
 struct jinja_value jinja_string(struct arena *arena, struct span bytes)
 {
     struct jinja_string *s = arena_new(arena, struct jinja_string);
     s->at = bytes.at;
     s->len = bytes.len;
-    s->n_chars = jinja_count_chars(bytes);
+    s->n_chars = utf8_count(bytes);
     return (struct jinja_value){.type = JINJA_STRING, .as.string = s};
 }
 

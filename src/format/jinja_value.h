@@ -9,6 +9,7 @@
 #define PACE_FORMAT_JINJA_VALUE_H
 
 #include "base/arena.h"
+#include "base/utf8.h"
 
 enum jinja_type {
     JINJA_MISSING, /* an argument that was not given; a template never sees it */
@@ -163,9 +164,6 @@ static inline struct span jinja_span(struct jinja_value s)
 {
     return (struct span){s.as.string->at, s.as.string->len};
 }
-
-/* Number of code points in valid UTF-8. */
-size_t jinja_count_chars(struct span bytes);
 
 /* An empty list, tuple, dict … of this type. */
 struct jinja_value jinja_list_new(struct arena *arena, enum jinja_type type);

@@ -190,7 +190,7 @@ static size_t character_before(struct span text, size_t end)
 {
     do
         end--;
-    while (end > 0 && (text.at[end] & 0xc0) == 0x80);
+    while (end > 0 && utf8_is_inner(text.at[end]));
     return end;
 }
 

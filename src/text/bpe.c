@@ -158,7 +158,7 @@ static bool may_join(const struct bpe *b, uint32_t left, uint32_t right)
 static uint32_t last_character(struct span word)
 {
     size_t at = word.len - 1;
-    while (at > 0 && (word.at[at] & 0xc0) == 0x80)
+    while (at > 0 && utf8_is_inner(word.at[at]))
         at--;
     return utf8_decode(word.at + at);
 }
@@ -205,10 +205,7 @@ static void measure_words(struct bpe *b)
     for (size_t i = 0; i < b->vocab.n_words; i++) {
         const struct vocab_word *w = &b->vocab.words[i];
         struct span text = vocab_word_text(&b->vocab, w);
-        size_t n_following = 0;
-        for (size_t k = 0; b->raw_bytes && k < text.len; k++)
-            n_following += (text.at[k] & 0xc0) == 0x80;
-        b->covered[w->id] = (uint32_t)(text.len - n_following);
+        b->covered[w->id] = (uint32_t)(b->raw_bytes ? utf8_count(text) : text.len);
     }
 }
 

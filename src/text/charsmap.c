@@ -102,7 +102,7 @@ static bool text_at(const struct charsmap *map, size_t place, struct span *text)
     if (place > map->texts.len)
         return false;
     struct span rest = span_from(map->texts, place);
-    bool inside = rest.len > 0 && (rest.at[0] & 0xc0) == 0x80;
+    bool inside = rest.len > 0 && utf8_is_inner(rest.at[0]);
     const uint8_t *end = rest.len > 0 ? memchr(rest.at, 0, rest.len) : NULL;
     *text = span_part(rest, 0, end ? (size_t)(end - rest.at) : rest.len);
     return !inside;
@@ -131,14 +131,6 @@ bool charsmap_find(const struct charsmap *map, struct span bytes, struct span *t
 
 /* ----------------------------------------------------------------------------------- running -- */
 
-static size_t count_characters(struct span text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += (text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /*
  * The new text and its account (transform.h). The last character is held back, since a replacement
  * by nothing is charged to it: the old characters vanish behind what stands before them.
@@ -166,7 +158,7 @@ static void put_character(struct account *a, uint32_t c, int change)
  */
 static void put_text(struct account *a, struct span text, size_t n_old)
 {
-    size_t n_new = count_characters(text), n = 0;
+    size_t n_new = utf8_count(text), n = 0;
     for (size_t at = 0; at < text.len; n++)
         put_character(a, transform_decode(text, at, &at), n < n_old ? 0 : 1);
     if (n_new < n_old && a->is_holding)
@@ -213,7 +205,7 @@ bool charsmap_run(const struct charsmap *map, struct text *t, struct err *err)
         struct span text, cluster = span_part(bytes, at, grapheme_length(span_from(bytes, at)));
         bool whole = cluster.len <= LONGEST_CLUSTER && charsmap_find(map, cluster, &text);
         if (whole)
-            put_text(&a, text, count_characters(cluster));
+            put_text(&a, text, utf8_count(cluster));
         else
             put_characters(map, &a, cluster);
         at += cluster.len;

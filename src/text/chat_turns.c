@@ -28,6 +28,7 @@
  */
 #include "text/chat_turns.h"
 
+#include "base/utf8.h"
 #include "format/jinja_unicode.h"
 
 /* A character for private use: no conversation holds it, and no template changes it. */
@@ -89,7 +90,7 @@ static size_t common_end(struct span a, struct span b)
 /* Moves a place in UTF-8 text back to the start of its character. */
 static size_t char_start(struct span text, size_t at)
 {
-    while (at > 0 && at < text.len && (text.at[at] & 0xc0) == 0x80)
+    while (at > 0 && at < text.len && utf8_is_inner(text.at[at]))
         at--;
     return at;
 }

@@ -275,7 +275,7 @@ static size_t part_end(struct span text)
     if (space && space > text.at)
         return (size_t)(space - text.at); /* the space belongs to the word behind it */
     size_t end = LARGEST_PART;
-    while (end > LARGEST_PART - 4 && (text.at[end] & 0xc0) == 0x80)
+    while (end > LARGEST_PART - 4 && utf8_is_inner(text.at[end]))
         end--;
     return end;
 }

@@ -29,6 +29,7 @@
 #include <stdio.h>
 
 #include "base/map.h"
+#include "base/utf8.h"
 #include "text/dataset_json.h"
 
 struct maker {
@@ -465,9 +466,9 @@ static size_t common_prefix(struct span a, struct span b)
     size_t n = 0, most = min_size(a.len, b.len);
     while (n < most && a.at[n] == b.at[n])
         n++;
-    while (n > 0 && n < a.len && (a.at[n] & 0xc0) == 0x80)
+    while (n > 0 && n < a.len && utf8_is_inner(a.at[n]))
         n--;
-    while (n > 0 && n < b.len && (b.at[n] & 0xc0) == 0x80)
+    while (n > 0 && n < b.len && utf8_is_inner(b.at[n]))
         n--;
     bool parts_behind_space = n > 0 && n < most && a.at[n - 1] == ' ';
     return n - parts_behind_space;

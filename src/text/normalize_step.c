@@ -6,6 +6,7 @@
  */
 #include "text/normalize_step.h"
 
+#include "base/utf8.h"
 #include "text/form.h"
 #include "text/transform.h"
 #include "text/unicode.h"
@@ -168,7 +169,7 @@ static bool run_strip(const struct normalize_step *step, struct text *t, struct 
         start = next;
     while (step->strip_right && start < end) {
         size_t last = end - 1;
-        while (last > start && (t->bytes.at[last] & 0xc0) == 0x80)
+        while (last > start && utf8_is_inner(t->bytes.at[last]))
             last--;
         if (!is_space_at(t->bytes, last, &next))
             break;

@@ -5,6 +5,8 @@
  */
 #include "text/row_text.h"
 
+#include "base/utf8.h"
+
 void row_text_init(struct row_text *t)
 {
     buf_init(&t->text, BUF_NO_LIMIT);
@@ -69,21 +71,13 @@ void row_text_add_plain(struct row_text *t, const struct dataset_row *row)
     row_text_add(t, row->completion, true);
 }
 
-static uint64_t count_characters(struct span text)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += (text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 void row_text_count(const struct dataset_row *row, uint64_t *characters, uint64_t *trained)
 {
-    *trained = count_characters(row->completion);
-    *characters = *trained + count_characters(row->prompt);
+    *trained = utf8_count(row->completion);
+    *characters = *trained + utf8_count(row->prompt);
     for (size_t i = 0; i < row->chat.count; i++) {
         const struct chat_message *message = &row->chat.messages[i];
-        uint64_t n = count_characters(message->content) + count_characters(message->calls);
+        uint64_t n = utf8_count(message->content) + utf8_count(message->calls);
         *characters += n;
         *trained += is_learned(row, i) ? n : 0;
     }

@@ -39,7 +39,7 @@ struct pass {
 /* The largest cut of at most `len` bytes that ends between characters. */
 static size_t whole_characters(struct span text, size_t len)
 {
-    while (len > 0 && len < text.len && (text.at[len] & 0xc0) == 0x80)
+    while (len > 0 && len < text.len && utf8_is_inner(text.at[len]))
         len--;
     return min_size(len, text.len);
 }

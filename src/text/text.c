@@ -14,6 +14,7 @@
 #include "text/text.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
 
 enum {
@@ -76,9 +77,9 @@ static struct text_origin origin_at(const struct text *t, size_t i)
     if (t->origins)
         return t->origins[i];
     size_t start = i, end = i + 1;
-    while (start > 0 && (t->bytes.at[start] & 0xc0) == 0x80)
+    while (start > 0 && utf8_is_inner(t->bytes.at[start]))
         start--;
-    while (end < t->bytes.len && (t->bytes.at[end] & 0xc0) == 0x80)
+    while (end < t->bytes.len && utf8_is_inner(t->bytes.at[end]))
         end++;
     return (struct text_origin){(uint32_t)(t->base + start), (uint32_t)(t->base + end)};
 }

@@ -81,12 +81,25 @@ static void what_is_not_safe_to_show_becomes_a_question_mark(void **state)
     assert_printable(plain, plain);
     assert_printable("\x1b]0;x\a\x7f", "?]0;x??");
     assert_printable("\xc2\x9b\x9b\xc2", "???");
-    assert_printable("a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\xa8", "a?b?c?");
+    assert_printable("a\xe2\x80\xae"
+                     "b\xe2\x81\xa6"
+                     "c\xe2\x80\xa8",
+                     "a?b?c?");
+}
+
+static void characters_are_counted_by_the_bytes_that_begin_them(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_count(span_of("")), 0);
+    assert_int_equal(utf8_count(span_of("a\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80z")), 5);
+    assert_false(utf8_is_inner('a') || utf8_is_inner(0xc3) || utf8_is_inner(0xf0));
+    assert_true(utf8_is_inner(0x80) && utf8_is_inner(0xbf));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters_are_counted_by_the_bytes_that_begin_them),
         cmocka_unit_test(every_short_sequence_is_judged_rightly),
         cmocka_unit_test(sequences_of_four_bytes_stay_within_unicode),
         cmocka_unit_test(the_first_invalid_byte_is_found),

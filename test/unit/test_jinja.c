@@ -108,6 +108,60 @@ static void the_usual_mistakes_are_named_in_jinjas_words(void **state)
     ASSERT_FAILS(render("{% for x in y %}"), "Unexpected end of template.");
 }
 
+/* What goes wrong, and the words for it: jinja2's and Python's own in the first list. */
+static const char *const mistakes[][2] = {
+    {"{{ 'a'.join([1]) }}", "sequence item 0: expected str instance, int found"},
+    {"{{ 'a'.center('x') }}", "'str' object cannot be interpreted as an integer"},
+    {"{% macro m(a) %}{{ a }}{% endmacro %}{{ m(**{1: 2}) }}", "keywords must be strings"},
+    {"{{ dict(**{'a': 1}, a=2) }}", "invalid syntax for function call expression"},
+    {"{% for x in [1] %}{{ loop([1]) }}{% endfor %}",
+     "The loop must have the 'recursive' marker to be called recursively."},
+    {"{{ [1]|map('nope')|list }}", "No filter named 'nope'."},
+    {"{{ [1]|map(foo=1)|list }}", "map requires a filter argument"},
+    {"{{ [1]|selectattr()|list }}", "Missing parameter for attribute name"},
+    {"{{ 'a'|round }}", "type str doesn't define __round__ method"},
+    {"{{ ['a', 'b']|sum(start='') }}", "sum() can't sum strings [use ''.join(seq) instead]"},
+    {"{{ 'abc'|truncate(5, leeway=-1) }}", "expected leeway >= 0, got -1"},
+    {"{{ '%s'|format(1, a=2) }}", "can't handle positional and keyword arguments at the same time"},
+    {"{{ '%c'|format(1114112) }}", "%c arg not in range(0x110000)"},
+    {"{{ '%c'|format('ab') }}", "%c requires int or char"},
+    {"{{ '{:.}'.format(1.0) }}", "Format specifier missing precision"},
+    {"{{ '{:=5}'.format('a') }}", "'=' alignment not allowed in string format specifier"},
+    {"{{ '{:.2d}'.format(1) }}", "Precision not allowed in integer format specifier"},
+    {"{{ '{!r6}'.format(1) }}", "expected ':' after conversion specifier"},
+    {"{{ '{0'.format(1) }}", "expected '}' before end of string"},
+    {"{{ dict([1]) }}", "cannot convert dictionary update sequence element #0 to a sequence"},
+    {"{{ dict(1, 2) }}", "dict expected at most 1 argument, got 2"},
+    {"{{ cycler() }}", "at least one item has to be provided"},
+    {"{% for x in [1] %}{{ loop.cycle() }}{% endfor %}", "no items for cycling given"},
+    {"{{ (1, 2).index(3) }}", "tuple.index(x): x not in tuple"},
+    {"{{ 0.0 ** -1 }}", "0.0 cannot be raised to a negative power"},
+    {"{{ 10.0 ** 400 }}", "(34, 'Numerical result out of range')"},
+};
+
+static const char *const refusals[][2] = {
+    {"{{ (1e308 * 10)|int }}", "cannot convert float infinity to integer"},
+    {"{{ 3|round(-1) }}", "round: a precision below 0 is not supported"},
+    {"{{ '%.999f'|format(1.0) }}", "a precision of 999 digits is not supported"},
+    {"{{ ('%s'|safe)|format(1) }}", "formatting a string marked as safe is not supported"},
+    {"{{ (-8.0) ** 0.5 }}", "complex numbers are not supported"},
+    {"{% for x in [1] %}{% for y in loop %}{% endfor %}{% endfor %}",
+     "iterating over the loop itself is not supported"},
+    {"{{ [1]|urlencode }}", "urlencode wants pairs"},
+    {"{% macro m(a) %}{{ a }}{% endmacro %}{{ m(**5) }}",
+     "argument after ** must be a mapping, not int"},
+    {"{{ '{:zz}'.format(1) }}", "Invalid format specifier"},
+};
+
+static void rarer_mistakes_are_named_too(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(mistakes); i++)
+        ASSERT_FAILS(render(mistakes[i][0]), mistakes[i][1]);
+    for (size_t i = 0; i < COUNT_OF(refusals); i++)
+        ASSERT_FAILS(render(refusals[i][0]), refusals[i][1]);
+}
+
 static void an_error_names_the_line(void **state)
 {
     (void)state;
@@ -293,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snippets_give_what_jinja_gives),
         cmocka_unit_test(the_usual_mistakes_are_named_in_jinjas_words),
+        cmocka_unit_test(rarer_mistakes_are_named_too),
         cmocka_unit_test(an_error_names_the_line),
         cmocka_unit_test(what_pace_has_not_is_refused_by_name),
         cmocka_unit_test(endless_templates_are_stopped),

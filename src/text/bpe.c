@@ -238,7 +238,7 @@ void bpe_release(struct bpe *b)
 void bpe_work_release(struct bpe_work *w)
 {
     mem_free(w->symbols);
-    mem_free(w->heap);
+    merge_heap_release(&w->heap);
     buf_release(&w->text);
     mem_free(w->cells);
     *w = (struct bpe_work){0};
@@ -411,37 +411,6 @@ static void merge_short(const struct bpe *b, struct bpe_work *w)
     }
 }
 
-static void heap_push(struct bpe_work *w, uint32_t rank, size_t position)
-{
-    if (w->n_heap == w->heap_cap) {
-        w->heap_cap = max_size(256, 2 * w->heap_cap);
-        w->heap = mem_resize(w->heap, w->heap_cap * sizeof *w->heap);
-    }
-    uint64_t entry = (uint64_t)rank << 32 | position;
-    size_t at = w->n_heap++;
-    for (; at > 0 && w->heap[(at - 1) / 2] > entry; at = (at - 1) / 2)
-        w->heap[at] = w->heap[(at - 1) / 2];
-    w->heap[at] = entry;
-}
-
-static uint64_t heap_pop(struct bpe_work *w)
-{
-    uint64_t top = w->heap[0], last = w->heap[--w->n_heap];
-    size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= w->n_heap)
-            break;
-        child += child + 1 < w->n_heap && w->heap[child + 1] < w->heap[child];
-        if (w->heap[child] >= last)
-            break;
-        w->heap[at] = w->heap[child];
-        at = child;
-    }
-    w->heap[at] = last;
-    return top;
-}
-
 /* Looks up the merge of the symbol with its right neighbour and queues it. */
 static void queue_merge(const struct bpe *b, struct bpe_work *w, uint32_t at)
 {
@@ -451,20 +420,20 @@ static void queue_merge(const struct bpe *b, struct bpe_work *w, uint32_t at)
         return;
     find_merge(b, s, w->symbols[s->next].id);
     if (s->rank != VOCAB_NONE)
-        heap_push(w, s->rank, at);
+        merge_heap_push(&w->heap, s->rank, at);
 }
 
 static void merge_long(const struct bpe *b, struct bpe_work *w)
 {
     struct bpe_symbol *s = w->symbols;
-    w->n_heap = 0;
+    w->heap.n = 0;
     for (uint32_t i = 0; i < w->n; i++) {
         s[i].previous = i - 1; /* of the first: UINT32_MAX */
         s[i].next = i + 1;
         queue_merge(b, w, i);
     }
-    while (w->n_heap > 0) {
-        uint64_t top = heap_pop(w);
+    while (w->heap.n > 0) {
+        uint64_t top = merge_heap_pop(&w->heap);
         uint32_t at = (uint32_t)top;
         struct bpe_symbol *left = &s[at];
         if (left->id == VOCAB_NONE || left->rank != top >> 32)

@@ -9,6 +9,7 @@
 #define PACE_TEXT_BPE_H
 
 #include "base/arena.h"
+#include "text/merge_heap.h"
 #include "text/tokens.h"
 #include "text/vocab.h"
 
@@ -78,8 +79,7 @@ struct bpe_work {
     size_t n, cap;
     size_t unit_start; /* of the character that is being looked at */
     bool irregular;    /* the word has symbols whose `covered` is not what they stand for here */
-    uint64_t *heap;
-    size_t n_heap, heap_cap;
+    struct merge_heap heap;
     struct buf text; /* a character with its affixes; a word in the byte alphabet */
     struct bpe_cell *cells;
 };

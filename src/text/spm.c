@@ -49,7 +49,7 @@ bool spm_finish(struct spm *s, struct err *err)
 void spm_work_release(struct spm_work *w)
 {
     mem_free(w->symbols);
-    mem_free(w->heap);
+    merge_heap_release(&w->heap);
     *w = (struct spm_work){0};
 }
 
@@ -60,37 +60,6 @@ static uint32_t order_of(float score)
     memcpy(&bits, &score, sizeof bits);
     bits = bits >> 31 ? ~bits : bits | 0x80000000u;
     return ~bits;
-}
-
-static void heap_push(struct spm_work *w, uint32_t order, size_t position)
-{
-    if (w->n_heap == w->heap_cap) {
-        w->heap_cap = max_size(256, 2 * w->heap_cap);
-        w->heap = mem_resize(w->heap, w->heap_cap * sizeof *w->heap);
-    }
-    uint64_t entry = (uint64_t)order << 32 | position;
-    size_t at = w->n_heap++;
-    for (; at > 0 && w->heap[(at - 1) / 2] > entry; at = (at - 1) / 2)
-        w->heap[at] = w->heap[(at - 1) / 2];
-    w->heap[at] = entry;
-}
-
-static uint64_t heap_pop(struct spm_work *w)
-{
-    uint64_t top = w->heap[0], last = w->heap[--w->n_heap];
-    size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= w->n_heap)
-            break;
-        child += child + 1 < w->n_heap && w->heap[child + 1] < w->heap[child];
-        if (w->heap[child] >= last)
-            break;
-        w->heap[at] = w->heap[child];
-        at = child;
-    }
-    w->heap[at] = last;
-    return top;
 }
 
 /* Looks up what the symbol and its right neighbour make together, and queues it. */
@@ -107,7 +76,7 @@ static void queue_merge(const struct spm *s, struct spm_work *w, struct span wor
     if (id == VOCAB_NONE)
         return;
     left->order = order_of(s->scores[id]);
-    heap_push(w, left->order, at);
+    merge_heap_push(&w->heap, left->order, at);
 }
 
 static void split_characters(struct spm_work *w, struct span word)
@@ -129,11 +98,11 @@ static void split_characters(struct spm_work *w, struct span word)
 
 static void merge_symbols(const struct spm *s, struct spm_work *w, struct span word)
 {
-    w->n_heap = 0;
+    w->heap.n = 0;
     for (uint32_t i = 0; i < w->n; i++)
         queue_merge(s, w, word, i);
-    while (w->n_heap > 0) {
-        uint64_t top = heap_pop(w);
+    while (w->heap.n > 0) {
+        uint64_t top = merge_heap_pop(&w->heap);
         uint32_t at = (uint32_t)top;
         struct spm_symbol *left = &w->symbols[at];
         if (left->len == 0 || left->order != top >> 32)

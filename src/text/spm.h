@@ -6,6 +6,7 @@
 #ifndef PACE_TEXT_SPM_H
 #define PACE_TEXT_SPM_H
 
+#include "text/merge_heap.h"
 #include "text/tokens.h"
 #include "text/vocab.h"
 
@@ -37,8 +38,7 @@ struct spm_symbol {
 struct spm_work {
     struct spm_symbol *symbols;
     size_t n, cap;
-    uint64_t *heap;
-    size_t n_heap, heap_cap;
+    struct merge_heap heap;
 };
 
 void spm_work_release(struct spm_work *w);

@@ -104,8 +104,9 @@ void options_init(struct options *o)
 const char *option_purpose_name(enum option_purpose purpose)
 {
     static const char *const names[PURPOSE_COUNT] = {
-        [PURPOSE_INPUT] = "Input", [PURPOSE_TEXT] = "Text",     [PURPOSE_CHAT] = "Chat",
-        [PURPOSE_DATA] = "Data",   [PURPOSE_OUTPUT] = "Output",
+        [PURPOSE_INPUT] = "Input",   [PURPOSE_TEXT] = "Text",   [PURPOSE_CHAT] = "Chat",
+        [PURPOSE_DATA] = "Data",     [PURPOSE_RUN] = "The run", [PURPOSE_RATE] = "Learning rate",
+        [PURPOSE_OUTPUT] = "Output",
     };
     return names[purpose];
 }

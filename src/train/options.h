@@ -18,7 +18,11 @@ enum option_user {
     FOR_TOKENIZE = 1 << 0,
     FOR_DATA = 1 << 1,
     FOR_INSPECT = 1 << 2,
-    FOR_ALL = (1 << 3) - 1,
+    FOR_SCHEDULE = 1 << 3,
+    FOR_FIND = 1 << 4,
+    FOR_DOCTOR = 1 << 5,
+    FOR_EXPLAIN = 1 << 6,
+    FOR_ALL = (1 << 7) - 1,
 };
 
 /* What an option is for: help lists them under these headings. */
@@ -27,6 +31,8 @@ enum option_purpose {
     PURPOSE_TEXT,
     PURPOSE_CHAT,
     PURPOSE_DATA,
+    PURPOSE_RUN,
+    PURPOSE_RATE,
     PURPOSE_OUTPUT,
     PURPOSE_COUNT,
 };

@@ -1,0 +1,454 @@
+/*
+ * rate.h - the learning rate as a library: found, scheduled, guarded and explained.
+ *
+ * For whoever writes a trainer, in C or C++. Numbers go in (losses, gradient norms); a learning
+ * rate, an action and a reason come out. No tensors, no files, no threads, no clock, no random
+ * draws: the same observations give the same decisions, bit for bit. State is plain data: copying
+ * the struct is a checkpoint.
+ *
+ * Four parts, each usable without the others:
+ *
+ *   schedules   pace_schedule_*   how the rate changes over a run, as Hugging Face and torch do it
+ *   prior       pace_prior        a first guess of the rate, and how far it may be off
+ *   controller  pace_rate_*       schedule and guard in one: asked before every update
+ *   diagnosis   pace_diagnose     what a finished log says of its learning rate
+ *
+ * A training loop with the controller:
+ *
+ *     struct pace_rate_options options;
+ *     pace_rate_options_init(&options);
+ *     options.schedule.kind = PACE_SCHEDULE_LINEAR;
+ *     options.schedule.learning_rate = 2e-4;
+ *     options.schedule.total_steps = 1000;
+ *     options.n_slots = 4;                       copies of weights and optimizer we can hold
+ *     struct pace_rate rate;
+ *     pace_rate_init(&rate, &options);
+ *     while (!pace_rate_finished(&rate)) {
+ *         double loss = forward_backward(next_batch());
+ *         struct pace_rate_obs obs = pace_rate_obs_step(loss, gradient_norm());
+ *         pace_rate_observe(&rate, &obs);
+ *         struct pace_rate_decision d = pace_rate_next(&rate);
+ *         if (d.restore_slot >= 0)
+ *             restore_state(d.restore_slot);
+ *         if (d.apply_update)
+ *             optimizer_step(d.learning_rate, d.gradient_scale);
+ *         if (d.keep_slot >= 0)
+ *             save_state(d.keep_slot);
+ *     }
+ *
+ * Units: learning rates as the optimizer takes them; losses in nats per target token; norms as
+ * torch reports them before clipping; spreads of rates in decades (log10).
+ */
+#ifndef PACE_RATE_H
+#define PACE_RATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define PACE_API __attribute__((visibility("default")))
+#else
+#define PACE_API
+#endif
+
+/* What is wrong with a request, for a person: a line of fact, and what to do about it. */
+struct pace_problem {
+    char what[240];
+    char hint[160];
+};
+
+/* ================================================================================ schedules == */
+
+/*
+ * The names are Hugging Face's (lr_scheduler_type), then torch's StepLR and ExponentialLR. Equal to
+ * transformers 5.23 and torch 2.13 in double arithmetic.
+ */
+enum pace_schedule_kind {
+    PACE_SCHEDULE_LINEAR,
+    PACE_SCHEDULE_COSINE,
+    PACE_SCHEDULE_COSINE_WITH_RESTARTS,
+    PACE_SCHEDULE_POLYNOMIAL,
+    PACE_SCHEDULE_CONSTANT,
+    PACE_SCHEDULE_CONSTANT_WITH_WARMUP,
+    PACE_SCHEDULE_INVERSE_SQRT,
+    PACE_SCHEDULE_REDUCE_LR_ON_PLATEAU,
+    PACE_SCHEDULE_COSINE_WITH_MIN_LR,
+    PACE_SCHEDULE_COSINE_WARMUP_WITH_MIN_LR,
+    PACE_SCHEDULE_WARMUP_STABLE_DECAY,
+    PACE_SCHEDULE_GREEDY,
+    PACE_SCHEDULE_STEP,
+    PACE_SCHEDULE_EXPONENTIAL,
+    PACE_SCHEDULE_COUNT
+};
+
+/* The curve of a warmup or a decay in warmup_stable_decay. */
+enum pace_curve { PACE_CURVE_LINEAR, PACE_CURVE_COSINE, PACE_CURVE_1_SQRT };
+
+/*
+ * A schedule with its parameters: Hugging Face's lr_scheduler_kwargs under their own names. Fields
+ * that a kind does not use are ignored. pace_schedule_init sets each to its kind's default; NAN (or
+ * -1 for a count) is "not given" where Hugging Face's default is None.
+ */
+struct pace_schedule {
+    enum pace_schedule_kind kind;
+    double learning_rate;  /* the peak; > 0 */
+    int64_t total_steps;   /* optimizer updates of the run */
+    int64_t warmup_steps;  /* updates; see pace_warmup_steps for ratios */
+    double num_cycles;     /* cosines: 0.5; with restarts: 1 */
+    double lr_end;         /* polynomial: 1e-7 */
+    double power;          /* polynomial: 1 */
+    double timescale;      /* inverse_sqrt: the warmup, or 10000 */
+    double min_lr;         /* cosines with a minimum; reduce_lr_on_plateau: 0; greedy: 1e-3 */
+    double min_lr_rate;    /* cosines with a minimum: min_lr as a share of the peak */
+    double warmup_lr_rate; /* cosine_warmup_with_min_lr: the first rate as a share of the peak */
+    int64_t num_decay_steps, num_stable_steps; /* warmup_stable_decay */
+    enum pace_curve warmup_type, decay_type;   /* warmup_stable_decay: linear, cosine */
+    double min_lr_ratio;                       /* warmup_stable_decay: 0 */
+    double factor;                             /* reduce_lr_on_plateau: 0.1; greedy: 0.95 */
+    int64_t patience;                          /* evaluations: 10 */
+    double threshold;                          /* reduce_lr_on_plateau: 1e-4; greedy: 1e-6 */
+    bool threshold_abs;                        /* "threshold_mode": abs; else rel */
+    bool mode_max;       /* "mode": max; else min: smaller metrics are better */
+    int64_t cooldown;    /* evaluations: 0 */
+    double eps;          /* reduce_lr_on_plateau: 1e-8 */
+    double max_lr;       /* greedy: 1 */
+    int64_t warmup;      /* greedy: evaluations after an increase: 0 */
+    bool smooth;         /* greedy: judge the mean of the last window_size metrics */
+    int64_t window_size; /* greedy: 50 */
+    int64_t reset_start; /* greedy: 500 */
+    int64_t step_size;   /* step: updates between two falls; has no default */
+    double gamma;        /* step: 0.1; exponential has no default */
+};
+
+/* Sets the kind and its defaults; rate, total and warmup steps are left as they are. */
+PACE_API void pace_schedule_init(struct pace_schedule *s, enum pace_schedule_kind kind);
+
+/* "cosine_with_restarts"; and back, underscores or hyphens: false for a name that is none. */
+PACE_API const char *pace_schedule_name(enum pace_schedule_kind kind);
+PACE_API bool pace_schedule_find(const char *name, enum pace_schedule_kind *kind);
+
+/* One line on what it does, and where it comes from. */
+PACE_API const char *pace_schedule_about(enum pace_schedule_kind kind);
+
+/*
+ * Sets a parameter by its name in lr_scheduler_kwargs from its text ("0.5", "linear", "true").
+ * False, with the problem told, for a name that the kind does not take or a value that is none.
+ */
+PACE_API bool pace_schedule_set(struct pace_schedule *s, const char *name, const char *value,
+                                struct pace_problem *problem);
+
+/* False where the parameters do not make a schedule (Hugging Face raises there, or we refuse). */
+PACE_API bool pace_schedule_check(const struct pace_schedule *s, struct pace_problem *problem);
+
+/*
+ * The rate of update `step` (from 0), without metrics: reduce_lr_on_plateau and greedy give the
+ * peak. Any step >= 0 is defined, as the lambdas are; s must pass pace_schedule_check.
+ */
+PACE_API double pace_schedule_rate(const struct pace_schedule *s, int64_t step);
+
+/* True for the kinds that move after evaluations. */
+PACE_API bool pace_schedule_uses_metric(enum pace_schedule_kind kind);
+
+/*
+ * Updates of warmup from what a user may give: steps if > 0, else ceil(total * ratio). Hugging Face
+ * v5 lets steps below 1 mean a ratio: the same holds here.
+ */
+PACE_API int64_t pace_warmup_steps(double steps, double ratio, int64_t total_steps);
+
+enum { PACE_METRICS_MOST = 512 };
+
+/* A schedule that moves after evaluations: its rate and its memory. Plain data. */
+struct pace_metric_rate {
+    double learning_rate; /* of the next update */
+    double best;
+    int64_t n_metrics, n_bad, n_good;
+    int64_t cooldown, warmup;
+    double window[PACE_METRICS_MOST]; /* greedy with smooth: a ring of the last metrics */
+    int64_t n_window;
+    double sum;
+};
+
+PACE_API void pace_metric_rate_init(struct pace_metric_rate *m, const struct pace_schedule *s);
+/* Takes the metric of an evaluation; moves m->learning_rate as torch or GreedyLR would. */
+PACE_API void pace_metric_rate_observe(struct pace_metric_rate *m, const struct pace_schedule *s,
+                                       double metric);
+
+/* ==================================================================================== prior == */
+
+enum pace_method { PACE_LORA, PACE_QLORA, PACE_FULL, PACE_DPO_LORA, PACE_DPO_FULL };
+
+/* How the adapter's output is scaled: alpha / r, alpha / sqrt(r) (rsLoRA), or by alpha itself. */
+enum pace_scaling { PACE_SCALING_RANK, PACE_SCALING_SQRT_RANK, PACE_SCALING_PLAIN };
+
+/* A job to guess a learning rate for. Zero, or NULL, is "not known": the guess is wider. */
+struct pace_job {
+    enum pace_method method;
+    bool from_scratch;      /* random weights, all of them trained */
+    const char *model_type; /* config.json's: "llama", "qwen3" */
+    double parameters;      /* of the base model */
+    double hidden_size;
+    double lora_rank, lora_alpha;
+    enum pace_scaling scaling;
+    double tokens_per_step; /* that the loss is taken on, all rows of an update */
+    double rows_per_step;
+    double steps;  /* optimizer updates of the whole run */
+    double epochs; /* times that each row is seen */
+    double rows;   /* rows to train on */
+    double weight_decay;
+    enum pace_schedule_kind schedule;
+};
+
+/* One reason of the guess: "LoRA rank 64: x1.4". */
+struct pace_prior_term {
+    const char *name;   /* "lora_rank" */
+    double value;       /* of the job: 64 */
+    double effect;      /* decades that it moves the rate */
+    double se;          /* standard error of the effect, decades */
+    int runs;           /* that the coefficient rests on; 0: taken from the source */
+    const char *source; /* where it comes from, one line */
+};
+
+enum { PACE_PRIOR_TERMS = 16 };
+
+struct pace_prior {
+    double learning_rate;
+    double sd;                                      /* decades */
+    double low, high;                               /* an 80 % interval */
+    struct pace_prior_term terms[PACE_PRIOR_TERMS]; /* their effects add up to log10 of the rate */
+    size_t n_terms;
+};
+
+/* A first guess of the peak learning rate. Defined, positive and finite for every job. */
+PACE_API void pace_prior(const struct pace_job *job, struct pace_prior *prior);
+
+/* ============================================================================== controller == */
+
+enum pace_guard {
+    PACE_GUARD_ACT,   /* act on what goes wrong */
+    PACE_GUARD_WATCH, /* tell, but follow the schedule */
+    PACE_GUARD_OFF,   /* the plain loop; a loss that is not finite stops it */
+};
+
+enum pace_action {
+    PACE_GO,        /* apply the update as it is */
+    PACE_CLIP,      /* apply the update with a smaller gradient */
+    PACE_SKIP,      /* drop this gradient; the step counts as done */
+    PACE_CUT,       /* this and all later rates are lower; apply the update */
+    PACE_RAISE,     /* this and all later rates are higher; apply the update */
+    PACE_ROLL_BACK, /* drop the gradient, restore an earlier state, go on from its step, slower */
+    PACE_BEST,      /* restore the best held-out state and go on from it */
+    PACE_ANNEAL,    /* from here on the rate falls in a straight line to zero */
+    PACE_STOP,      /* end the run, with the restored state if one is named */
+    PACE_ACTION_COUNT
+};
+
+/* The journal's word: "roll_back". */
+PACE_API const char *pace_action_name(enum pace_action action);
+
+/* Why: a row each in src/rate/reason.c, which holds the sentences. */
+enum pace_reason {
+    PACE_REASON_SCHEDULE, /* nothing happened: the schedule's rate */
+    PACE_REASON_GRADIENT_OUTLIER,
+    PACE_REASON_POISONED_BATCH, /* the same batch again and again */
+    PACE_REASON_NON_FINITE,
+    PACE_REASON_NON_FINITE_STATE, /* batch after batch: the weights themselves are broken */
+    PACE_REASON_LOSS_SPIKE,
+    PACE_REASON_DIVERGENCE,
+    PACE_REASON_OSCILLATION,
+    PACE_REASON_FLAT,
+    PACE_REASON_RAISE_FAILED, /* a raise made it worse: taken back */
+    PACE_REASON_RECOVERED,    /* a temporary cut is over */
+    PACE_REASON_PLATEAU,
+    PACE_REASON_OVERFIT,
+    PACE_REASON_NO_TARGETS,
+    PACE_REASON_BEST_SO_FAR, /* the held-out loss is the lowest yet: this state is kept */
+    PACE_REASON_GIVE_UP,     /* too many incidents */
+    PACE_REASON_DONE,        /* all steps are done */
+    PACE_REASON_COUNT
+};
+
+/* The journal's word: "loss_spike". */
+PACE_API const char *pace_reason_name(enum pace_reason reason);
+
+enum { PACE_SLOTS = 4, PACE_SLOT_BEST = 0, PACE_NUMBERS = 4 };
+
+struct pace_rate_options {
+    struct pace_schedule schedule; /* its learning_rate is the peak of the run */
+    enum pace_guard guard;
+    double prior_rate;       /* what pace_prior or experience expects; 0: not known */
+    double prior_sd;         /* decades; used with prior_rate */
+    double max_grad_norm;    /* ordinary clipping, as clip_grad_norm_ does it; 0: none */
+    double uniform_loss;     /* log of the vocabulary's size: the loss of a guess; 0: not known */
+    int64_t steps_per_epoch; /* 0: not known */
+    /* States (weights, optimizer) that the trainer can keep. Slot 0 is for the best held-out state,
+     * the others are a ring of recent ones. With 0 or 1 a roll-back becomes a cut. */
+    int n_slots;
+};
+
+/* The defaults: linear schedule, guard acting, max_grad_norm 1, nothing known. */
+PACE_API void pace_rate_options_init(struct pace_rate_options *o);
+
+/* False, with the problem told, where the options make no run. */
+PACE_API bool pace_rate_options_check(const struct pace_rate_options *o,
+                                      struct pace_problem *problem);
+
+enum pace_obs_kind {
+    PACE_OBS_STEP, /* a gradient has been computed and waits to be applied */
+    PACE_OBS_EVAL, /* a held-out loss of the present weights */
+};
+
+/* What the trainer saw. Make it with pace_rate_obs_step or pace_rate_obs_eval, then add to it. */
+struct pace_rate_obs {
+    enum pace_obs_kind kind;
+    double loss;       /* of the batch before the update, or held out; NaN and infinity are fine */
+    double grad_norm;  /* before clipping; -1: not measured */
+    int64_t n_targets; /* tokens that the loss is the mean of; -1: not known */
+    int64_t batch;     /* which data this was: equal for the same rows; -1: not known */
+};
+
+PACE_API struct pace_rate_obs pace_rate_obs_step(double loss, double grad_norm);
+PACE_API struct pace_rate_obs pace_rate_obs_eval(double loss);
+
+/* What to do, and why. */
+struct pace_rate_decision {
+    enum pace_action action; /* what to do: already spelled out in the fields below */
+    enum pace_action advice; /* what the guard thinks: differs from action when it only watches */
+    enum pace_reason reason;
+    int64_t step; /* the update that this is about; behind a roll-back: the one to go on with */
+    double learning_rate;  /* of that update */
+    double gradient_scale; /* to multiply the gradient with: ordinary clipping and CLIP in one */
+    bool apply_update;     /* false behind an evaluation, SKIP, ROLL_BACK, BEST, STOP */
+    int restore_slot;      /* the state to restore first; -1: none */
+    int keep_slot;         /* where to keep a copy of the state afterwards; -1: nowhere */
+    double number[PACE_NUMBERS]; /* the evidence: what the sentence of the reason says */
+};
+
+/*
+ * The decision's sentence in plain words with its numbers, as snprintf writes: "loss rose from 2.1
+ * to 3.9 within 6 steps; back to step 140, learning rate halved to 1e-4". Returns the length that
+ * the whole sentence has.
+ */
+PACE_API size_t pace_rate_explain(const struct pace_rate_decision *d, char *text, size_t size);
+
+/*
+ * The controller: a schedule, and a guard that watches over it. All fields are its own; copying the
+ * struct copies everything. The struct is large (some KiB) and holds no pointers.
+ */
+struct pace_rate {
+    struct pace_rate_options options;
+    struct pace_rate_decision decision; /* the newest */
+    struct pace_metric_rate metric;     /* of schedules that move after evaluations */
+    int64_t step;                       /* the update that the next STEP observation is about */
+    double scale;                       /* product of all cuts and raises: rate / schedule's */
+};
+
+/* The options must pass pace_rate_options_check. */
+PACE_API void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o);
+
+/* Takes an observation and decides; the trainer does what pace_rate_next then says. */
+PACE_API void pace_rate_observe(struct pace_rate *r, const struct pace_rate_obs *obs);
+
+/* The newest decision; before the first observation: GO with the first rate. */
+PACE_API struct pace_rate_decision pace_rate_next(const struct pace_rate *r);
+
+/* True once all steps are done, or the guard has stopped the run. */
+PACE_API bool pace_rate_finished(const struct pace_rate *r);
+
+/* =============================================================================== diagnosis == */
+
+/* One line of a training log. NAN is "not logged"; see `flags` for what was logged as NaN. */
+struct pace_point {
+    int64_t step;
+    double epoch;
+    double loss;
+    double eval_loss;
+    double grad_norm;
+    double learning_rate;
+    unsigned flags;
+};
+
+enum pace_point_flag {
+    PACE_LOSS_NOT_FINITE = 1 << 0, /* the log says nan or inf here */
+    PACE_EVAL_NOT_FINITE = 1 << 1,
+    PACE_GRAD_NOT_FINITE = 1 << 2,
+    PACE_RESUMED = 1 << 3, /* the run was taken up again before this point */
+};
+
+/* A log, as its reader understood it. Points are in the order of the log. */
+struct pace_series {
+    const struct pace_point *points;
+    size_t n_points;
+    int64_t total_steps;  /* planned; 0: not known */
+    double total_epochs;  /* planned; 0: not known */
+    bool rate_is_of_next; /* the rate logged is that of the next update (older Trainers) */
+    bool hides_nan;       /* the trainer replaces a loss that is NaN (logging_nan_inf_filter) */
+};
+
+enum pace_finding_kind {
+    PACE_FINDING_NO_TARGETS,
+    PACE_FINDING_NAN,
+    PACE_FINDING_HIDDEN_NAN,
+    PACE_FINDING_DIVERGED,
+    PACE_FINDING_SPIKE,
+    PACE_FINDING_OSCILLATION,
+    PACE_FINDING_RESUMED_WRONG,
+    PACE_FINDING_FLAT,
+    PACE_FINDING_OVERFIT,
+    PACE_FINDING_WARMUP_TOO_SHORT,
+    PACE_FINDING_DECAY_TOO_FAST,
+    PACE_FINDING_PLATEAU,
+    PACE_FINDING_COUNT
+};
+
+/* "no_targets", "nan", "hidden_nan" ...: the words of `pace doctor --json`. */
+PACE_API const char *pace_finding_name(enum pace_finding_kind kind);
+
+enum pace_verdict {
+    PACE_VERDICT_HEALTHY,
+    PACE_VERDICT_TOO_HIGH,
+    PACE_VERDICT_DIVERGED,
+    PACE_VERDICT_TOO_LOW,
+    PACE_VERDICT_DECAYS_TOO_FAST,
+    PACE_VERDICT_NOT_LEARNING_RATE,
+    PACE_VERDICT_PLATEAU,
+    PACE_VERDICT_OVERFIT,
+    PACE_VERDICT_WARMUP_TOO_SHORT,
+    PACE_VERDICT_COUNT
+};
+
+PACE_API const char *pace_verdict_name(enum pace_verdict verdict);
+
+struct pace_finding {
+    enum pace_finding_kind kind;
+    int64_t step, last_step; /* where it is seen */
+    double number[PACE_NUMBERS];
+};
+
+enum { PACE_FINDINGS_MOST = 16 };
+
+struct pace_diagnosis {
+    struct pace_finding findings[PACE_FINDINGS_MOST]; /* the most important first */
+    size_t n_findings;
+    enum pace_verdict verdict; /* of the first finding; healthy where there is none */
+    double used;               /* the peak learning rate; NAN where none was logged */
+    double suggested;          /* NAN where no other rate is advised */
+};
+
+/* Judges a log. Time O(n log n), memory O(n). */
+PACE_API void pace_diagnose(const struct pace_series *series, struct pace_diagnosis *diagnosis);
+
+/* What was seen, in numbers; what to do about it. As snprintf writes; the length of the whole. */
+PACE_API size_t pace_finding_evidence(const struct pace_finding *f, char *text, size_t size);
+PACE_API size_t pace_finding_advice(const struct pace_finding *f, const struct pace_diagnosis *d,
+                                    char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

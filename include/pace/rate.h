@@ -28,12 +28,12 @@
  *         struct pace_rate_obs obs = pace_rate_obs_step(loss, gradient_norm());
  *         pace_rate_observe(&rate, &obs);
  *         struct pace_rate_decision d = pace_rate_next(&rate);
+ *         if (d.keep_slot >= 0)
+ *             save_state(d.keep_slot);           before the update: this state was seen to work
  *         if (d.restore_slot >= 0)
  *             restore_state(d.restore_slot);
  *         if (d.apply_update)
  *             optimizer_step(d.learning_rate, d.gradient_scale);
- *         if (d.keep_slot >= 0)
- *             save_state(d.keep_slot);
  *     }
  *
  * Units: learning rates as the optimizer takes them; losses in nats per target token; norms as
@@ -323,8 +323,10 @@ struct pace_rate_decision {
     double learning_rate;  /* of that update */
     double gradient_scale; /* to multiply the gradient with: ordinary clipping and CLIP in one */
     bool apply_update;     /* false behind an evaluation, SKIP, ROLL_BACK, BEST, STOP */
-    int restore_slot;      /* the state to restore first; -1: none */
-    int keep_slot;         /* where to keep a copy of the state afterwards; -1: nowhere */
+    int restore_slot;      /* the state to restore; -1: none */
+    /* Where to keep a copy of the present state (weights, optimizer, place in the data) before
+     * anything is applied to it; -1: nowhere. Never together with restore_slot. */
+    int keep_slot;
     double number[PACE_NUMBERS]; /* the evidence: what the sentence of the reason says */
 };
 

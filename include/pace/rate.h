@@ -59,7 +59,7 @@ extern "C" {
 /* What is wrong with a request, for a person: a line of fact, and what to do about it. */
 struct pace_problem {
     char what[240];
-    char hint[160];
+    char hint[240];
 };
 
 /* ================================================================================ schedules == */
@@ -118,6 +118,7 @@ struct pace_schedule {
     double eps;          /* reduce_lr_on_plateau: 1e-8 */
     double max_lr;       /* greedy: 1 */
     int64_t warmup;      /* greedy: evaluations after an increase: 0 */
+    bool verbose;        /* greedy: taken for its sake, without effect */
     bool smooth;         /* greedy: judge the mean of the last window_size metrics */
     int64_t window_size; /* greedy: 50 */
     int64_t reset_start; /* greedy: 500 */
@@ -125,7 +126,8 @@ struct pace_schedule {
     double gamma;        /* step: 0.1; exponential has no default */
 };
 
-/* Sets the kind and its defaults; rate, total and warmup steps are left as they are. */
+/* Sets the kind and its defaults; rate, total and warmup steps are left as they are. Start from a
+ * struct of zeros. */
 PACE_API void pace_schedule_init(struct pace_schedule *s, enum pace_schedule_kind kind);
 
 /* "cosine_with_restarts"; and back, underscores or hyphens: false for a name that is none. */
@@ -135,9 +137,13 @@ PACE_API bool pace_schedule_find(const char *name, enum pace_schedule_kind *kind
 /* One line on what it does, and where it comes from. */
 PACE_API const char *pace_schedule_about(enum pace_schedule_kind kind);
 
+/* Name of a parameter that the kind takes, by index; NULL behind the last. */
+PACE_API const char *pace_schedule_parameter(enum pace_schedule_kind kind, size_t index);
+
 /*
- * Sets a parameter by its name in lr_scheduler_kwargs from its text ("0.5", "linear", "true").
- * False, with the problem told, for a name that the kind does not take or a value that is none.
+ * Sets a parameter by its name in lr_scheduler_kwargs from its text: "0.5", "linear", "true"; or
+ * "null" for one whose default is "not given". False, with the problem told, for a name that the
+ * kind does not take or a value that is none.
  */
 PACE_API bool pace_schedule_set(struct pace_schedule *s, const char *name, const char *value,
                                 struct pace_problem *problem);
@@ -154,6 +160,9 @@ PACE_API double pace_schedule_rate(const struct pace_schedule *s, int64_t step);
 /* True for the kinds that move after evaluations. */
 PACE_API bool pace_schedule_uses_metric(enum pace_schedule_kind kind);
 
+/* False for the kinds that pass over a warmup, as they do in Hugging Face and torch. */
+PACE_API bool pace_schedule_uses_warmup(enum pace_schedule_kind kind);
+
 /*
  * Updates of warmup from what a user may give: steps if > 0, else ceil(total * ratio). Hugging Face
  * v5 lets steps below 1 mean a ratio: the same holds here.
@@ -168,9 +177,10 @@ struct pace_metric_rate {
     double best;
     int64_t n_metrics, n_bad, n_good;
     int64_t cooldown, warmup;
+    int64_t reset_left; /* greedy: reductions at the minimum until it begins afresh */
     double window[PACE_METRICS_MOST]; /* greedy with smooth: a ring of the last metrics */
-    int64_t n_window;
-    double sum;
+    int64_t n_window;                 /* that went into the ring */
+    double sum;                       /* of those in the ring */
 };
 
 PACE_API void pace_metric_rate_init(struct pace_metric_rate *m, const struct pace_schedule *s);

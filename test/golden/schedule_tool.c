@@ -7,7 +7,8 @@
  *
  * and the answer is a line: the rates of the updates 0 ... STEPS - 1, or, with metrics, the rate
  * before each of them and behind the last; or "refused: " and why. Numbers are written so that they
- * read back as the same double.
+ * read back as the same double. The line "warmup STEPS RATIO TOTAL" is answered by
+ * pace_warmup_steps.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +88,11 @@ int main(void)
         struct pace_schedule s;
         struct pace_problem problem = {.what = "no schedule"};
         split_line();
-        if (read_schedule(&s, &problem))
+        if (n_words == 4 && strcmp(words[0], "warmup") == 0)
+            printf("%lld",
+                   (long long)pace_warmup_steps(strtod(words[1], NULL), strtod(words[2], NULL),
+                                                strtoll(words[3], NULL, 10)));
+        else if (read_schedule(&s, &problem))
             show_rates(&s);
         else
             printf("refused: %s", problem.what);

@@ -46,8 +46,33 @@ const struct option_row option_table[] = {
      "leave out rows that cannot be used instead of stopping"},
     {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA, AT(seed), 0, 1e15, "N",
      "of every random choice, the split included (42)"},
+
+    {"max-steps", "steps", 0, OPTION_INT, PURPOSE_RUN, FOR_SCHEDULE | FOR_FIND, AT(max_steps), -1,
+     1e15, "N", "optimizer updates of the run; -1: not given"},
+    {"eval-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_SCHEDULE, AT(eval_steps), 0, 1e15, "N",
+     "updates from one evaluation to the next; below 1: a share of the run"},
+
+    {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(learning_rate), 0, 0,
+     "RATE", "the peak, which the schedule is multiplied with"},
+    {"lr-scheduler-type", "schedule", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
+     AT(lr_scheduler_type), 0, 0, "NAME", "Hugging Face's schedules, step and exponential (linear)"},
+    {"lr-scheduler-kwargs", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE,
+     AT(lr_scheduler_kwargs), 0, 0, "JSON", "the schedule's parameters: {\"num_cycles\": 2}"},
+    {"warmup-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE, AT(warmup_steps), 0, 1e15,
+     "N", "updates of warmup; below 1: a share of the run, rounded up (0)"},
+    {"warmup-ratio", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE, AT(warmup_ratio), 0, 1,
+     "X", "warmup as a share of the run, rounded up; --warmup-steps comes first"},
+    {"metrics", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(metrics), 0, 0, "JSON",
+     "for reduce_lr_on_plateau and greedy: a list of evaluation losses"},
+
     {"show", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_DATA, AT(show), 0, 1000, "N",
      "rows to look at (3); with --json and --model also their token ids and mask"},
+    {"csv", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(csv), 0, 0, NULL,
+     "a line per update: step and learning rate"},
+    {"plot", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(plot), 0, 0, NULL,
+     "draw it in the terminal"},
+    {"svg", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(svg_path), 0, 0, "FILE",
+     "draw it into an SVG file"},
 
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
      "one JSON document on standard output, and nothing else there"},
@@ -97,8 +122,13 @@ static const char *const needless_names[] = {
 
 void options_init(struct options *o)
 {
-    *o = (struct options){
-        .eval_split = -1, .test_split = -1, .max_length = 1024, .seed = 42, .show = 3};
+    *o = (struct options){.eval_split = -1,
+                          .test_split = -1,
+                          .max_length = 1024,
+                          .seed = 42,
+                          .show = 3,
+                          .max_steps = -1,
+                          .lr_scheduler_type = "linear"};
 }
 
 const char *option_purpose_name(enum option_purpose purpose)

@@ -83,6 +83,18 @@ struct options {
     int64_t seed;
     int64_t show;
 
+    int64_t max_steps;         /* -1: not given */
+    double eval_steps;         /* below 1: a share of the run; 0: not given */
+    const char *learning_rate; /* a number or "auto"; NULL: not given */
+    const char *lr_scheduler_type;
+    const char *lr_scheduler_kwargs; /* a JSON object, or NULL */
+    double warmup_steps;             /* below 1: a share of the run */
+    double warmup_ratio;
+    const char *metrics; /* a JSON list, or NULL */
+    bool csv;
+    bool plot;
+    const char *svg_path;
+
     bool lines;
     bool decode;
     bool no_special_tokens;

@@ -55,7 +55,7 @@ const struct option_row option_table[] = {
     {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(learning_rate), 0, 0,
      "RATE", "the peak, which the schedule is multiplied with"},
     {"lr-scheduler-type", "schedule", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
-     AT(lr_scheduler_type), 0, 0, "NAME", "Hugging Face's schedules, step and exponential (linear)"},
+     AT(lr_scheduler_type), 0, 0, "NAME", "one of Hugging Face's, step or exponential (linear)"},
     {"lr-scheduler-kwargs", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE,
      AT(lr_scheduler_kwargs), 0, 0, "JSON", "the schedule's parameters: {\"num_cycles\": 2}"},
     {"warmup-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE, AT(warmup_steps), 0, 1e15,

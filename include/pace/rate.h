@@ -337,15 +337,69 @@ struct pace_rate_decision {
     /* Where to keep a copy of the present state (weights, optimizer, place in the data) before
      * anything is applied to it; -1: nowhere. Never together with restore_slot. */
     int keep_slot;
+    double change; /* what all later rates are multiplied with: 0.5 halves them; 1: as before */
     double number[PACE_NUMBERS]; /* the evidence: what the sentence of the reason says */
 };
 
 /*
  * The decision's sentence in plain words with its numbers, as snprintf writes: "loss rose from 2.1
- * to 3.9 within 6 steps; back to step 140, learning rate halved to 1e-4". Returns the length that
- * the whole sentence has.
+ * to 3.9 within 6 steps and stayed there; back to step 140, learning rate halved". Returns the
+ * length that the whole sentence has.
  */
 PACE_API size_t pace_rate_explain(const struct pace_rate_decision *d, char *text, size_t size);
+
+/*
+ * What the guard remembers. Fixed in size, whatever the length of the run; what the fields mean
+ * is the guard's own business (src/rate/guard.h), and no trainer has to look at them.
+ */
+enum { PACE_WINDOW = 128, PACE_BLOCKS = 20, PACE_OFFENDERS = 16 };
+
+/* The newest numbers, each with the step that it was seen at. */
+struct pace_window {
+    double value[PACE_WINDOW];
+    int64_t step[PACE_WINDOW];
+    int64_t next, held; /* where the next one goes, not wrapped; how many of the newest are valid */
+};
+
+/* Mean and spread of the losses of a twentieth of the run. */
+struct pace_block {
+    int64_t n;
+    double mean, squares; /* squares: sum of squared deviations */
+};
+
+/* The loss has risen and has not come back yet. */
+struct pace_alarm {
+    bool raised, due;     /* due: at this step it is to be decided on */
+    int64_t since, check; /* the step of the onset; of the next look at it */
+    double reference;     /* the level before */
+    double margin;        /* how far above it counts as raised */
+    double most;          /* largest excess since the last look */
+};
+
+struct pace_memory {
+    struct pace_window loss, log_norm;
+    struct pace_block block[PACE_BLOCKS];
+    struct pace_alarm alarm;
+    double first, start;     /* the first loss; the median of the first few */
+    double lowest, swing;    /* the lowest level so far; the usual size of swings around it */
+    int64_t lowest_step, n_losses;
+    int64_t n_updates, n_without_targets, n_not_finite, n_skips; /* the last three: in a row */
+    int64_t not_finite_since;
+    int64_t offender[PACE_OFFENDERS], offences[PACE_OFFENDERS], n_offenders;
+    int64_t slot_step[PACE_SLOTS];     /* the step that the state kept there goes on with; -1 */
+    int64_t n_incidents, rung, redone; /* rung: of the ladder of cuts */
+    int64_t last_incident;             /* steps: as are all below */
+    int64_t quick_until;               /* the temporary cut ends there; -1: there is none */
+    int64_t warm_from;                 /* of the short warmup behind a roll-back; -1 */
+    int64_t trend_from;                /* the blocks from this step on belong together */
+    int64_t raise_step, anneal_step;   /* -1: none pending; none */
+    int raise_slot, n_raises;
+    double raise_change, raise_level, raise_level_se, anneal_rate;
+    bool raise_failed, plateau_told;
+    double best_eval, last_eval, best_train; /* best_train: level of training then */
+    int64_t best_step, n_evals, n_worse;     /* n_worse: in a row, behind the best */
+    bool stopped;
+};
 
 /*
  * The controller: a schedule, and a guard that watches over it. All fields are its own; copying the
@@ -355,8 +409,9 @@ struct pace_rate {
     struct pace_rate_options options;
     struct pace_rate_decision decision; /* the newest */
     struct pace_metric_rate metric;     /* of schedules that move after evaluations */
-    int64_t step;                       /* the update that the next STEP observation is about */
-    double scale;                       /* product of all cuts and raises: rate / schedule's */
+    struct pace_memory memory;
+    int64_t step; /* the update that the next STEP observation is about */
+    double scale; /* product of all lasting cuts and raises */
 };
 
 /* The options must pass pace_rate_options_check. */

@@ -1,0 +1,53 @@
+/*
+ * guard_loss.c - rules that judge the level of the loss: spikes, divergence, oscillation.
+ *
+ * A spike that passes is no business of ours: the alarm (guard_sense.c) waits for as long as the
+ * loss is coming back. What is left is a loss that rose, by more than noise explains and enough to
+ * matter, and stays up. PaLM's answer (arXiv 2204.02311, section 5.1) was to go back to a state
+ * from before the spike and to leave out the data around it; ours is to go back and to go on
+ * slower, since for fine-tuning the usual cause is the learning rate.
+ *
+ * The same event is called divergence where it undoes half of all progress, or goes above where
+ * the run started: then the first cut is a larger one.
+ */
+#include <math.h>
+
+#include "rate/guard.h"
+
+bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
+{
+    const struct pace_memory *m = s->memory;
+    const struct pace_alarm *a = &m->alarm;
+    if (!a->due)
+        return false;
+    double lost = s->loss_now - m->lowest;
+    bool diverged = lost > GUARD_DIVERGENCE_PROGRESS * s->progress && lost > a->margin;
+    v->action = PACE_ROLL_BACK;
+    v->reason = diverged ? PACE_REASON_DIVERGENCE : PACE_REASON_LOSS_SPIKE;
+    v->onset = a->since;
+    v->above_start = s->loss_now > m->start + a->margin;
+    v->number[0] = diverged ? m->lowest : a->reference;
+    v->number[1] = s->loss_now;
+    v->number[2] = (double)(s->step - a->since);
+    v->number[3] = diverged ? m->start : s->sigma;
+    return true;
+}
+
+bool guard_oscillation(const struct guard_scene *s, struct guard_verdict *v)
+{
+    const struct pace_memory *m = s->memory;
+    double least = fmax(GUARD_SPIKE_PROGRESS * s->progress, GUARD_SPIKE_SHARE * fabs(s->level));
+    bool just_acted =
+        m->n_incidents > 0 && s->step - m->last_incident < GUARD_SWING + GUARD_WARM_STEPS;
+    if (m->alarm.raised || m->swing == 0 || just_acted)
+        return false;
+    if (!(s->swing > GUARD_SWING_RATIO * m->swing && s->swing > least))
+        return false;
+    v->action = PACE_CUT;
+    v->reason = PACE_REASON_OSCILLATION;
+    v->change = 0.5;
+    v->number[0] = s->swing;
+    v->number[1] = m->swing;
+    v->number[2] = GUARD_SWING;
+    return true;
+}

@@ -1,0 +1,495 @@
+#include "test/support/support.h"
+
+#include <math.h>
+
+#include "pace/rate.h"
+
+/* A run whose losses and norms a test makes up, with all its decisions counted. */
+struct made_run {
+    struct pace_rate rate;
+    struct pace_rate_decision d;
+    int count[PACE_ACTION_COUNT];
+};
+
+/* Between -1 and 1, from the step alone. */
+static double noise(int64_t step)
+{
+    uint64_t x = (uint64_t)(step + 1) * 0x9E3779B97F4A7C15u;
+    x ^= x >> 29;
+    x *= 0xBF58476D1CE4E5B9u;
+    x ^= x >> 32;
+    return (double)(x >> 11) / 4503599627370496.0 - 1;
+}
+
+static struct made_run made(int64_t total)
+{
+    struct pace_rate_options o;
+    pace_rate_options_init(&o);
+    o.schedule.learning_rate = 1e-3;
+    o.schedule.total_steps = total;
+    o.n_slots = 4;
+    struct made_run run = {.count = {0}};
+    pace_rate_init(&run.rate, &o);
+    return run;
+}
+
+static double healthy(int64_t step)
+{
+    return 1 + 2 * exp(-(double)step / 60) + 0.1 * noise(step);
+}
+
+static void see_obs(struct made_run *run, struct pace_rate_obs obs)
+{
+    pace_rate_observe(&run->rate, &obs);
+    run->d = pace_rate_next(&run->rate);
+    run->count[run->d.action]++;
+}
+
+static void see(struct made_run *run, double loss, double norm)
+{
+    see_obs(run, pace_rate_obs_step(loss, norm));
+}
+
+static void see_healthy(struct made_run *run, int64_t until)
+{
+    while (run->rate.step < until)
+        see(run, healthy(run->rate.step), 0.5 + 0.2 * noise(run->rate.step + 77777));
+}
+
+static void eval(struct made_run *run, double loss)
+{
+    see_obs(run, pace_rate_obs_eval(loss));
+}
+
+static void assert_decision(const struct made_run *run, enum pace_action action,
+                            enum pace_reason reason)
+{
+    assert_string_equal(pace_reason_name(run->d.reason), pace_reason_name(reason));
+    assert_string_equal(pace_action_name(run->d.action), pace_action_name(action));
+}
+
+static void assert_never(const struct made_run *run, enum pace_action action)
+{
+    assert_int_equal(run->count[action], 0);
+}
+
+/* -------------------------------------------------------------------------------- single batch --
+ */
+
+static void three_empty_batches_at_the_start_end_the_run(void **state)
+{
+    (void)state;
+    struct made_run run = made(100);
+    struct pace_rate_obs empty = pace_rate_obs_step(NAN, NAN);
+    empty.n_targets = 0;
+    see_obs(&run, empty);
+    assert_decision(&run, PACE_SKIP, PACE_REASON_NO_TARGETS);
+    see_obs(&run, empty);
+    see_obs(&run, empty);
+    assert_decision(&run, PACE_STOP, PACE_REASON_NO_TARGETS);
+}
+
+static void a_loss_of_exactly_zero_from_the_start_ends_the_run(void **state)
+{
+    (void)state;
+    struct made_run run = made(100);
+    for (int i = 0; i < 3; i++)
+        see(&run, 0, i == 1 ? NAN : 0);
+    assert_decision(&run, PACE_STOP, PACE_REASON_NO_TARGETS);
+}
+
+static void an_empty_batch_later_on_is_left_out(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    see_healthy(&run, 50);
+    struct pace_rate_obs empty = pace_rate_obs_step(0, 0);
+    empty.n_targets = 0;
+    for (int i = 0; i < 5; i++) {
+        see_obs(&run, empty);
+        assert_decision(&run, PACE_SKIP, PACE_REASON_NO_TARGETS);
+    }
+    see_healthy(&run, 60);
+    assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
+}
+
+static void one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 300);
+    see(&run, NAN, NAN);
+    assert_decision(&run, PACE_SKIP, PACE_REASON_NON_FINITE);
+    see_healthy(&run, 302);
+    assert_true(run.d.learning_rate == 0.5 * pace_schedule_rate(&run.rate.options.schedule, 301));
+    see_healthy(&run, 318);
+    assert_decision(&run, PACE_RAISE, PACE_REASON_RECOVERED);
+    assert_true(run.d.learning_rate == pace_schedule_rate(&run.rate.options.schedule, 317));
+    see_healthy(&run, 1000);
+    assert_int_equal(run.count[PACE_SKIP], 1);
+    assert_never(&run, PACE_ROLL_BACK);
+}
+
+static void three_in_a_row_are_broken_weights(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 305);
+    see(&run, INFINITY, 1);
+    see(&run, NAN, NAN);
+    see(&run, NAN, NAN);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_NON_FINITE_STATE);
+    assert_true(run.d.restore_slot > 0 && !run.d.apply_update);
+    assert_true(run.d.step < 305 && run.d.step >= 280 && run.rate.step == run.d.step);
+    assert_true(run.d.change == 0.5);
+}
+
+static void not_finite_before_any_update_is_no_matter_of_rates(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    for (int i = 0; i < 3; i++)
+        see(&run, NAN, NAN);
+    assert_decision(&run, PACE_STOP, PACE_REASON_NON_FINITE_STATE);
+}
+
+static void broken_weights_without_a_state_to_go_back_to_end_the_run(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    run.rate.options.n_slots = 0;
+    see_healthy(&run, 100);
+    for (int i = 0; i < 3; i++)
+        see(&run, NAN, NAN);
+    assert_decision(&run, PACE_STOP, PACE_REASON_GIVE_UP);
+    assert_int_equal(run.d.restore_slot, -1);
+}
+
+static void a_batch_that_breaks_twice_is_called_by_its_name(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    struct pace_rate_obs bad = pace_rate_obs_step(NAN, NAN);
+    bad.batch = 17;
+    see_healthy(&run, 100);
+    see_obs(&run, bad);
+    see_healthy(&run, 200);
+    see_obs(&run, bad);
+    assert_decision(&run, PACE_SKIP, PACE_REASON_POISONED_BATCH);
+    assert_true(run.d.number[0] == 17 && run.d.number[1] == 2);
+}
+
+static void a_huge_gradient_is_left_out_and_a_large_one_clipped(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    run.rate.options.max_grad_norm = 0;
+    see_healthy(&run, 100);
+    see(&run, healthy(100), 100);
+    assert_decision(&run, PACE_SKIP, PACE_REASON_GRADIENT_OUTLIER);
+    see_healthy(&run, 150);
+    see(&run, healthy(150), 3.2);
+    assert_decision(&run, PACE_CLIP, PACE_REASON_GRADIENT_OUTLIER);
+    assert_true(run.d.gradient_scale < 0.5 && run.d.gradient_scale > 0.1);
+    assert_true(run.d.apply_update);
+    see(&run, healthy(151), 1.2);
+    assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
+}
+
+static void what_ordinary_clipping_brings_down_is_let_be(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 150);
+    see(&run, healthy(150), 3.2);
+    assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
+    assert_true(run.d.gradient_scale == 1 / (3.2 + 1e-6));
+}
+
+static void gradients_are_left_out_three_times_in_a_row_at_most(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 200);
+    for (int i = 0; i < 50; i++)
+        see(&run, healthy(200 + i), 100 * (1 + 0.1 * noise(i)));
+    assert_true(run.count[PACE_SKIP] <= 12);
+    assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
+}
+
+/* --------------------------------------------------------------------------------------- level --
+ */
+
+static void a_loss_that_rises_and_stays_goes_back_to_before_the_onset(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 400);
+    while (run.d.action == PACE_GO && run.rate.step < 500)
+        see(&run, healthy(run.rate.step) + 0.7, 0.5);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_LOSS_SPIKE);
+    assert_true(run.d.step <= 398 && run.d.step >= 370);
+    assert_true(run.d.change == 0.5);
+    see_healthy(&run, 1000);
+    assert_int_equal(run.count[PACE_ROLL_BACK], 1);
+    assert_true(fabs(run.d.learning_rate / pace_schedule_rate(&run.rate.options.schedule, 999) -
+                     0.5) < 1e-12);
+}
+
+static void a_single_bad_batch_is_no_spike(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.rate.step < 1000)
+        see(&run, healthy(run.rate.step) + (run.rate.step % 10 == 9 ? 5 : 0), 0.5);
+    assert_never(&run, PACE_ROLL_BACK);
+    assert_never(&run, PACE_CUT);
+}
+
+static void a_spike_that_goes_away_is_left_alone(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.rate.step < 1000) {
+        double since = (double)(run.rate.step - 400);
+        see(&run, healthy(run.rate.step) + (since >= 0 ? 3 * exp(-since / 15) : 0), 0.5);
+    }
+    assert_never(&run, PACE_ROLL_BACK);
+    assert_never(&run, PACE_CUT);
+}
+
+static void cuts_grow_and_their_number_is_bounded(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    double change[64];
+    int n = 0;
+    for (int64_t i = 0; i < 5000 && !pace_rate_finished(&run.rate); i++) {
+        see(&run, run.rate.step < 100 ? healthy(run.rate.step) : 8 + noise(i), 0.5);
+        if (run.d.change != 1)
+            change[n++] = run.d.change;
+    }
+    assert_true(pace_rate_finished(&run.rate));
+    assert_int_equal(run.d.reason, PACE_REASON_GIVE_UP);
+    assert_in_range(n, 3, 8);
+    assert_true(change[0] == 1.0 / 4 && change[1] == 1.0 / 16);
+}
+
+static void without_states_a_roll_back_is_a_cut(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    run.rate.options.n_slots = 0;
+    see_healthy(&run, 400);
+    while (run.d.action == PACE_GO && run.rate.step < 500)
+        see(&run, healthy(run.rate.step) + 0.7, 0.5);
+    assert_decision(&run, PACE_CUT, PACE_REASON_LOSS_SPIKE);
+    assert_true(run.d.apply_update && run.d.restore_slot == -1);
+}
+
+static void a_rate_far_too_high_is_seen_within_twenty_steps(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see(&run, 2, 0.5);
+    while (run.d.action == PACE_GO && run.rate.step < 50)
+        see(&run, 9 + noise(run.rate.step), 5);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
+    assert_int_equal(run.d.step, 0);
+    assert_true(run.d.change == 0.25);
+}
+
+static void epochs_that_step_down_are_no_incident(void **state)
+{
+    (void)state;
+    struct made_run run = made(2000);
+    while (run.rate.step < 2000) {
+        double level = 2 * pow(0.5, (double)(run.rate.step / 400));
+        see(&run, level * (1 + 0.2 * noise(run.rate.step)), 0.5);
+    }
+    assert_never(&run, PACE_ROLL_BACK);
+    assert_never(&run, PACE_CUT);
+    assert_never(&run, PACE_STOP);
+}
+
+static void swings_that_grow_halve_the_rate(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 400);
+    while (run.d.action == PACE_GO && run.rate.step < 500) {
+        double swing = run.rate.step % 2 == 0 ? 0.8 : -0.6;
+        see(&run, healthy(run.rate.step) + swing, 0.5);
+    }
+    assert_decision(&run, PACE_CUT, PACE_REASON_OSCILLATION);
+    assert_true(run.d.change == 0.5);
+}
+
+/* --------------------------------------------------------------------------------------- trend --
+ */
+
+static void a_loss_that_does_not_move_raises_the_rate(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.d.action == PACE_GO && run.rate.step < 1000)
+        see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
+    assert_decision(&run, PACE_RAISE, PACE_REASON_FLAT);
+    assert_true(run.rate.step < 200);
+    assert_true(run.d.change >= 3 && run.d.change <= 5);
+}
+
+static void noise_that_hides_a_descent_is_no_evidence_of_none(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    while (run.rate.step < 200)
+        see(&run, 2 + 1.5 * noise(run.rate.step), 0.5);
+    assert_never(&run, PACE_RAISE);
+}
+
+static void a_prior_below_the_rate_forbids_a_raise(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    run.rate.options.prior_rate = 1e-4;
+    while (run.rate.step < 1000)
+        see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
+    assert_never(&run, PACE_RAISE);
+}
+
+static void a_raise_that_makes_it_worse_is_taken_back_and_not_repeated(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.d.action == PACE_GO && run.rate.step < 1000)
+        see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
+    int64_t raised_at = run.d.step;
+    while (run.d.action != PACE_ROLL_BACK && run.rate.step < 1000)
+        see(&run, 2.6 + 0.05 * noise(run.rate.step), 0.5);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_RAISE_FAILED);
+    assert_int_equal(run.d.step, raised_at);
+    while (run.rate.step < 1000)
+        see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
+    assert_int_equal(run.count[PACE_RAISE], 1);
+    assert_true(fabs(run.rate.scale - 1) < 1e-12);
+}
+
+static void a_plateau_at_a_constant_rate_is_annealed(void **state)
+{
+    (void)state;
+    struct made_run run = made(2000);
+    run.rate.options.schedule.kind = PACE_SCHEDULE_CONSTANT;
+    while (run.d.action == PACE_GO && run.rate.step < 2000)
+        see(&run, healthy(run.rate.step), 0.5);
+    assert_decision(&run, PACE_ANNEAL, PACE_REASON_PLATEAU);
+    while (run.rate.step < 2000)
+        see(&run, healthy(run.rate.step), 0.5);
+    assert_int_equal(run.count[PACE_ANNEAL], 1);
+    assert_true(run.d.learning_rate > 0 && run.d.learning_rate < 2e-6);
+}
+
+static void a_plateau_under_a_falling_schedule_is_only_told(void **state)
+{
+    (void)state;
+    struct made_run run = made(2000);
+    int told = 0;
+    while (run.rate.step < 2000) {
+        see(&run, healthy(run.rate.step), 0.5);
+        told += run.d.advice == PACE_ANNEAL;
+    }
+    assert_int_equal(told, 1);
+    assert_int_equal(run.count[PACE_GO], 2000);
+}
+
+/* ---------------------------------------------------------------------------------- evaluations --
+ */
+
+static void the_best_held_out_state_is_kept(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    eval(&run, 2.0);
+    assert_decision(&run, PACE_GO, PACE_REASON_BEST_SO_FAR);
+    assert_int_equal(run.d.keep_slot, PACE_SLOT_BEST);
+    assert_false(run.d.apply_update);
+    see_healthy(&run, 100);
+    eval(&run, 2.1);
+    assert_int_equal(run.d.keep_slot, -1);
+    assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
+}
+
+static void overfitting_stops_at_the_best_state(void **state)
+{
+    (void)state;
+    const double held_out[] = {2.0, 1.5, 1.4, 1.45, 1.5};
+    struct made_run run = made(1000);
+    for (int i = 0; i < 5; i++) {
+        see_healthy(&run, 20 * (i + 1));
+        eval(&run, held_out[i]);
+        assert_true(pace_rate_finished(&run.rate) == (i == 4));
+    }
+    assert_decision(&run, PACE_STOP, PACE_REASON_OVERFIT);
+    assert_int_equal(run.d.restore_slot, PACE_SLOT_BEST);
+    assert_int_equal(run.d.step, 60);
+}
+
+static void one_noisy_evaluation_is_no_overfitting(void **state)
+{
+    (void)state;
+    const double held_out[] = {2.0, 1.5, 1.6, 1.45, 1.6, 1.4, 1.6, 1.39, 1.38};
+    struct made_run run = made(1000);
+    for (int i = 0; i < 9; i++) {
+        see_healthy(&run, 20 * (i + 1));
+        eval(&run, held_out[i]);
+    }
+    assert_never(&run, PACE_STOP);
+}
+
+static void a_run_that_ends_above_its_best_goes_back_there(void **state)
+{
+    (void)state;
+    struct made_run run = made(100);
+    see_healthy(&run, 50);
+    eval(&run, 1.5);
+    see_healthy(&run, 100);
+    eval(&run, 1.6);
+    assert_decision(&run, PACE_BEST, PACE_REASON_DONE);
+    assert_int_equal(run.d.restore_slot, PACE_SLOT_BEST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_empty_batches_at_the_start_end_the_run),
+        cmocka_unit_test(a_loss_of_exactly_zero_from_the_start_ends_the_run),
+        cmocka_unit_test(an_empty_batch_later_on_is_left_out),
+        cmocka_unit_test(one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back),
+        cmocka_unit_test(three_in_a_row_are_broken_weights),
+        cmocka_unit_test(not_finite_before_any_update_is_no_matter_of_rates),
+        cmocka_unit_test(broken_weights_without_a_state_to_go_back_to_end_the_run),
+        cmocka_unit_test(a_batch_that_breaks_twice_is_called_by_its_name),
+        cmocka_unit_test(a_huge_gradient_is_left_out_and_a_large_one_clipped),
+        cmocka_unit_test(what_ordinary_clipping_brings_down_is_let_be),
+        cmocka_unit_test(gradients_are_left_out_three_times_in_a_row_at_most),
+        cmocka_unit_test(a_loss_that_rises_and_stays_goes_back_to_before_the_onset),
+        cmocka_unit_test(a_single_bad_batch_is_no_spike),
+        cmocka_unit_test(a_spike_that_goes_away_is_left_alone),
+        cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
+        cmocka_unit_test(without_states_a_roll_back_is_a_cut),
+        cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
+        cmocka_unit_test(epochs_that_step_down_are_no_incident),
+        cmocka_unit_test(swings_that_grow_halve_the_rate),
+        cmocka_unit_test(a_loss_that_does_not_move_raises_the_rate),
+        cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
+        cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
+        cmocka_unit_test(a_raise_that_makes_it_worse_is_taken_back_and_not_repeated),
+        cmocka_unit_test(a_plateau_at_a_constant_rate_is_annealed),
+        cmocka_unit_test(a_plateau_under_a_falling_schedule_is_only_told),
+        cmocka_unit_test(the_best_held_out_state_is_kept),
+        cmocka_unit_test(overfitting_stops_at_the_best_state),
+        cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
+        cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

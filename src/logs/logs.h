@@ -29,11 +29,17 @@ struct log_file {
 };
 
 /*
- * Reads a log, whatever its format. Errors: ERR_IO; ERR_INPUT for content that no reader knows
- * (the hint lists what is read, `what` says what was found instead), or that is broken.
+ * Reads a log, whatever its format; `path` "-" is standard input. Points are in the order of steps;
+ * what was trained again after a run was taken up from a checkpoint is left out. Errors: ERR_IO;
+ * ERR_INPUT for content that no reader knows (the hint lists what is read, `what` says what was
+ * found instead), or that is broken.
  */
 MUST_CHECK bool log_read(struct log_file *log, const char *path, struct arena *arena,
                          struct err *err);
+
+/* The same of bytes in memory, which need not outlive the call; `path` is kept for the report. */
+MUST_CHECK bool log_read_bytes(struct log_file *log, struct span bytes, const char *path,
+                               struct arena *arena, struct err *err);
 
 /* The readers, for help: name and one line about it. False behind the last. */
 bool log_reader(size_t index, const char **name, const char **about);

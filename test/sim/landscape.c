@@ -411,7 +411,6 @@ void sim_landscape_make(struct sim_landscape *l, const struct sim_kind *kind, ui
 {
     struct rng rng = {.seed = seed, .stream = STREAM_MAKE};
     *l = (struct sim_landscape){.kind = kind, .arena = arena, .seed = seed};
-    l->overflow = terms->overflows ? 1e3 : 0;
     if (kind->has_rows) {
         sim_data_sizes(l, terms->few_rows, &rng);
         kind->make(l, &rng);
@@ -421,6 +420,8 @@ void sim_landscape_make(struct sim_landscape *l, const struct sim_kind *kind, ui
         set_noise(l, terms, &rng);
     }
     CHECK(l->n <= SIM_PARAMETERS_MOST);
+    for (size_t i = 0; terms->overflows && i < l->n; i++)
+        l->overflow = fmax(l->overflow, 30 + 5 * fabs(l->start[i]));
 }
 
 uint64_t sim_landscape_batches(const struct sim_landscape *l)

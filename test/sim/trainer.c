@@ -60,12 +60,13 @@ static struct pace_rate_obs observe_step(struct run *run)
 static void obey(struct run *run, const struct pace_rate_decision *d)
 {
     CHECK(d->restore_slot < PACE_SLOTS && d->keep_slot < PACE_SLOTS);
+    CHECK(d->restore_slot < 0 || d->keep_slot < 0);
+    if (d->keep_slot >= 0)
+        run->slot[d->keep_slot] = run->now;
     if (d->restore_slot >= 0)
         run->now = run->slot[d->restore_slot];
     if (d->apply_update)
         sim_weights_update(&run->now, run->gradient, d->learning_rate, d->gradient_scale);
-    if (d->keep_slot >= 0)
-        run->slot[d->keep_slot] = run->now;
 }
 
 static struct pace_rate_decision take(struct run *run, const struct pace_rate_obs *obs)

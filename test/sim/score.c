@@ -1,0 +1,183 @@
+/*
+ * score.c - how well the guard does, as a table.
+ *
+ *     score [even|odd] [SEEDS] [LANDSCAPE]     all landscapes where none is named
+ *
+ * For each scenario, over the seeds: how many runs recover, how much is lost against the clean run
+ * (a good rate, nothing wrong, no guard), what the guard costs, and the same runs with the guard
+ * off. Losses are true ones, without noise:
+ *
+ *     excess     (last - clean) / (first - clean): 0 as good as the clean run, 1 nothing learned
+ *     recovered  share of runs with an excess of at most 0.1
+ *     worse      share of runs that end above where they began, or broken
+ *     alarms     actions other than go and clip, per 100 steps; the end of the run is none
+ *     clips      gradients scaled down beyond ordinary clipping, per 100 steps
+ *     redo       gradients computed more than the run has steps, in % of the steps
+ *
+ * Even seeds are for tuning the rules, odd ones for reporting.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/stat.h"
+#include "test/sim/scenario.h"
+
+enum { RUNS_MOST = 4096 };
+
+/* Sums over runs of one row of the table. */
+struct score {
+    double excess[RUNS_MOST];
+    size_t n, n_recovered, n_worse, n_endless;
+    double n_steps, n_alarms, n_clips, n_redo;
+};
+
+/* Broken runs count as this much: as bad as losing the gain once more. */
+static const double worst_excess = 2;
+
+static double excess_of(const struct sim_ground *g, const struct sim_result *r)
+{
+    double gain = fmax(r->first_loss - g->clean_loss, 1e-3);
+    double excess = (r->final_loss - g->clean_loss) / gain;
+    return isfinite(excess) ? fmin(excess, worst_excess) : worst_excess;
+}
+
+static bool is_alarm(enum pace_action action)
+{
+    return action != PACE_GO && action != PACE_CLIP;
+}
+
+static void score_add(struct score *score, const struct sim_job *job, const struct sim_ground *g,
+                      const struct sim_result *r)
+{
+    CHECK(score->n < RUNS_MOST);
+    double excess = excess_of(g, r);
+    score->excess[score->n++] = excess;
+    score->n_recovered += excess <= 0.1;
+    score->n_worse += !(r->final_loss <= r->first_loss);
+    score->n_endless += r->endless;
+    double total = (double)job->options.schedule.total_steps;
+    score->n_steps += total;
+    score->n_redo += fmax((double)r->n_steps - total, 0);
+    score->n_clips += (double)r->n_actions[PACE_CLIP];
+    for (int action = 0; action < PACE_ACTION_COUNT; action++)
+        score->n_alarms += is_alarm(action) ? (double)r->n_actions[action] : 0;
+    score->n_alarms -= fmin((double)r->n_reasons[PACE_REASON_DONE], 1);
+}
+
+static void print_heading(const char *first)
+{
+    (void)printf(
+        "| %-28s | runs | recovered | excess mean | median | worse | alarms | clips | redo "
+        "| off: recovered | mean | worse |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        first);
+}
+
+static void print_score(const char *name, struct score *on, struct score *off)
+{
+    if (on->n == 0)
+        return;
+    double n = (double)on->n, steps = on->n_steps / 100;
+    (void)printf("| %-28s | %zu | %.0f %% | %.3f | %.3f | %.0f %% | %.2f | %.2f | %.1f %% "
+                 "| %.0f %% | %.3f | %.0f %% |\n",
+                 name, on->n, 100 * (double)on->n_recovered / n, stat_mean(on->excess, on->n),
+                 stat_median(on->excess, on->n), 100 * (double)on->n_worse / n,
+                 on->n_alarms / steps, on->n_clips / steps, on->n_redo / steps,
+                 100 * (double)off->n_recovered / n, stat_mean(off->excess, off->n),
+                 100 * (double)off->n_worse / n);
+    if (on->n_endless > 0)
+        (void)printf("  %zu runs of '%s' never ended\n", on->n_endless, name);
+}
+
+/* All rows: by scenario, and by landscape within a group. */
+struct table {
+    struct score *on, *off;           /* [sim_scenario_count] */
+    struct score *kind_on, *kind_off; /* [SIM_GROUPS, sim_kind_count] */
+};
+
+static void run_case(struct table *t, size_t scenario, const struct sim_case *c,
+                     const struct sim_ground *g)
+{
+    const struct sim_scenario *s = &sim_scenarios[scenario];
+    struct sim_job job;
+    struct sim_result result;
+    size_t row = (size_t)s->group * sim_kind_count + (size_t)(c->kind - sim_kinds);
+    sim_case_job(c, s, g, &job);
+    sim_train(&job, &result);
+    score_add(&t->on[scenario], &job, g, &result);
+    score_add(&t->kind_on[row], &job, g, &result);
+    job.options.guard = PACE_GUARD_OFF;
+    sim_train(&job, &result);
+    score_add(&t->off[scenario], &job, g, &result);
+    score_add(&t->kind_off[row], &job, g, &result);
+}
+
+static bool same_terms(const struct sim_terms *a, const struct sim_terms *b)
+{
+    return a->heavy_tails == b->heavy_tails && a->few_rows == b->few_rows &&
+           a->overflows == b->overflows;
+}
+
+/* The grounds are made once for neighbours in the table with the same terms. */
+static void run_seed(struct table *t, uint64_t seed, const char *only)
+{
+    static struct sim_ground ground;
+    struct arena arena = {0};
+    struct sim_case c;
+    const struct sim_terms *made = NULL;
+    sim_case_draw(&c, seed);
+    for (size_t i = 0; i < sim_scenario_count; i++) {
+        const struct sim_scenario *s = &sim_scenarios[i];
+        if (!sim_scenario_fits(s, c.kind) || (only && strcmp(only, c.kind->name) != 0))
+            continue;
+        if (!made || !same_terms(made, &s->terms))
+            sim_ground_make(&ground, &c, s, seed, &arena);
+        made = &s->terms;
+        run_case(t, i, &c, &ground);
+    }
+    arena_release(&arena);
+}
+
+static void print_table(struct table *t)
+{
+    print_heading("scenario");
+    for (size_t i = 0; i < sim_scenario_count; i++)
+        print_score(sim_scenarios[i].name, &t->on[i], &t->off[i]);
+    (void)printf("\n");
+    print_heading("landscape");
+    for (size_t group = 0; group < SIM_GROUPS; group++) {
+        for (size_t kind = 0; kind < sim_kind_count; kind++) {
+            char name[64];
+            size_t row = group * sim_kind_count + kind;
+            (void)snprintf(name, sizeof name, "%s: %s", sim_group_name((enum sim_group)group),
+                           sim_kinds[kind].name);
+            print_score(name, &t->kind_on[row], &t->kind_off[row]);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int64_t n_seeds = 240;
+    bool odd = argc > 1 && strcmp(argv[1], "odd") == 0;
+    bool ok = argc < 2 || odd || strcmp(argv[1], "even") == 0;
+    ok = ok && (argc < 3 || num_parse_i64(span_of(argv[2]), &n_seeds)) && n_seeds >= 0;
+    if (!ok || argc > 4) {
+        (void)fprintf(stderr, "usage: score [even|odd] [SEEDS] [LANDSCAPE]\n");
+        return 2;
+    }
+    size_t n_rows = SIM_GROUPS * sim_kind_count;
+    struct table t = {
+        mem_alloc(sim_scenario_count * sizeof *t.on), mem_alloc(sim_scenario_count * sizeof *t.off),
+        mem_alloc(n_rows * sizeof *t.kind_on), mem_alloc(n_rows * sizeof *t.kind_off)};
+    for (int64_t i = 0; i < n_seeds; i++)
+        run_seed(&t, (uint64_t)(2 * i + odd), argc > 3 ? argv[3] : NULL);
+    print_table(&t);
+    mem_free(t.on);
+    mem_free(t.off);
+    mem_free(t.kind_on);
+    mem_free(t.kind_off);
+    return 0;
+}

@@ -148,6 +148,14 @@ PACE_API const char *pace_schedule_parameter(enum pace_schedule_kind kind, size_
 PACE_API bool pace_schedule_set(struct pace_schedule *s, const char *name, const char *value,
                                 struct pace_problem *problem);
 
+/*
+ * The other way: a parameter's value as pace_schedule_set reads it ("0.5", "linear", "null" where
+ * it is not given), every digit kept; 32 bytes suffice. False for a name that the kind does not
+ * take.
+ */
+PACE_API bool pace_schedule_get(const struct pace_schedule *s, const char *name, char *text,
+                                size_t size);
+
 /* False where the parameters do not make a schedule (Hugging Face raises there, or we refuse). */
 PACE_API bool pace_schedule_check(const struct pace_schedule *s, struct pace_problem *problem);
 

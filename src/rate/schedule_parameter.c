@@ -113,6 +113,29 @@ const char *pace_schedule_parameter(enum pace_schedule_kind kind, size_t index)
     return p->name;
 }
 
+/* The parameter, or the nameless end of the list. */
+static const struct parameter *find_parameter(enum pace_schedule_kind kind, const char *name)
+{
+    const struct parameter *p = schedule_row(kind)->parameters;
+    while (p->name && strcmp(p->name, name) != 0)
+        p++;
+    return p;
+}
+
+bool pace_schedule_get(const struct pace_schedule *s, const char *name, char *text, size_t size)
+{
+    const struct parameter *p = find_parameter(s->kind, name);
+    if (!p->name)
+        return false;
+    double value = get(s, p);
+    char number[NUM_TEXT_SIZE] = "null";
+    if (!isnan(value))
+        (void)num_format_double(number, value);
+    bool is_word = p->type == PARAMETER_SWITCH || p->type == PARAMETER_CURVE;
+    (void)snprintf(text, size, "%s", is_word ? words_of(p)[(int)value] : number);
+    return true;
+}
+
 /* ------------------------------------------------------------------------------- from a text -- */
 
 /* "cosine takes num_cycles, min_lr" */
@@ -177,9 +200,7 @@ bool pace_schedule_set(struct pace_schedule *s, const char *name, const char *va
 {
     char hint[sizeof problem->hint];
     double number = NAN;
-    const struct parameter *p = schedule_row(s->kind)->parameters;
-    while (p->name && strcmp(p->name, name) != 0)
-        p++;
+    const struct parameter *p = find_parameter(s->kind, name);
     if (!p->name) {
         list_parameters(s->kind, hint, sizeof hint);
         return problem_set(problem, hint, "%s has no parameter '%.60s'",

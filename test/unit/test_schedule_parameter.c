@@ -72,6 +72,35 @@ static void parameters_are_set_from_text(void **state)
     assert_true(pace_schedule_set(&s, "verbose", "false", &problem) && !s.verbose);
 }
 
+/* Every parameter of every kind, read out and set again, is what it was. */
+static void what_is_read_out_can_be_set_again(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < PACE_SCHEDULE_COUNT; kind++) {
+        struct pace_schedule s = schedule((enum pace_schedule_kind)kind), again = s;
+        const char *name;
+        for (size_t i = 0; (name = pace_schedule_parameter(s.kind, i)) != NULL; i++) {
+            char text[32], second[32];
+            assert_true(pace_schedule_get(&s, name, text, sizeof text));
+            if (strcmp(text, "null") != 0) /* what must be given has no default to set */
+                assert_true(pace_schedule_set(&again, name, text, &problem));
+            assert_true(pace_schedule_get(&again, name, second, sizeof second));
+            assert_string_equal(text, second);
+        }
+    }
+    struct pace_schedule s = schedule(PACE_SCHEDULE_WARMUP_STABLE_DECAY);
+    char text[32];
+    assert_true(pace_schedule_set(&s, "min_lr_ratio", "0.1", &problem));
+    assert_true(pace_schedule_get(&s, "min_lr_ratio", text, sizeof text));
+    assert_string_equal(text, "0.1");
+    assert_true(pace_schedule_set(&s, "decay_type", "1-sqrt", &problem));
+    assert_true(pace_schedule_get(&s, "decay_type", text, sizeof text));
+    assert_string_equal(text, "1-sqrt");
+    assert_true(pace_schedule_get(&s, "num_decay_steps", text, sizeof text));
+    assert_string_equal(text, "null");
+    assert_false(pace_schedule_get(&s, "gamma", text, sizeof text));
+}
+
 static void an_unknown_parameter_is_refused_with_the_list(void **state)
 {
     (void)state;
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_originals),
         cmocka_unit_test(parameters_are_listed_by_index),
         cmocka_unit_test(parameters_are_set_from_text),
+        cmocka_unit_test(what_is_read_out_can_be_set_again),
         cmocka_unit_test(an_unknown_parameter_is_refused_with_the_list),
         cmocka_unit_test(a_value_of_another_type_is_refused),
         cmocka_unit_test(a_value_out_of_range_is_refused),

@@ -3,11 +3,13 @@
  *
  *     struct plot_line lines[] = {{.label = "loss", .x = steps, .y = loss, .n = n}};
  *     struct plot plot = {.title = "loss", .x_label = "step", .lines = lines, .n_lines = 1};
- *     plot_text(&text, &plot, 80, 20, true);          braille dots, axes with round numbers
+ *     struct plot_screen screen = {.columns = 80, .rows = 20, .has_unicode = true};
+ *     plot_text(&text, &plot, &screen);                braille dots, axes with round numbers
  *     plot_svg(&svg, &plot, 900, 420);                 one <svg> element, no outside resource
  *
  * Points that are not finite are gaps. Lines longer than the picture has columns are drawn by their
- * least and greatest value per column, so that no spike is lost.
+ * least and greatest value per column, so that no spike is lost. Texts may come from strangers:
+ * what is not safe to show in them becomes '?'.
  */
 #ifndef PACE_REPORT_PLOT_H
 #define PACE_REPORT_PLOT_H
@@ -38,8 +40,15 @@ struct plot {
     bool log_y, log_right; /* logarithmic where all values are positive */
 };
 
-/* Appends the picture as text, `columns` wide and `rows` high, labels and legend included. */
-void plot_text(struct buf *out, const struct plot *plot, int columns, int rows, bool colour);
+/* What a terminal can show. */
+struct plot_screen {
+    int columns, rows; /* of the whole picture, labels and legend included; at least 32 and 8 */
+    bool has_color;
+    bool has_unicode; /* without it: ASCII letters in place of braille */
+};
+
+/* Appends the picture as lines of text, each at most `columns` wide, at most `rows` of them. */
+void plot_text(struct buf *out, const struct plot *plot, const struct plot_screen *screen);
 
 /* Appends one <svg> element, `width` by `height` pixels; readable on light and dark. */
 void plot_svg(struct buf *out, const struct plot *plot, int width, int height);

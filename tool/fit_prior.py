@@ -34,10 +34,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE.parent / "src" / "rate" / "prior_table.h"
 
 # The reference job, at which every feature is zero.
-REFERENCE = {"width": 2048, "rank": 16, "alpha": 32, "tokens": 50_000, "steps": 780, "rows": 240}
+REFERENCE = {"width": 2048, "rank": 16, "alpha": 32, "tokens": 50_000, "steps": 780}
+# Where effects end: narrower models want what this one wants; so many rows or fewer are as scarce as
+# can be, and with so many a second look no longer matters.
+LIMITS = {"narrow": 192, "few_rows": 240, "many_rows": 4800}
 
-# Spreads in decades: of the random effects and of what a single best rate is known to.
-FAMILY_SD, MODEL_SD, TASK_SD = 0.20, 0.12, 0.12
+# Spreads in decades: of the random effects (a job's: what the linear model does not say of jobs of one
+# model and task) and of what a single best rate is known to. Near the maximum of the evidence.
+FAMILY_SD, MODEL_SD, TASK_SD, JOB_SD = 0.20, 0.12, 0.12, 0.10
 SWEEP_SD, EDGE_SD, SETTING_SD = 0.08, 0.15, 0.35
 # What the guess is wider by: for preferences, whose evidence is what people set and not sweeps; for
 # each decade beyond what was swept.
@@ -56,8 +60,8 @@ COEFFICIENTS = [
     ("scratch_width", 0.30, 0.40, "the same"),
     ("lora_rank", 0.24, 0.10, "rank matters little: between r^0 and r^0.5"),
     ("batch", 0.35, 0.20, "between none and the square root of the batch"),
-    ("steps", -0.25, 0.10, "Bjorck et al. 2025: T^-0.32; bounds T^-0.5"),
-    ("short_run", 0.18, 0.15, "LoRA Without Regret: 15 times instead of 10 in very short runs"),
+    ("steps_below", -0.15, 0.10, "longer runs want less; short ones were hardly studied"),
+    ("steps_above", -0.28, 0.08, "Bjorck et al. 2025: T^-0.32; bounds T^-0.5"),
     ("epochs", -1.00, 0.50, "five epochs on 240 rows: -0.85"),
     ("weight_decay", 0.0, 0.05, "decoupled decay moves the optimum little in short runs"),
     ("constant", -0.20, 0.10, "Haegele et al. 2024: a constant rate's optimum is about half"),
@@ -83,8 +87,9 @@ def log_clamped(value, reference, low, high):
 
 
 def scarcity(rows):
-    """1 for 240 rows or fewer, 0 from 24,000 on: how much a repeated row is over-learned."""
-    return min(max(1 - math.log10(rows / REFERENCE["rows"]) / 2, 0), 1)
+    """1 for few rows, 0 for many: how much a row seen again is over-learned."""
+    few, many = LIMITS["few_rows"], LIMITS["many_rows"]
+    return min(max(math.log(many / rows) / math.log(many / few), 0), 1)
 
 
 def family_index(model_type):
@@ -100,7 +105,7 @@ def features(job):
     x = dict.fromkeys(NAMES, 0.0)
     method = job["method"]
     full = method in ("full", "dpo-full", "scratch")
-    width = log_clamped(job["width"], REFERENCE["width"], 16, 65536)
+    width = log_clamped(job["width"], REFERENCE["width"], LIMITS["narrow"], 65536)
     x["base"] = 1.0
     x["width_above"] = max(width, 0)
     x["width_below"] = min(width, 0)
@@ -115,8 +120,9 @@ def features(job):
     x["qlora"] = float(method == "qlora")
     x["dpo"] = float(method.startswith("dpo"))
     x["batch"] = log_clamped(job["tokens"], REFERENCE["tokens"], 10, 1e7)
-    x["steps"] = log_clamped(job["steps"], REFERENCE["steps"], 10, 1e6)
-    x["short_run"] = max(-log_clamped(job["steps"], 100, 10, 100), 0)
+    steps = log_clamped(job["steps"], REFERENCE["steps"], 10, 1e6)
+    x["steps_below"] = min(steps, 0)
+    x["steps_above"] = max(steps, 0)
     x["epochs"] = log_clamped(job["epochs"], 1, 1, 100) * scarcity(job["rows"] or 1e9)
     x["weight_decay"] = min(job["weight_decay"] / 0.1, 3)
     x["constant"] = {"constant": 1.0}.get(job["schedule"], 0.0)
@@ -247,7 +253,7 @@ def read_own_runs(path):
         sweep = Sweep(points)
         if sweep.parabola[0] <= 0:
             continue
-        sd = math.hypot(SWEEP_SD, EDGE_SD if sweep.at_edge() else 0)
+        sd = math.hypot(SWEEP_SD, JOB_SD, EDGE_SD if sweep.at_edge() else 0)
         first = rows[0]
         out.append(Observation(job_of_row(first), sweep.optimum(), sd, len(rows), "our sweeps",
                                first["model"], f"{first['model']}/{first['data']}", sweep, name))
@@ -258,7 +264,7 @@ def read_points(path):
     out = []
     for i, row in enumerate(read_tsv(path)):
         swept = row["kind"] == "sweep"
-        sd = SWEEP_SD if swept else SETTING_SD
+        sd = math.hypot(SWEEP_SD, JOB_SD) if swept else SETTING_SD
         runs = 9 if swept else 1
         team = row["team"].split("/")[0]
         out.append(Observation(job_of_row(row), math.log10(float(row["learning_rate"])), sd, runs,
@@ -294,7 +300,7 @@ class Fit:
     def predict(self, x):
         """Mean and sd of the best rate of a new model and task with these features."""
         unknown_family = 0.0 if x[len(COEFFICIENTS):].any() else FAMILY_SD**2
-        variance = x @ self.covariance @ x + MODEL_SD**2 + TASK_SD**2 + unknown_family
+        variance = x @ self.covariance @ x + MODEL_SD**2 + TASK_SD**2 + JOB_SD**2 + unknown_family
         return float(x @ self.mean), math.sqrt(variance)
 
 
@@ -309,28 +315,28 @@ def leave_out(observations, key, only):
     return [out[id(o)] for o in only]
 
 
-def summary(values):
-    return f"{np.mean(values):6.3f} {np.quantile(values, 0.9):6.2f} {np.max(values):6.2f}"
-
-
 class Score:
     """Errors and regrets of a list of predictions for swept observations."""
 
     def __init__(self, observations, rates, sds=None):
         y = np.array([o.y for o in observations])
         rates = np.array(rates)
+        self.n = len(y)
         self.error = rates - y
-        self.regret = [o.sweep.regret(r, False) for o, r in zip(observations, rates)]
-        self.regret_nearest = [o.sweep.regret(r, True) for o, r in zip(observations, rates)]
+        self.regret = np.array([o.sweep.regret(r, False) for o, r in zip(observations, rates)])
+        self.nearest = np.array([o.sweep.regret(r, True) for o, r in zip(observations, rates)])
         self.covered = None
         if sds is not None:
-            total = np.sqrt(np.array(sds) ** 2 + np.array([o.sd for o in observations]) ** 2)
+            total = np.sqrt(np.array(sds) ** 2 + SWEEP_SD**2)
             self.covered = float(np.mean(np.abs(self.error) < 1.2816 * total))
 
-    def line(self, name):
-        covered = "" if self.covered is None else f"  80 % interval holds {self.covered:.0%}"
-        return (f"{name:34} {summary(self.regret)} | {summary(self.regret_nearest)} | "
-                f"bias {self.error.mean():+.2f} sd {self.error.std():.2f}{covered}")
+    def row(self, name):
+        """A line of doc/RATE.md's tables."""
+        def three(values):
+            return f"{values.mean():.3f} / {np.quantile(values, 0.9):.2f} / {values.max():.2f}"
+        covered = "" if self.covered is None else f"{self.covered:.0%}"
+        return (f"| {name} | {self.n} | {three(self.regret)} | ({three(self.nearest)}) | "
+                f"{self.error.mean():+.2f} | {self.error.std():.2f} | {covered} |")
 
 
 def scores(observations):
@@ -407,7 +413,8 @@ def render(fit):
         "",
     ]
     constants = [(f"REFERENCE_{k.upper()}", v) for k, v in REFERENCE.items()]
-    constants += [("MODEL_SD", MODEL_SD), ("TASK_SD", TASK_SD), ("FAMILY_SD", FAMILY_SD),
+    constants += [(k.upper(), v) for k, v in LIMITS.items()]
+    constants += [("MODEL_SD", MODEL_SD), ("TASK_SD", TASK_SD), ("JOB_SD", JOB_SD), ("FAMILY_SD", FAMILY_SD),
                   ("DPO_SD", DPO_SD), ("BEYOND_SD", BEYOND_SD), ("CAUTION", caution())]
     for name, least, most in swept_ranges(fit.observations):
         constants += [(name + "_LEAST", least), (name + "_MOST", most)]
@@ -448,15 +455,18 @@ def read_all(sweep_path):
 
 
 def print_tables(observations, fit):
-    print("regret in % of the loss: mean, p90, max; by the parabola at the optimum | by the nearest three")
+    """The tables of doc/RATE.md."""
+    print("| rule | jobs | mean / p90 / max | (by the nearest three) | bias | sd | in the 80 % interval |")
+    print("|---|---|---|---|---|---|---|")
     for name, score in scores(observations).items():
-        print(score.line(name))
-    print(f"\n{'coefficient':24} {'value':>8} {'se':>7} {'prior':>15} {'learned':>8}  evidence")
+        print(score.row(name))
+    print("\n| coefficient | value | se | before the data | learned | runs | from |")
+    print("|---|---|---|---|---|---|---|")
     for i, name in enumerate(NAMES):
         runs, source = evidence(fit, i)
-        prior = f"{fit.prior_mean[i]:+.2f} +- {fit.prior_sd[i]:.2f}"
-        print(f"{name:24} {fit.mean[i]:+8.3f} {math.sqrt(fit.covariance[i, i]):7.3f} {prior:>15} "
-              f"{learned_share(fit, i):8.0%}  {runs} runs: {source}")
+        print(f"| {name} | {fit.mean[i]:+.3f} | {math.sqrt(fit.covariance[i, i]):.3f} | "
+              f"{fit.prior_mean[i]:+.2f} ± {fit.prior_sd[i]:.2f} | {learned_share(fit, i):.0%} | "
+              f"{runs} | {source} |")
 
 
 def main():

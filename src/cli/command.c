@@ -19,6 +19,15 @@ const struct command command_table[] = {
      "rows are bad and --skip-bad-rows is not given. A YAML file may hold the\n"
      "arguments and options: pace data run.yaml.",
      cmd_data, .takes_run_file = true},
+    {"find", FOR_FIND, "MODEL DATA", 2, 2, "which learning rate, and why",
+     "Guesses the learning rate for fine-tuning MODEL on DATA, from config.json (or a\n"
+     ".gguf file) and the data alone, and shows what the guess is made up of: each\n"
+     "term with its effect, the number of training runs it rests on and where they\n"
+     "come from; and what other tools would set. MODEL is a Hugging Face folder, a\n"
+     "config.json or a .gguf file; weights are not read. What is not given (epochs,\n"
+     "batch, rank) is chosen, and the choice explained. The search that tests the\n"
+     "guess is not built yet: --prior-only must be given.",
+     cmd_find, .takes_run_file = true},
     {"inspect", FOR_INSPECT, "MODEL", 1, 1, "what is in a file of weights: tensors and metadata",
      "Reads a .safetensors or .gguf file, or a model folder (whole, in shards, or an\n"
      "adapter), and lists its metadata and its tensors: name, type, shape, bytes. The\n"

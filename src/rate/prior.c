@@ -9,13 +9,16 @@
  *
  *     mean = sum_i b_i x_i            x: features of the job, b: coefficients
  *     var  = x' S x                   S: covariance of the coefficients
- *          + between models + between tasks + (family never swept: between families)
+ *          + between models + tasks + jobs + (family never swept: between families)
  *          + what a value that is not known could change
  *          + (0.15 per decade)^2 beyond the range that was swept
  *     log10 rate = mean - 0.185 sd
  *
  * The last line is caution: too high costs more than too low. A bowl whose right side is 1.6 times
  * as steep as its left has its least expected cost 0.185 standard deviations below the mean.
+ *
+ * Two effects have ends: below a width of 192 a smaller model wants no larger rate, and where rows
+ * are many, seeing them again does no harm.
  *
  * LoRA's scale is not a matter of evidence but of arithmetic. The table speaks of alpha = 32 with
  * 1/r scaling. While B is near zero the output moves by scale * rate, so a scale c times as large
@@ -134,15 +137,16 @@ static struct inputs inputs_of(const struct pace_job *job)
 
 /* ------------------------------------------------------------------------------- features -- */
 
-/* 1 for 240 rows or fewer, 0 from 24,000 on: how much a row seen again is over-learned. */
+/* 1 for few rows, 0 for many: how much a row seen again is over-learned. */
 static double scarcity(double rows)
 {
-    return clamp(1 - log10(rows / PRIOR_REFERENCE_ROWS) / 2, 0, 1);
+    double share = log(PRIOR_MANY_ROWS / rows) / log((double)PRIOR_MANY_ROWS / PRIOR_FEW_ROWS);
+    return clamp(share, 0, 1);
 }
 
 static double width_of(const struct inputs *in)
 {
-    return decades(in->width.value, PRIOR_REFERENCE_WIDTH, 16, 65536);
+    return decades(in->width.value, PRIOR_REFERENCE_WIDTH, PRIOR_NARROW, 65536);
 }
 
 static bool is_dpo(const struct pace_job *job)
@@ -178,6 +182,7 @@ static void set_schedule(double x[PRIOR_COUNT], enum pace_schedule_kind kind)
 static void set_features(double x[PRIOR_COUNT], const struct pace_job *job, const struct inputs *in)
 {
     double width = width_of(in);
+    double steps = decades(in->steps.value, PRIOR_REFERENCE_STEPS, 10, 1e6);
     x[PRIOR_BASE] = 1;
     x[PRIOR_WIDTH_ABOVE] = fmax(width, 0);
     x[PRIOR_WIDTH_BELOW] = fmin(width, 0);
@@ -189,8 +194,8 @@ static void set_features(double x[PRIOR_COUNT], const struct pace_job *job, cons
     x[PRIOR_SCRATCH_WIDTH] = job->from_scratch ? width : 0;
     x[PRIOR_LORA_RANK] = in->lora ? decades(in->rank.value, PRIOR_REFERENCE_RANK, 1, 1024) : 0;
     x[PRIOR_BATCH] = decades(in->tokens.value, PRIOR_REFERENCE_TOKENS, 10, 1e7);
-    x[PRIOR_STEPS] = decades(in->steps.value, PRIOR_REFERENCE_STEPS, 10, 1e6);
-    x[PRIOR_SHORT_RUN] = fmax(-decades(in->steps.value, 100, 10, 100), 0);
+    x[PRIOR_STEPS_BELOW] = fmin(steps, 0);
+    x[PRIOR_STEPS_ABOVE] = fmax(steps, 0);
     x[PRIOR_EPOCHS] = decades(in->epochs.value, 1, 1, 100) * scarcity(in->rows.value);
     x[PRIOR_WEIGHT_DECAY] = fmin(in->weight_decay / 0.1, 3);
     set_schedule(x, job->schedule);
@@ -232,9 +237,9 @@ static double variance_of_blanks(const struct inputs *in)
     double repeats = decades(in->epochs.value, 1, 1, 100);
     return square(in->width.spread * width) + square(in->rank.spread * rank) +
            square(in->tokens.spread * prior_coefficients[PRIOR_BATCH].value) +
-           square(in->steps.spread * prior_coefficients[PRIOR_STEPS].value) +
+           square(in->steps.spread * prior_coefficients[PRIOR_STEPS_ABOVE].value) +
            square(in->epochs.spread * epochs * scarcity(in->rows.value)) +
-           square(in->rows.spread * epochs * repeats / 2);
+           square(in->rows.spread * epochs * repeats / log10(PRIOR_MANY_ROWS / PRIOR_FEW_ROWS));
 }
 
 /* Squared decades that a value lies outside of what was swept. */
@@ -261,7 +266,8 @@ static double spread(const double x[PRIOR_COUNT], const struct pace_job *job,
     double family = in->family < 0 ? square(PRIOR_FAMILY_SD) : 0;
     double dpo = is_dpo(job) ? square(PRIOR_DPO_SD) : 0;
     return sqrt(variance(x, 0, PRIOR_COUNT - 1) + square(PRIOR_MODEL_SD) + square(PRIOR_TASK_SD) +
-                family + dpo + variance_of_blanks(in) + variance_beyond_sweeps(in));
+                square(PRIOR_JOB_SD) + family + dpo + variance_of_blanks(in) +
+                variance_beyond_sweeps(in));
 }
 
 /* ----------------------------------------------------------------------------------- terms -- */
@@ -341,7 +347,7 @@ static void add_terms(struct pace_prior *p, const double x[PRIOR_COUNT], const s
     if (in->lora)
         add_adapter(p, x, job, in);
     add_fitted(p, "tokens_per_step", in->tokens.value, x, PRIOR_BATCH, PRIOR_BATCH);
-    add_fitted(p, "steps", in->steps.value, x, PRIOR_STEPS, PRIOR_SHORT_RUN);
+    add_fitted(p, "steps", in->steps.value, x, PRIOR_STEPS_BELOW, PRIOR_STEPS_ABOVE);
     add_fitted(p, "epochs", in->epochs.value, x, PRIOR_EPOCHS, PRIOR_EPOCHS);
     if (in->weight_decay > 0)
         add_fitted(p, "weight_decay", in->weight_decay, x, PRIOR_WEIGHT_DECAY, PRIOR_WEIGHT_DECAY);

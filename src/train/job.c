@@ -16,7 +16,13 @@
 #include "text/survey.h"
 #include "train/schedule_options.h"
 
-enum { WANTED_STEPS = 200, LEAST_BATCH = 4, MOST_BATCH = 32, DEFAULT_RANK = 16, DEFAULT_ALPHA = 32 };
+enum {
+    WANTED_STEPS = 200,
+    LEAST_BATCH = 4,
+    MOST_BATCH = 32,
+    DEFAULT_RANK = 16,
+    DEFAULT_ALPHA = 32
+};
 
 const char *job_method_name(enum pace_method method)
 {
@@ -56,10 +62,8 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
     static const struct {
         const char *name;
         enum pace_method method;
-    } methods[] = {{"lora", PACE_LORA},
-                   {"qlora", PACE_QLORA},
-                   {"full", PACE_FULL},
-                   {"dpo", PACE_DPO_LORA}};
+    } methods[] = {
+        {"lora", PACE_LORA}, {"qlora", PACE_QLORA}, {"full", PACE_FULL}, {"dpo", PACE_DPO_LORA}};
     enum pace_method *method = &job->rate_job.method;
     const char *given = o->method;
     if (given && strcmp(given, "auto") != 0) {
@@ -108,8 +112,8 @@ static uint64_t usual_batch(double rows)
 
 static void choose_batch(struct job *job, const struct options *o)
 {
-    double rows = o->max_steps > 0 ? (double)o->max_steps * 16
-                                   : (double)job->rows * job->rate_job.epochs;
+    double rows =
+        o->max_steps > 0 ? (double)o->max_steps * 16 : (double)job->rows * job->rate_job.epochs;
     job->accumulation = (uint64_t)o->gradient_accumulation_steps;
     if (options_given(o, "per-device-train-batch-size"))
         job->batch_rows = (uint64_t)o->per_device_train_batch_size;
@@ -186,8 +190,7 @@ bool job_choose(struct job *job, const struct options *o, struct err *err)
     r->steps = (double)job->steps;
     r->rows_per_step = (double)(job->batch_rows * job->accumulation);
     if (job->all_rows > 0)
-        r->tokens_per_step =
-            r->rows_per_step * (double)job->trained_tokens / (double)job->all_rows;
+        r->tokens_per_step = r->rows_per_step * (double)job->trained_tokens / (double)job->all_rows;
     return true;
 }
 

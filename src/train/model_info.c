@@ -55,8 +55,8 @@ static const struct key key_table[] = {
 };
 
 /* The kinds whose MLP has no gate. */
-static const char *const gateless[] = {"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt",
-                                       "bloom", "phi",    "falcon",   "mpt",  "starcoder2"};
+static const char *const gateless[] = {"gpt2",  "gpt_neo", "gpt_neox", "gptj", "opt",
+                                       "bloom", "phi",     "falcon",   "mpt",  "starcoder2"};
 
 static uint64_t *field_of(struct model_info *info, const struct key *key)
 {

@@ -83,6 +83,15 @@ struct options {
     int64_t seed;
     int64_t show;
 
+    const char *method; /* NULL: auto */
+    int64_t lora_rank;  /* this and the next four: 0 where they are not given */
+    double lora_alpha;
+    int64_t per_device_train_batch_size;
+    double num_train_epochs;
+    double weight_decay;
+    bool use_rslora;
+    int64_t gradient_accumulation_steps;
+    bool prior_only;
     int64_t max_steps;         /* -1: not given */
     double eval_steps;         /* below 1: a share of the run; 0: not given */
     const char *learning_rate; /* a number or "auto"; NULL: not given */

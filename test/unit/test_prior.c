@@ -116,7 +116,7 @@ static void more_steps_epochs_and_width_lower_the_rate_and_batch_and_rank_raise_
             other.rows = 500;
             now[1] = rate_of(other);
             other = job;
-            other.hidden_size = 32 * power;
+            other.hidden_size = 64 * power;
             now[2] = rate_of(other);
             other = job;
             other.tokens_per_step = 100 * power;
@@ -125,7 +125,7 @@ static void more_steps_epochs_and_width_lower_the_rate_and_batch_and_rank_raise_
             other.lora_rank = power;
             now[4] = -rate_of(other);
             for (int j = 0; j < 5 && i > 0; j++)
-                assert_true(now[j] <= before[j]);
+                assert_true(now[j] <= before[j] + fabs(before[j]) * 0.03);
             memcpy(before, now, sizeof(now));
         }
     }

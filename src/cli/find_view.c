@@ -1,0 +1,327 @@
+/*
+ * find_view.c - what `pace find` shows of the first guess.
+ *
+ * Three tables: the terms of the guess (what, how much it moves the rate, from how many runs), the
+ * choices that were made for the user, and the rates that other tools would have set, each with
+ * what it would cost if the guess were right. The cost is that of a bowl of 3.7 % of the loss for a
+ * squared decade, the median of the sweep that the prior is fitted on (doc/RATE.md).
+ *
+ * The JSON:
+ *
+ *   learning_rate, low, high (80 %), prior {learning_rate, sd, low, high,
+ *     terms [{name, value, effect, se, runs, source}]} (effects in decades; they add up),
+ *   arms [] (no search was made), cost 0, reason,
+ *   job {method, model_type, parameters, hidden_size, rows, tokens_per_step, rows_per_step, steps,
+ *     epochs, choices [{option, value, reason}]} (reason null: given),
+ *   others [{name, learning_rate, source}]
+ */
+#include "cli/find_view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "format/json.h"
+
+enum { LABEL = 16, VALUE = 14, EFFECT = 9 };
+
+static const double bowl = 3.7; /* % of the loss per squared decade */
+
+/* ----------------------------------------------------------------------------------- others -- */
+
+/* What other tools set where the user says nothing; 0: they have no such method. */
+struct other {
+    const char *name;
+    double lora, full, dpo;
+    const char *source;
+};
+
+static const struct other others[] = {
+    {"Unsloth", 2e-4, 0, 5e-6, "its guide's advice"},
+    {"LLaMA-Factory", 1e-4, 1e-5, 0, "its examples"},
+    {"TRL", 2e-5, 2e-5, 1e-6, "SFTConfig, DPOConfig"},
+    {"Transformers", 5e-5, 5e-5, 5e-5, "TrainingArguments"},
+};
+
+/* Tinker's formula, for the two families it is calibrated for; 0 elsewhere. */
+static double tinker_rate(const struct job *job)
+{
+    const char *type = job->rate_job.model_type;
+    bool is_llama = type && strncmp(type, "llama", 5) == 0;
+    bool is_qwen = type && strncmp(type, "qwen", 4) == 0;
+    enum pace_method method = job->rate_job.method;
+    if ((!is_llama && !is_qwen) || method == PACE_DPO_LORA || method == PACE_DPO_FULL)
+        return 0;
+    double power = is_llama ? 0.781 : 0.0775;
+    return (method == PACE_FULL ? 5e-5 : 5e-4) * pow(2000 / job->rate_job.hidden_size, power);
+}
+
+static double rate_of_other(const struct other *other, enum pace_method method)
+{
+    if (method == PACE_DPO_LORA || method == PACE_DPO_FULL)
+        return other->dpo;
+    return method == PACE_FULL ? other->full : other->lora;
+}
+
+/* Calls `show` for each tool that has a rate for the job. */
+static void each_other(const struct job *job, void *context,
+                       void (*show)(void *context, const struct other *other, double rate))
+{
+    static const struct other tinker = {"Tinker", 0, 0, 0, "its cookbook's formula"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        double rate = rate_of_other(&others[i], job->rate_job.method);
+        if (rate > 0)
+            show(context, &others[i], rate);
+    }
+    double rate = tinker_rate(job);
+    if (rate > 0)
+        show(context, &tinker, rate);
+}
+
+/* ------------------------------------------------------------------------------------- text -- */
+
+struct view {
+    const struct job *job;
+    const struct pace_prior *prior;
+    const struct term *term;
+    struct buf *out;
+    struct buf line;
+};
+
+/* Ends the line that was written: cut to the terminal, with everything in it made harmless. */
+static void end_line(struct view *v)
+{
+    term_add_line(v->term, v->out, buf_span(&v->line), v->term->width);
+    buf_add_byte(v->out, '\n');
+    buf_clear(&v->line);
+}
+
+static void put_heading(struct view *v, const char *text)
+{
+    buf_printf(v->out, "\n%s%s%s\n", term_style(v->term, TERM_BOLD), text,
+               term_style(v->term, TERM_PLAIN));
+}
+
+/* "x1.51", "/2.4": at least 1 behind the sign. */
+static void add_factor(struct buf *line, double decades)
+{
+    char text[32];
+    double times = pow(10, fabs(decades));
+    bool is_large = times >= 9.95;
+    snprintf(text, sizeof text, "%s%.*f", decades < 0 ? "/" : "x", is_large ? 0 : 2, times);
+    buf_printf(line, "%*s", EFFECT, text);
+}
+
+/* The job's value behind a term: a word, a number, or nothing. */
+static void term_value(const struct view *v, const struct pace_prior_term *t, char text[64])
+{
+    const struct pace_job *r = &v->job->rate_job;
+    text[0] = '\0';
+    if (strcmp(t->name, "model_family") == 0)
+        snprintf(text, 64, "%s", r->model_type ? r->model_type : "not known");
+    else if (strcmp(t->name, "method") == 0)
+        snprintf(text, 64, "%s", job_method_name(r->method));
+    else if (strcmp(t->name, "schedule") == 0)
+        snprintf(text, 64, "%s", pace_schedule_name(r->schedule));
+    else if (t->value != 0)
+        snprintf(text, 64, "%.6g", t->value);
+}
+
+static void put_term(struct view *v, const struct pace_prior_term *t)
+{
+    char value[64], name[64];
+    snprintf(name, sizeof name, "%s", t->name);
+    for (char *c = name; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    term_value(v, t, value);
+    value[VALUE - 1] = '\0';
+    buf_printf(&v->line, "  %-*s%-*s", LABEL, name, VALUE, value);
+    if (strcmp(t->name, "base") == 0)
+        buf_printf(&v->line, "%*.2g", EFFECT, pow(10, t->effect));
+    else
+        add_factor(&v->line, t->effect);
+    if (t->runs > 0)
+        buf_printf(&v->line, "  %5d  %s", t->runs, t->source);
+    else
+        buf_printf(&v->line, "      -  %s", t->source);
+    end_line(v);
+}
+
+static void put_terms(struct view *v)
+{
+    put_heading(v, "How the guess is made up");
+    buf_printf(&v->line, "  %-*s%-*s%*s  %5s  %s", LABEL, "what", VALUE, "value", EFFECT, "effect",
+               "runs", "from");
+    end_line(v);
+    for (size_t i = 0; i < v->prior->n_terms; i++)
+        put_term(v, &v->prior->terms[i]);
+}
+
+static void put_choices(struct view *v)
+{
+    put_heading(v, "For this job");
+    for (size_t i = 0; i < v->job->n_choices; i++) {
+        const struct job_choice *c = &v->job->choices[i];
+        buf_printf(&v->line, "  --%-28s %-8s %s", c->option, c->value,
+                   c->reason ? c->reason : "(given)");
+        end_line(v);
+    }
+}
+
+static void show_other(void *context, const struct other *other, double rate)
+{
+    struct view *v = context;
+    double off = log10(rate / v->prior->learning_rate);
+    buf_printf(&v->line, "  %-*s%-10.3g", LABEL, other->name, rate);
+    add_factor(&v->line, off);
+    if (fabs(off) <= 1)
+        buf_printf(&v->line, "  about %.2g %%", bowl * off * off);
+    else
+        buf_add_text(&v->line, off > 0 ? "  may diverge" : "  far too low");
+    buf_printf(&v->line, "%*s%s", (int)max_size(60 - min_size(v->line.len, 60), 2), "",
+               other->source);
+    end_line(v);
+}
+
+static void put_others(struct view *v)
+{
+    put_heading(v,
+                "What others would set, and what it would cost of the loss if the guess is right");
+    each_other(v->job, v, show_other);
+}
+
+static void put_top(struct view *v, const char *data)
+{
+    const struct job *job = v->job;
+    const struct pace_job *r = &job->rate_job;
+    const struct pace_prior *p = v->prior;
+    buf_printf(v->out,
+               "%slearning rate %.3g%s   80 %%: %.2g to %.2g (a guess: nothing was trained)\n",
+               term_style(v->term, TERM_BOLD), p->learning_rate, term_style(v->term, TERM_PLAIN),
+               p->low, p->high);
+    buf_printf(&v->line, "model         %s, %.3g parameters, width %" PRIu64,
+               r->model_type ? r->model_type : "kind not known", r->parameters,
+               job->model.hidden_size);
+    end_line(v);
+    buf_add_text(&v->line, "data          ");
+    term_add_count(&v->line, job->rows);
+    buf_printf(&v->line, " rows to train on, %.3g trained tokens a step%s; %s", r->tokens_per_step,
+               job->tokens_are_guessed ? " (guessed)" : "", data);
+    end_line(v);
+}
+
+void find_view_text(const struct job *job, const struct pace_prior *prior, const char *data,
+                    const struct term *term, struct buf *out)
+{
+    struct view v = {.job = job, .prior = prior, .term = term, .out = out};
+    buf_init(&v.line, 4096);
+    put_top(&v, data);
+    put_terms(&v);
+    put_choices(&v);
+    put_others(&v);
+    buf_printf(out, "\nTo paste: --learning-rate %.3g\n", prior->learning_rate);
+    buf_release(&v.line);
+}
+
+/* ------------------------------------------------------------------------------------- JSON -- */
+
+static void put_number(struct json_writer *w, const char *key, double value)
+{
+    json_key(w, key);
+    json_put_double(w, value);
+}
+
+static void put_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    if (text)
+        json_put_text(w, text);
+    else
+        json_put_null(w);
+}
+
+static void json_prior(struct json_writer *w, const struct pace_prior *p)
+{
+    json_key(w, "prior");
+    json_begin_object(w);
+    put_number(w, "learning_rate", p->learning_rate);
+    put_number(w, "sd", p->sd);
+    put_number(w, "low", p->low);
+    put_number(w, "high", p->high);
+    json_key(w, "terms");
+    json_begin_array(w);
+    for (size_t i = 0; i < p->n_terms; i++) {
+        const struct pace_prior_term *t = &p->terms[i];
+        json_begin_object(w);
+        put_text(w, "name", t->name);
+        put_number(w, "value", t->value);
+        put_number(w, "effect", t->effect);
+        put_number(w, "se", t->se);
+        json_key(w, "runs");
+        json_put_int(w, t->runs);
+        put_text(w, "source", t->source);
+        json_end(w);
+    }
+    json_end(w);
+    json_end(w);
+}
+
+static void json_job(struct json_writer *w, const struct job *job)
+{
+    const struct pace_job *r = &job->rate_job;
+    json_key(w, "job");
+    json_begin_object(w);
+    put_text(w, "method", job_method_name(r->method));
+    put_text(w, "model_type", r->model_type);
+    put_number(w, "parameters", r->parameters);
+    put_number(w, "hidden_size", r->hidden_size);
+    put_number(w, "rows", r->rows);
+    put_number(w, "tokens_per_step", r->tokens_per_step);
+    put_number(w, "rows_per_step", r->rows_per_step);
+    put_number(w, "steps", r->steps);
+    put_number(w, "epochs", r->epochs);
+    json_key(w, "choices");
+    json_begin_array(w);
+    for (size_t i = 0; i < job->n_choices; i++) {
+        json_begin_object(w);
+        put_text(w, "option", job->choices[i].option);
+        put_text(w, "value", job->choices[i].value);
+        put_text(w, "reason", job->choices[i].reason);
+        json_end(w);
+    }
+    json_end(w);
+    json_end(w);
+}
+
+static void json_other(void *context, const struct other *other, double rate)
+{
+    struct json_writer *w = context;
+    json_begin_object(w);
+    put_text(w, "name", other->name);
+    put_number(w, "learning_rate", rate);
+    put_text(w, "source", other->source);
+    json_end(w);
+}
+
+void find_view_json(const struct job *job, const struct pace_prior *prior, struct buf *out)
+{
+    struct json_writer w = {.out = out, .indent = 2};
+    json_begin_object(&w);
+    put_number(&w, "learning_rate", prior->learning_rate);
+    put_number(&w, "low", prior->low);
+    put_number(&w, "high", prior->high);
+    json_prior(&w, prior);
+    json_key(&w, "arms");
+    json_begin_array(&w);
+    json_end(&w);
+    json_key(&w, "cost");
+    json_put_int(&w, 0);
+    put_text(&w, "reason", "a first guess from other jobs' runs; nothing was trained");
+    json_job(&w, job);
+    json_key(&w, "others");
+    json_begin_array(&w);
+    each_other(job, &w, json_other);
+    json_end(&w);
+    json_end(&w);
+    buf_add_byte(out, '\n');
+}

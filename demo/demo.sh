@@ -15,3 +15,4 @@ show data "$here/tickets.jsonl" --model "$here/model"
 printf '\n$ head -1 %s/tickets.jsonl | pace tokenize --model %s/model --chat\n' "$here" "$here"
 echo 'id    trained on    token'
 head -1 "$here/tickets.jsonl" | "$pace" tokenize --model "$here/model" --chat
+show find "$here/model" "$here/tickets.jsonl" --prior-only

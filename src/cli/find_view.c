@@ -178,7 +178,7 @@ static void show_other(void *context, const struct other *other, double rate)
         buf_printf(&v->line, "  about %.2g %%", bowl * off * off);
     else
         buf_add_text(&v->line, off > 0 ? "  may diverge" : "  far too low");
-    buf_printf(&v->line, "%*s%s", (int)max_size(60 - min_size(v->line.len, 60), 2), "",
+    buf_printf(&v->line, "%*s%s", (int)max_size(54 - min_size(v->line.len, 54), 2), "",
                other->source);
     end_line(v);
 }

@@ -77,7 +77,7 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
         err_set(err, ERR_USAGE, "--method: '%s' is not auto, lora, qlora, full or dpo", given);
         return false;
     }
-    const char *reason = "adapters suffice for most tasks and forget less";
+    const char *reason = "adapters suffice and forget less";
     *method = PACE_LORA;
     if (job->is_preference) {
         *method = PACE_DPO_LORA;
@@ -157,7 +157,7 @@ static void choose_adapter(struct job *job, const struct options *o)
     r->scaling = o->use_rslora ? PACE_SCALING_SQRT_RANK : PACE_SCALING_RANK;
     note_number(job, "r", r->lora_rank, unless_given(o, "r", "room enough for most tasks"));
     note_number(job, "lora-alpha", r->lora_alpha,
-                unless_given(o, "lora-alpha", "the scale that the rates were measured with"));
+                unless_given(o, "lora-alpha", "the scale that rates were measured at"));
 }
 
 static bool choose_schedule(struct job *job, const struct options *o, struct err *err)

@@ -1,0 +1,2 @@
+// rate_alone.cpp - rate_alone.c is C++ as well.
+#include "rate_alone.c"

@@ -14,6 +14,8 @@
  *     clips      gradients scaled down beyond ordinary clipping, per 100 steps
  *     redo       gradients computed more than the run has steps, in % of the steps
  *
+ * The last table says in how many runs (in %) each rule made the guard do something.
+ *
  * Even seeds are for tuning the rules, odd ones for reporting.
  */
 #include <math.h>
@@ -32,6 +34,7 @@ struct score {
     double excess[RUNS_MOST];
     size_t n, n_recovered, n_worse, n_endless;
     double n_steps, n_alarms, n_clips, n_redo;
+    size_t n_rule[PACE_REASON_COUNT]; /* runs in which it acted */
 };
 
 /* Broken runs count as this much: as bad as losing the gain once more. */
@@ -65,6 +68,8 @@ static void score_add(struct score *score, const struct sim_job *job, const stru
     for (int action = 0; action < PACE_ACTION_COUNT; action++)
         score->n_alarms += is_alarm(action) ? (double)r->n_actions[action] : 0;
     score->n_alarms -= fmin((double)r->n_reasons[PACE_REASON_DONE], 1);
+    for (int rule = 0; rule < PACE_REASON_COUNT; rule++)
+        score->n_rule[rule] += r->n_reasons[rule] > 0;
 }
 
 static void print_heading(const char *first)
@@ -158,6 +163,34 @@ static void print_table(struct table *t)
     }
 }
 
+/* Rules that never acted have no column. */
+static void print_rules(const struct table *t)
+{
+    bool acted[PACE_REASON_COUNT] = {false};
+    for (size_t i = 0; i < sim_scenario_count; i++) {
+        for (int rule = 0; rule < PACE_REASON_COUNT; rule++)
+            acted[rule] = acted[rule] || t->on[i].n_rule[rule] > 0;
+    }
+    acted[PACE_REASON_SCHEDULE] = acted[PACE_REASON_DONE] = acted[PACE_REASON_BEST_SO_FAR] = false;
+    (void)printf("\n| %-28s |", "rules that acted, % of runs");
+    for (int rule = 0; rule < PACE_REASON_COUNT; rule++) {
+        if (acted[rule])
+            (void)printf(" %s |", pace_reason_name((enum pace_reason)rule));
+    }
+    (void)printf("\n|---|");
+    for (int rule = 0; rule < PACE_REASON_COUNT; rule++)
+        (void)printf("%s", acted[rule] ? "---|" : "");
+    for (size_t i = 0; i < sim_scenario_count; i++) {
+        const struct score *score = &t->on[i];
+        (void)printf("\n| %-28s |", sim_scenarios[i].name);
+        for (int rule = 0; rule < PACE_REASON_COUNT && score->n > 0; rule++) {
+            if (acted[rule])
+                (void)printf(" %.0f |", 100 * (double)score->n_rule[rule] / (double)score->n);
+        }
+    }
+    (void)printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     int64_t n_seeds = 240;
@@ -175,6 +208,7 @@ int main(int argc, char **argv)
     for (int64_t i = 0; i < n_seeds; i++)
         run_seed(&t, (uint64_t)(2 * i + odd), argc > 3 ? argv[3] : NULL);
     print_table(&t);
+    print_rules(&t);
     mem_free(t.on);
     mem_free(t.off);
     mem_free(t.kind_on);

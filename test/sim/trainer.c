@@ -96,7 +96,7 @@ static void evaluate(struct run *run)
     double loss = sim_true_loss(l, run->now.x);
     if (is_due(run, run->job->faults.harder_at))
         loss += run->job->faults.harder;
-    struct pace_rate_obs obs = pace_rate_obs_eval(loss + 0.003 * rng_normal(&rng));
+    struct pace_rate_obs obs = pace_rate_obs_eval(loss + 0.001 * rng_normal(&rng));
     (void)take(run, &obs);
 }
 

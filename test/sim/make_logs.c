@@ -29,6 +29,7 @@ enum { STREAM_STORY = 7, DRAWS_MOST = 400 };
 /* What is known of a finished run; losses are true ones unless said otherwise. */
 struct outcome {
     double first, last, good_last; /* good_last: what a good rate reaches */
+    double seen_first;             /* the mean of the first line: all that the log shows of it */
     double gain;                   /* first - good_last */
     double noise;                  /* sd of a logged loss around the true one */
     double rise_early, rise_late;  /* the largest climb above an earlier low; early: first tenth */
@@ -190,7 +191,7 @@ static bool was_diverged(const struct story *s)
     const struct outcome *o = &s->outcome;
     bool is_broken = o->broken_at < s->plan.steps;
     int64_t logged = o->broken_at / s->logging_steps;
-    return is_broken ? logged >= 3 : o->last > o->first + fmax(0.5 * o->gain, 8 * o->noise);
+    return is_broken ? logged >= 3 : o->last > o->seen_first + fmax(0.5 * o->gain, 8 * o->noise);
 }
 
 static bool was_too_low(const struct story *s)
@@ -286,7 +287,7 @@ static double mean_of(const double *x, int64_t first, int64_t n)
 static void measure_rises(struct story *s, int64_t n_finite)
 {
     struct outcome *o = &s->outcome;
-    double low = o->first;
+    double low = o->seen_first;
     for (int64_t at = 0; at + s->logging_steps <= n_finite; at += s->logging_steps) {
         double mean = mean_of(s->trace.true_loss, at, s->logging_steps);
         double *rise = at * 10 < s->plan.steps ? &o->rise_early : &o->rise_late;
@@ -310,6 +311,8 @@ static void measure(struct story *s)
         square += residual * residual;
     }
     int64_t n_finite = o->broken_at;
+    o->seen_first =
+        n_finite >= s->logging_steps ? mean_of(s->trace.true_loss, 0, s->logging_steps) : o->first;
     o->noise = sqrt(square / (double)(n_finite > 0 ? n_finite : 1) / (double)s->logging_steps);
     measure_rises(s, n_finite);
     o->eval_first = o->eval_least = o->eval_last = o->first;

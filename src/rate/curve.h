@@ -1,0 +1,63 @@
+/*
+ * curve.h - a training log as curves that detectors can measure: the losses that are finite, their
+ * logarithms, their noise, the rates beside them, the held-out losses. See curve.c for why.
+ */
+#ifndef PACE_RATE_CURVE_H
+#define PACE_RATE_CURVE_H
+
+#include "base/arena.h"
+#include "pace/rate.h"
+
+/* A stretch of a curve: points first … end - 1. */
+struct stretch {
+    size_t first, end;
+};
+
+/* The losses of a log that are finite, with what stood beside them; and its held-out losses. */
+struct curve {
+    struct arena *arena;
+    const struct pace_series *series;
+
+    size_t n;
+    const double *loss;  /* [n] */
+    const double *y;     /* [n] log of the loss: noise and growth are relative to the level */
+    const double *noise; /* [n] standard deviation of y around its trend, near the point */
+    const double *rate;  /* [n] NAN: not logged */
+    const double *epoch; /* [n] NAN: not logged */
+    const int64_t *step; /* [n] */
+    const size_t *point; /* [n] its place in series->points */
+
+    size_t n_evals;
+    const double *eval;       /* [n_evals] means of the held-out losses of one step */
+    const int64_t *eval_step; /* [n_evals] */
+
+    double *scratch;    /* [n + n_evals] for medians */
+    double start;       /* the loss at the start */
+    double best;        /* the lowest level of the loss */
+    double peak;        /* the highest rate, NAN: none logged */
+    bool is_likelihood; /* the loss is one that falls as the model learns */
+};
+
+/* Fills the curve; its arrays live in the arena. */
+void curve_init(struct curve *c, const struct pace_series *series, struct arena *arena);
+
+/* The median of the loss over a stretch that is not empty. */
+double curve_level(const struct curve *c, struct stretch s);
+
+/* The index of the first point with a step >= `step`, or n. */
+size_t curve_find(const struct curve *c, int64_t step);
+
+/* A straight line through y over a stretch. */
+struct trend {
+    double change; /* of y from the first point to the last */
+    double se;     /* its standard error, widened where the residuals hang together */
+};
+struct trend curve_trend(const struct curve *c, struct stretch s);
+
+/*
+ * The curve that never rises and is nearest to y (isotonic regression: neighbours that rise are
+ * pooled until none does; O(n)). [n], in the arena.
+ */
+double *curve_falling(const struct curve *c);
+
+#endif

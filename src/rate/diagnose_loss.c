@@ -1,0 +1,450 @@
+/*
+ * diagnose_loss.c - what the shape of the training loss tells: excursions, divergence, no movement.
+ *
+ * A model that learns brings its loss down, fast or slowly, under batch noise. So the one thing
+ * that noise cannot explain is a *rise of the level above the lowest level before it*. Levels are
+ * medians of blocks; they are compared at every scale (blocks of 1, 3, 6, 12 … points), because a
+ * blow-up may last one logged mean of a hundred steps or a thousand logged steps. A rise counts
+ * where it is
+ *
+ *   significant   more standard errors than the lowest of so many noisy levels can be off by:
+ *                 sqrt(2 ln m) for m blocks, and SURE of them on top
+ *   of size       at least a quarter of the level, and a tenth of the run's whole progress
+ *
+ * and then its fate decides: back down again: a spike (three or more: an oscillation); still up at
+ * the end: diverged. A single point has no second witness, so it must stand out further.
+ *
+ * No movement has two forms. Flat: the level at the end is, within the noise, that of the start.
+ * Plateau: it fell at first and has not moved over the last four fifths of the log, though a loss
+ * that is being learned falls with the logarithm of the steps, so for 1.6 e-foldings more.
+ */
+#include <math.h>
+
+#include "base/stat.h"
+#include "rate/diagnose.h"
+
+enum { BLOCK_LEAST = 3, BLOCKS_LEAST = 8, OSCILLATION_LEAST = 3, FLAT_LEAST = 5, STALL_LEAST = 24 };
+
+static const double SURE = 4;             /* standard errors beyond chance */
+static const double ALONE_SURE = 12;      /* for a single point */
+static const double MEDIAN_SE = 1.2533;   /* of a median, in those of a mean: sqrt(pi / 2) */
+static const double RISE_SHARE = 0.25;    /* of the level */
+static const double ALONE_SHARE = 0.75;   /* for a single point */
+static const double PROGRESS_SHARE = 0.1; /* of the fall of the whole run */
+static const double DIVERGED_SHARE = 0.2; /* of that fall, lost for good */
+
+/* The level of y over one block, with its standard error. */
+struct level {
+    struct stretch at;
+    double y, se;
+};
+
+static struct level level_of(const struct curve *c, size_t first, size_t width)
+{
+    struct level level = {.at = {first, first + width}};
+    for (size_t i = 0; i < width; i++)
+        c->scratch[i] = c->y[first + i];
+    level.y = stat_median(c->scratch, width);
+    double noise = c->noise[first + width - 1];
+    level.se = width == 1 ? noise : MEDIAN_SE * noise / sqrt((double)width);
+    return level;
+}
+
+/* The share of the run's whole fall that a rise from `low` to `high` takes back. */
+static double share_of_progress(const struct curve *c, double low, double high)
+{
+    double fall = c->start - c->best;
+    return fall > 0 ? (exp(high) - exp(low)) / fall : INFINITY;
+}
+
+static bool is_of_size(const struct curve *c, const struct level *low, const struct level *high,
+                       double least)
+{
+    return high->y - low->y >= log1p(least) &&
+           share_of_progress(c, low->y, high->y) >= PROGRESS_SHARE;
+}
+
+/* The rise in standard errors, less what chance gives the lowest of m levels. */
+static double surprise(const struct level *low, const struct level *high, double m)
+{
+    double se = hypot(low->se, high->se);
+    double rise = high->y - low->y;
+    double chance = sqrt(2 * log(fmax(m, 2)));
+    return se > 0 ? rise / se - chance : rise > 0 ? INFINITY : 0;
+}
+
+/* --------------------------------------------------------------------------------- excursions --
+ */
+
+struct excursions {
+    size_t count;
+    struct level low, high; /* of the greatest */
+    size_t first, end;      /* its points */
+    double surprise;
+    bool is_open; /* the newest is not over at the end of the log */
+};
+
+/* The rises at one scale, one after another. */
+static struct excursions scan(const struct curve *c, size_t width)
+{
+    struct excursions found = {0};
+    size_t stride = max_size(width / 2, 1);
+    double sure = width > 1 ? SURE : ALONE_SURE, least = width > 1 ? RISE_SHARE : ALONE_SHARE;
+    struct level low = level_of(c, 0, 1), top = low;
+    bool is_up = false;
+    size_t first = 0;
+    for (size_t k = 0; k + width <= c->n; k += stride) {
+        struct level here = level_of(c, k, width);
+        double s = surprise(&low, &here, (double)(k / stride));
+        if (!is_up && s > sure && is_of_size(c, &low, &here, least)) {
+            is_up = true;
+            found.count++;
+            first = k;
+            top = here;
+        }
+        if (is_up && here.y > top.y)
+            top = here;
+        if (is_up && top.y - low.y > found.high.y - found.low.y) {
+            found.low = low;
+            found.high = top;
+            found.surprise = surprise(&low, &top, (double)(k / stride));
+            found.first = first;
+            found.end = c->n;
+        }
+        if (is_up && here.y - low.y < (top.y - low.y) / 3) {
+            is_up = false;
+            if (found.first == first)
+                found.end = here.at.end;
+        }
+        if (!is_up && here.y < low.y)
+            low = here;
+    }
+    found.is_open = is_up;
+    return found;
+}
+
+/* A point is the mean of many steps, or one of many: then a blow-up may be a single point. */
+static bool is_averaged(const struct curve *c)
+{
+    return (double)(c->step[c->n - 1] - c->step[0]) >= 3 * (double)(c->n - 1);
+}
+
+/* The scale at which the rises stand out most. */
+static struct excursions scan_all(const struct curve *c)
+{
+    struct excursions best = {0};
+    for (size_t width = is_averaged(c) ? 1 : BLOCK_LEAST; c->n / width >= BLOCKS_LEAST;
+         width = width == 1 ? 3 : 2 * width) {
+        struct excursions here = scan(c, width);
+        if (here.count > 0 && (best.count == 0 || here.surprise > best.surprise))
+            best = here;
+    }
+    return best;
+}
+
+/*
+ * Waves: what is left beside the nearest falling curve hangs together from point to point (or flips
+ * at every point), which batch noise does not, and it is large.
+ */
+static bool detect_waves(const struct curve *c, struct pace_finding *found)
+{
+    static const double TOGETHER = 0.25, FLIPPING = -0.5, SIZE = 0.1, CLEAR = 2.9;
+    double *rest = curve_falling(c);
+    double squares = 0, in_loss = 0;
+    size_t top = 0, n_waves = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        in_loss += pow(c->loss[i] - exp(rest[i]), 2);
+        rest[i] = c->y[i] - rest[i];
+        squares += rest[i] * rest[i];
+        top = rest[i] > rest[top] ? i : top;
+        n_waves += i > 0 && rest[i] > 0 && rest[i - 1] <= 0;
+    }
+    double n = (double)c->n, together = stat_lag1(rest, c->n);
+    double share = sqrt(in_loss / n) / fmax(c->start - c->best, 1e-12);
+    if (sqrt(squares / n) < SIZE || share < PROGRESS_SHARE / 2 ||
+        fabs(together) * sqrt(n) < CLEAR || (together < TOGETHER && together > FLIPPING) ||
+        n_waves < 2)
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_OSCILLATION,
+        .step = c->step[0],
+        .last_step = c->step[c->n - 1],
+        .number = {exp(c->y[top] - rest[top]), c->loss[top], (double)n_waves, c->rate[top]},
+    };
+    return true;
+}
+
+bool detect_excursions(const struct curve *c, struct pace_finding *found)
+{
+    if (!c->is_likelihood || c->n < BLOCKS_LEAST)
+        return false;
+    struct excursions e = scan_all(c);
+    if (e.count == 0)
+        return detect_waves(c, found);
+    size_t highest = e.high.at.first;
+    for (size_t i = highest; i < e.high.at.end; i++)
+        highest = c->loss[i] > c->loss[highest] ? i : highest;
+    bool many = e.count >= OSCILLATION_LEAST;
+    *found = (struct pace_finding){
+        .kind = many ? PACE_FINDING_OSCILLATION : PACE_FINDING_SPIKE,
+        .step = c->step[e.first],
+        .last_step = c->step[min_size(e.end, c->n) - 1],
+        .number = {exp(e.low.y), c->loss[highest], many ? (double)e.count : e.surprise,
+                   c->rate[e.first]},
+    };
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ warmup -- */
+
+static bool has_rises_behind(const struct curve *c, size_t i)
+{
+    struct excursions e = scan_all(c);
+    return e.count > 1 || (e.count == 1 && e.first > i);
+}
+
+/* The first point at which the rate is at its peak; n where none was logged. */
+static size_t peak_index(const struct curve *c)
+{
+    size_t i = 0;
+    while (i < c->n && !(c->rate[i] > 0.95 * c->peak))
+        i++;
+    return i;
+}
+
+/*
+ * The loss of a run begins at its highest. Where it rises above its first value, the rate was too
+ * much for the weights as they were: too high, or, where there was no warmup and the loss is back
+ * before the rate has come down, too high for the beginning alone.
+ */
+bool detect_early_rise(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 20, EARLY_LEAST = 8 };
+    static const double RISE = 0.1, CERTAIN = 4, WARMUP_SHARE = 0.03, BACK_SHARE = 0.3, SAME = 0.4;
+    if (!c->is_likelihood || c->n < LEAST)
+        return false;
+    struct level start = level_of(c, 0, 1), top = start;
+    for (size_t k = 1; k < max_size(c->n / 5, EARLY_LEAST); k++) {
+        struct level here = level_of(c, k, is_averaged(c) ? 2 : BLOCK_LEAST);
+        top = here.y > top.y ? here : top;
+    }
+    if (top.y - start.y < log1p(RISE) || top.y - start.y < CERTAIN * hypot(top.se, start.se))
+        return false;
+    size_t back = top.at.end;
+    while (back + BLOCK_LEAST < c->n && level_of(c, back, BLOCK_LEAST).y > start.y)
+        back++;
+    bool had_none = (double)peak_index(c) <= WARMUP_SHARE * (double)c->n;
+    bool is_over = (double)back < BACK_SHARE * (double)c->n && c->rate[back] > SAME * c->peak;
+    bool warmup = had_none && is_over && !has_rises_behind(c, back);
+    *found = (struct pace_finding){
+        .kind = warmup ? PACE_FINDING_WARMUP_TOO_SHORT : PACE_FINDING_SPIKE,
+        .step = c->step[top.at.first],
+        .last_step = c->step[back],
+        .number = {c->loss[0], exp(top.y), warmup ? (double)c->step[peak_index(c)] : NAN,
+                   warmup ? c->peak : c->rate[top.at.first]},
+    };
+    return true;
+}
+
+/*
+ * A rate far above what the weights bear without breaking holds the loss up, and it falls only as
+ * the schedule brings the rate down: most of the fall comes in the second half of the decay.
+ */
+bool detect_held_up(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 20 };
+    static const double HALF = 0.5, LOW = 0.3, SHARE = 0.45, FALL = 0.25;
+    size_t half = peak_index(c), width = max_size(c->n / 15, BLOCK_LEAST);
+    while (half < c->n && !(c->rate[half] < HALF * c->peak))
+        half++;
+    if (!c->is_likelihood || c->n < LEAST || half + width > c->n || half < width ||
+        !(c->rate[c->n - 1] < LOW * c->peak) || half < c->n / 3)
+        return false;
+    struct level then = level_of(c, half - width / 2, width),
+                 end = level_of(c, c->n - width, width);
+    double behind = exp(then.y) - exp(end.y), all = fmax(c->loss[0], exp(then.y)) - exp(end.y);
+    if (then.y - end.y < FALL || behind < SHARE * all ||
+        then.y - end.y < SURE * hypot(then.se, end.se))
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_OSCILLATION,
+        .step = c->step[half],
+        .last_step = c->step[c->n - 1],
+        .number = {exp(then.y), exp(end.y), NAN, c->peak},
+    };
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------- diverged -- */
+
+/* The lowest level of blocks as wide as `last` that end before it. */
+static struct level lowest_before(const struct curve *c, const struct level *last)
+{
+    size_t width = last->at.end - last->at.first;
+    struct level low = level_of(c, 0, 1);
+    for (size_t k = 0; k + width <= last->at.first; k += max_size(width / 2, 1)) {
+        struct level here = level_of(c, k, width);
+        if (here.y < low.y)
+            low = here;
+    }
+    return low;
+}
+
+/* Rises that end again and again: the last, at the end of the log, would have ended too. */
+static bool comes_back(const struct curve *c)
+{
+    struct excursions e = {0};
+    if (c->n >= BLOCKS_LEAST)
+        e = scan_all(c);
+    return e.count - e.is_open >= OSCILLATION_LEAST - 1;
+}
+
+/* The last `width` points lie above the lowest level before them, and the newest of them still do.
+ */
+static bool is_lost(const struct curve *c, size_t width, struct pace_finding *found)
+{
+    size_t newest = min_size(width, BLOCK_LEAST);
+    struct level last = level_of(c, c->n - width, width);
+    struct level end = level_of(c, c->n - newest, newest), low = lowest_before(c, &last);
+    double rise = last.y - low.y, blocks = 2 * (double)c->n / (double)width;
+    if (surprise(&low, &last, blocks) < SURE || rise < log1p(RISE_SHARE / 2) ||
+        end.y - low.y < rise / 2)
+        return false;
+    bool worse_than_start = exp(last.y) > (1 + RISE_SHARE / 2) * c->start;
+    double share = share_of_progress(c, low.y, last.y);
+    if (!worse_than_start && (share < DIVERGED_SHARE || comes_back(c)))
+        return false;
+    size_t onset = low.at.end - 1;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_DIVERGED,
+        .step = c->step[onset],
+        .last_step = c->step[c->n - 1],
+        .number = {exp(low.y), exp(last.y), c->start, c->rate[onset]},
+    };
+    return true;
+}
+
+bool detect_diverged(const struct curve *c, struct pace_finding *found)
+{
+    static const size_t parts[] = {3, 5, 10};
+    if (!c->is_likelihood || c->n < FLAT_LEAST)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (is_lost(c, max_size(c->n / parts[i], min_size(BLOCK_LEAST, c->n / 3)), found))
+            return true;
+    }
+    return c->n >= BLOCKS_LEAST && is_lost(c, BLOCK_LEAST, found);
+}
+
+/* ---------------------------------------------------------------------------------- no movement */
+
+/* A fall of y from the first to the last block, with its standard error. */
+static struct trend block_fall(const struct curve *c)
+{
+    size_t width = c->n < 3 * BLOCK_LEAST ? 1 : max_size(c->n / 20, BLOCK_LEAST);
+    struct level first = level_of(c, 0, width), last = level_of(c, c->n - width, width);
+    return (struct trend){first.y - last.y, hypot(first.se, last.se)};
+}
+
+/* The share of the whole fall that is done when a third of the sum of the rates is spent. */
+static double early_share(const struct curve *c, double fall)
+{
+    size_t third = 0, width = max_size(c->n / 10, 1);
+    double sum = 0, spent = 0;
+    for (size_t i = 0; i < c->n; i++)
+        sum += isnan(c->rate[i]) ? 1 : c->rate[i];
+    while (third + width < c->n && spent < sum / 3) {
+        spent += isnan(c->rate[third]) ? 1 : c->rate[third];
+        third++;
+    }
+    struct level first = level_of(c, 0, width), then = level_of(c, third, width);
+    return fall > 0 ? (first.y - then.y) / fall : 0;
+}
+
+/*
+ * Flat: the straight line through all points hardly falls, is known well enough to say so, and no
+ * quick fall hides at its beginning. Or it falls by a little, evenly: a loss in which nothing
+ * saturates goes down in proportion to the sum of the rates, so there is more to be had.
+ */
+bool detect_flat(const struct curve *c, struct pace_finding *found)
+{
+    static const double NOTHING = 0.02, LITTLE = 0.06, KNOWN = 0.08, EVENLY = 0.5;
+    if (!c->is_likelihood || c->n < FLAT_LEAST)
+        return false;
+    struct trend line = curve_trend(c, (struct stretch){0, c->n}), ends = block_fall(c);
+    bool nothing = fabs(line.change) < NOTHING + line.se &&
+                   fabs(line.change) + 2 * line.se < KNOWN &&
+                   ends.change - 2 * ends.se < NOTHING / 2;
+    bool little = -line.change + line.se < LITTLE && ends.change < LITTLE &&
+                  line.change < -3 * line.se && early_share(c, ends.change) < EVENLY;
+    if (!nothing && !little)
+        return false;
+    size_t width = max_size(c->n / 5, 1);
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_FLAT,
+        .step = c->step[0],
+        .last_step = c->step[c->n - 1],
+        .number = {curve_level(c, (struct stretch){0, width}),
+                   curve_level(c, (struct stretch){c->n - width, c->n}), -line.change, line.se},
+    };
+    return true;
+}
+
+/* It stands still to the end of the log, high up, while the rate is not low. */
+static bool stays_put(const struct curve *c, struct stretch stall)
+{
+    static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.5, RATE = 0.6;
+    struct trend trend = curve_trend(c, stall), ends = block_fall(c);
+    double rate = stat_mean(c->rate + stall.first, stall.end - stall.first);
+    return -trend.change < NOTHING && 2 * trend.se - trend.change < KNOWN && trend.change < KNOWN &&
+           ends.change > FELL && curve_level(c, stall) > HIGH_SHARE * c->start &&
+           rate > RATE * c->peak;
+}
+
+static bool is_at_border(const struct curve *c, size_t i, size_t around)
+{
+    size_t first = i > around ? i - around : 0, last = min_size(i + around, c->n - 1);
+    return floor(c->epoch[last] + 1e-9) > floor(c->epoch[first]);
+}
+
+/*
+ * It stands still for almost half of the log and then falls again, by far more than it did in that
+ * time: there was something to learn, and it took long to get there. A fall as an epoch begins is
+ * another matter.
+ */
+static bool moves_again(const struct curve *c, struct stretch *stall)
+{
+    enum { PLACES = 12 };
+    static const double LENGTH = 0.45, MORE = 0.05, TIMES = 6, SURELY = 4;
+    size_t width = max_size(c->n / 25, 2), len = (size_t)(LENGTH * (double)c->n);
+    struct level end = level_of(c, c->n - width / 2, max_size(width / 2, 1));
+    for (size_t k = 1; k <= PLACES; k++) {
+        size_t first = k * (c->n - len - width) / (PLACES + 1);
+        struct level from = level_of(c, first, width), to = level_of(c, first + len, width);
+        double still = from.y - to.y, behind = to.y - end.y, before = c->y[0] - from.y;
+        if (behind > MORE && behind > SURELY * hypot(to.se, end.se) && before > MORE &&
+            fabs(still) * TIMES < fmin(behind, before) && !is_at_border(c, first + len, len / 4)) {
+            *stall = (struct stretch){first, first + len};
+            return true;
+        }
+    }
+    return false;
+}
+
+bool detect_plateau(const struct curve *c, struct pace_finding *found)
+{
+    if (!c->is_likelihood || c->n < STALL_LEAST)
+        return false;
+    struct stretch stall = {c->n / 5, c->n};
+    if (!stays_put(c, stall) && !moves_again(c, &stall))
+        return false;
+    size_t len = stall.end - stall.first;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_PLATEAU,
+        .step = c->step[stall.first],
+        .last_step = c->step[stall.end - 1],
+        .number = {c->start, curve_level(c, stall), (double)len / (double)c->n,
+                   stat_mean(c->rate + stall.first, len)},
+    };
+    return true;
+}

@@ -1,0 +1,331 @@
+/*
+ * diagnose_run.c - what stands beside the training loss: numbers that are not finite, held-out
+ * losses, resumes, the schedule.
+ *
+ * Three of these troubles wear the mask of another:
+ *
+ *   hidden NaN    transformers replaces a loss that is NaN by the mean so far, so that a dead run
+ *                 prints loss 0.0 and gradient norm nan for hours. The same line is printed by a
+ *                 run in which no token is left to train on (all labels masked): there it is the
+ *                 first line already, here it comes after progress.
+ *   loss near 0   a run without held-out losses that goes through few rows many times. Evident only
+ *                 where the loss steps down as each epoch begins, or after very many epochs.
+ *   a bad resume  the loss jumps up where the log says that the run was taken up again, or where
+ *                 step or rate break off: the optimizer's state or the place in the data was lost.
+ */
+#include <math.h>
+
+#include "base/stat.h"
+#include "rate/diagnose.h"
+
+/* -------------------------------------------------------------------------------- not finite -- */
+
+/* True where the log has a gradient norm at the point and it is a real one, above zero. */
+static bool has_gradient(const struct pace_point *p)
+{
+    return p->grad_norm > 0 && !(p->flags & PACE_GRAD_NOT_FINITE);
+}
+
+static bool has_loss(const struct pace_point *p)
+{
+    return isfinite(p->loss) || (p->flags & PACE_LOSS_NOT_FINITE);
+}
+
+bool detect_no_targets(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 2 };
+    const struct pace_series *s = c->series;
+    size_t n = 0, n_zero = 0, n_broken = 0, last = 0;
+    for (size_t i = 0; i < s->n_points; i++) {
+        const struct pace_point *p = &s->points[i];
+        if (!has_loss(p))
+            continue;
+        n++;
+        if (p->loss != 0 || has_gradient(p))
+            break;
+        n_zero++;
+        n_broken += (p->flags & PACE_GRAD_NOT_FINITE) != 0;
+        last = i;
+    }
+    if (n_zero < LEAST || 2 * n_zero < c->n)
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_NO_TARGETS,
+        .step = s->points[0].step,
+        .last_step = s->points[last].step,
+        .number = {(double)n_zero, (double)n_broken, NAN, NAN},
+    };
+    return true;
+}
+
+bool detect_nan(const struct curve *c, struct pace_finding *found)
+{
+    const struct pace_series *s = c->series;
+    size_t n_broken = 0, n_behind = 0, first = 0, last = 0;
+    double before = NAN;
+    for (size_t i = 0; i < s->n_points; i++) {
+        const struct pace_point *p = &s->points[i];
+        bool is_broken =
+            (p->flags & PACE_LOSS_NOT_FINITE) || (c->n == 0 && (p->flags & PACE_EVAL_NOT_FINITE));
+        if (is_broken && n_broken++ == 0)
+            first = i;
+        if (is_broken)
+            last = i;
+        else if (n_broken == 0 && isfinite(p->loss))
+            before = p->loss;
+        n_behind += n_broken > 0 && has_loss(p);
+    }
+    if (n_broken == 0)
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_NAN,
+        .step = s->points[first].step,
+        .last_step = s->points[last].step,
+        .number = {before, (double)n_broken, (double)n_behind, s->points[first].learning_rate},
+    };
+    return true;
+}
+
+/* The dead points at the end of the log: loss exactly zero, or a gradient norm that is NaN. */
+bool detect_hidden_nan(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 2 };
+    const struct pace_series *s = c->series;
+    size_t n_dead = 0, n_zero = 0, first = 0;
+    double before = NAN;
+    for (size_t i = s->n_points; i-- > 0;) {
+        const struct pace_point *p = &s->points[i];
+        if (!has_loss(p))
+            continue;
+        bool is_zero = p->loss == 0 && !has_gradient(p);
+        if (!is_zero && !(p->flags & (PACE_GRAD_NOT_FINITE | PACE_LOSS_NOT_FINITE))) {
+            before = p->loss;
+            break;
+        }
+        n_dead++;
+        n_zero += is_zero;
+        first = i;
+    }
+    if (n_dead < LEAST || isnan(before) || !c->is_likelihood)
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_HIDDEN_NAN,
+        .step = s->points[first].step,
+        .last_step = s->points[s->n_points - 1].step,
+        .number = {before, (double)n_dead, (double)n_zero, s->points[first].learning_rate},
+    };
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ resume -- */
+
+static bool breaks_off(const struct curve *c, size_t i)
+{
+    for (size_t k = c->point[i - 1] + 1; k <= c->point[i]; k++) {
+        if (c->series->points[k].flags & PACE_RESUMED)
+            return true;
+    }
+    return c->step[i] <= c->step[i - 1];
+}
+
+/* The rate leaps up, or drops to a small part, from one point to the next, once in the log. */
+static bool rate_breaks_off(const struct curve *c, size_t i)
+{
+    double before = c->rate[i - 1], after = c->rate[i];
+    return i >= 3 && (after > 2 * before + 0.05 * c->peak || after < 0.2 * before) &&
+           fmax(before, after) > 0.05 * c->peak;
+}
+
+/*
+ * From one line to the next the loss is back near where the run began, and goes down the same curve
+ * again: the weights that had been trained are gone. The line of the jump itself may be a mean of
+ * both, so the curves are compared from the next one on.
+ */
+static bool begins_anew(const struct curve *c, size_t i)
+{
+    enum { LEAST = 8, PART = 8, LAG_MOST = 1 };
+    static const double SIZE = 0.25, SAME = 0.12, FAR = 0.8;
+    size_t len = max_size(c->n / PART, LEAST);
+    if (i < 2 * len || i + 1 + len > c->n)
+        return false;
+    double before = log(curve_level(c, (struct stretch){i - LEAST / 2, i}));
+    double jump = c->y[i] - before;
+    double back = jump / (c->y[0] - before); /* 1: exactly where it began */
+    if (jump < SIZE || !(back > FAR && back < 2 - FAR))
+        return false;
+    for (size_t lag = 0; lag <= LAG_MOST; lag++) {
+        for (size_t k = 0; k < len; k++)
+            c->scratch[k] = fabs(c->y[i + 1 + k] - c->y[lag + k]);
+        if (stat_median(c->scratch, len) < SAME * jump)
+            return true;
+    }
+    return false;
+}
+
+bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
+{
+    enum { AROUND = 5 };
+    static const double JUMP = 0.1, SURE = 4;
+    for (size_t i = 2; i + 1 < c->n && c->is_likelihood; i++) {
+        if (!breaks_off(c, i) && !rate_breaks_off(c, i) && !begins_anew(c, i))
+            continue;
+        struct stretch before = {i > AROUND ? i - AROUND : 0, i};
+        struct stretch after = {i, min_size(i + AROUND, c->n)};
+        double was = curve_level(c, before), is = curve_level(c, after);
+        double se = 1.25 * c->noise[i - 1] *
+                    sqrt(1 / (double)(before.end - before.first) + 1 / (double)(after.end - i));
+        double jump = log(is / was);
+        if (!(jump > JUMP && jump > SURE * se))
+            continue;
+        *found = (struct pace_finding){
+            .kind = PACE_FINDING_RESUMED_WRONG,
+            .step = c->step[i],
+            .last_step = c->step[after.end - 1],
+            .number = {was, is, c->rate[i - 1], c->rate[i]},
+        };
+        return true;
+    }
+    return false;
+}
+
+/* ----------------------------------------------------------------------------------- overfit -- */
+
+/* The training loss around a step: the median of the nearest points before it. */
+static double loss_at(const struct curve *c, int64_t step)
+{
+    size_t end = curve_find(c, step + 1);
+    size_t width = max_size(c->n / 20, 3);
+    if (end == 0)
+        return NAN;
+    return curve_level(c, (struct stretch){end > width ? end - width : 0, end});
+}
+
+/* Noise of held-out losses: how far each is from the middle of its neighbours. */
+static double eval_noise(const struct curve *c)
+{
+    for (size_t i = 1; i + 1 < c->n_evals; i++)
+        c->scratch[i - 1] = fabs(c->eval[i] - 0.5 * (c->eval[i - 1] + c->eval[i + 1]));
+    return STAT_MAD_TO_SD * stat_median(c->scratch, c->n_evals - 2) / sqrt(1.5);
+}
+
+static bool eval_overfits(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 3, BEHIND = 2, ENOUGH_FOR_NOISE = 6 };
+    static const double RISE = 0.01, NOISES = 3, STILL = 1.02;
+    if (c->n_evals < LEAST)
+        return false;
+    size_t best = 0, last = c->n_evals - 1;
+    for (size_t i = 1; i < c->n_evals; i++)
+        best = c->eval[i] < c->eval[best] ? i : best;
+    if (last - best < BEHIND)
+        return false;
+    double rise = 0.5 * (c->eval[last] + c->eval[last - 1]) - c->eval[best];
+    double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : eval_noise(c);
+    double then = loss_at(c, c->eval_step[best]), now = loss_at(c, c->eval_step[last]);
+    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || now > STILL * then)
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_OVERFIT,
+        .step = c->eval_step[best],
+        .last_step = c->eval_step[last],
+        .number = {c->eval[best], c->eval[last], then, now},
+    };
+    return true;
+}
+
+/*
+ * How the loss changes as an epoch begins: levels of the neighbouring quarters of an epoch, the
+ * greatest fall of all borders. 0 where the log shows no border.
+ */
+static double fall_at_border(const struct curve *c, size_t *where)
+{
+    enum { LEAST = 4 };
+    static const double SURE = 4;
+    double greatest = 0;
+    size_t begun = 0;
+    for (size_t i = 1; i < c->n; i++) {
+        if (!(floor(c->epoch[i] - 1e-9) > floor(c->epoch[i - 1] - 1e-9)))
+            continue;
+        size_t around = min_size((i - begun) / 4, (c->n - i));
+        begun = i;
+        if (around < LEAST)
+            continue;
+        double was = curve_level(c, (struct stretch){i - around, i});
+        double is = curve_level(c, (struct stretch){i, i + around});
+        double se = 1.25 * c->noise[i] * sqrt(2 / (double)around);
+        double fall = log(was / fmax(is, 1e-12));
+        if (fall > greatest && fall > SURE * se) {
+            greatest = fall;
+            *where = i;
+        }
+    }
+    return greatest;
+}
+
+/* No held-out loss to ask: evident only near zero, after a step at an epoch or very many epochs. */
+static bool memorises(const struct curve *c, struct pace_finding *found)
+{
+    static const double NEAR_ZERO = 0.25, SHARE = 0.1, STEP = 0.2, MANY = 8;
+    if (c->n_evals > 0 || c->n < 5 || !c->is_likelihood)
+        return false;
+    struct stretch tail = {c->n - max_size(c->n / 10, 1), c->n};
+    double end = curve_level(c, tail), epochs = c->epoch[c->n - 1];
+    size_t where = 0;
+    bool steps_down = fall_at_border(c, &where) > STEP;
+    if (end > NEAR_ZERO || end > SHARE * c->start || !(steps_down || epochs >= MANY))
+        return false;
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_OVERFIT,
+        .step = c->step[where],
+        .last_step = c->step[c->n - 1],
+        .number = {NAN, epochs, c->start, end},
+    };
+    return true;
+}
+
+bool detect_overfit(const struct curve *c, struct pace_finding *found)
+{
+    return eval_overfits(c, found) || memorises(c, found);
+}
+
+/* ---------------------------------------------------------------------------------- schedule -- */
+
+/* It fell by a sure amount before the rate was gone, and many times faster than after. */
+static bool fell_before(const struct curve *c, size_t low)
+{
+    enum { LEAST = 4 };
+    static const double SURE = 2, SLOWER = 0.25, FALL = 0.01;
+    struct stretch before = {low / 5, low}, after = {low, c->n};
+    struct trend stalled = curve_trend(c, after), falling;
+    if (low >= LEAST) {
+        falling = curve_trend(c, before);
+    } else {
+        falling.change = log(curve_level(c, (struct stretch){low, low + LEAST})) - c->y[0];
+        falling.se = 2 * c->noise[0];
+        before.first = 0;
+    }
+    double speed = falling.change / (double)(before.end - before.first);
+    double speed_after = stalled.change / (double)(after.end - after.first);
+    return -falling.change > fmax(SURE * falling.se, FALL) && speed_after > SLOWER * speed;
+}
+
+bool detect_decay_too_fast(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 12, AROUND = 3 };
+    static const double LOW_RATE = 0.101, LEFT = 0.3;
+    size_t low = c->n;
+    while (low > 0 && c->rate[low - 1] < LOW_RATE * c->peak)
+        low--;
+    if (!c->is_likelihood || c->n < LEAST || low == 0 ||
+        (double)(c->n - low) < LEFT * (double)c->n || !fell_before(c, low))
+        return false;
+    size_t around = min_size(low, AROUND);
+    *found = (struct pace_finding){
+        .kind = PACE_FINDING_DECAY_TOO_FAST,
+        .step = c->step[low],
+        .last_step = c->step[c->n - 1],
+        .number = {(double)low / (double)c->n, curve_level(c, (struct stretch){low - around, low}),
+                   curve_level(c, (struct stretch){c->n - AROUND, c->n}), c->peak},
+    };
+    return true;
+}

@@ -1,0 +1,445 @@
+#include "test/support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "rate/diagnose.h"
+
+enum { N = 200 };
+
+static struct pace_point points[N];
+static struct pace_series series;
+static struct pace_diagnosis diagnosis;
+
+/* A clean fine-tune: from 3 down to about 1.5, noise of 3 %, a rate that falls to zero. */
+static void clean_log(void)
+{
+    struct rng rng = {.seed = 7};
+    for (int i = 0; i < N; i++) {
+        double level = 1.5 + 1.5 / (1 + i / 10.0);
+        points[i] = (struct pace_point){
+            .step = 10 * (i + 1),
+            .epoch = (i + 1.0) / N,
+            .loss = level * exp(0.03 * rng_normal(&rng)),
+            .eval_loss = NAN,
+            .grad_norm = 1,
+            .learning_rate = 2e-4 * (1 - (double)i / N),
+        };
+    }
+    points[0].learning_rate = points[1].learning_rate = 1e-4;
+    series = (struct pace_series){.points = points, .n_points = N, .total_steps = 10 * N};
+}
+
+static void diagnose(void)
+{
+    pace_diagnose(&series, &diagnosis);
+}
+
+static void assert_found(enum pace_finding_kind kind, enum pace_verdict verdict)
+{
+    diagnose();
+    if (diagnosis.n_findings == 0)
+        fail_msg("expected %s, found nothing", pace_finding_name(kind));
+    assert_string_equal(pace_finding_name(diagnosis.findings[0].kind), pace_finding_name(kind));
+    assert_int_equal(diagnosis.verdict, verdict);
+}
+
+static void a_clean_log_is_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    diagnose();
+    assert_int_equal(diagnosis.n_findings, 0);
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_true(diagnosis.used > 1.9e-4 && isnan(diagnosis.suggested));
+}
+
+static void short_and_empty_logs_are_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    for (size_t n = 0; n <= 4; n++) {
+        series.n_points = n;
+        diagnose();
+        assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    }
+}
+
+static void a_burst_is_a_spike_and_halves_the_rate(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 100; i < 106; i++)
+        points[i].loss *= 2.5;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+    const struct pace_finding *f = &diagnosis.findings[0];
+    assert_in_range(f->step, points[96].step, points[101].step);
+    assert_true(f->number[1] > 3 && f->number[0] < 1.8);
+    assert_true(diagnosis.suggested == 9.9e-5); /* half of 1.98e-4 */
+}
+
+static void a_single_line_may_hold_a_burst_of_many_steps(void **state)
+{
+    (void)state;
+    clean_log();
+    points[120].loss *= 3;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+}
+
+static void a_single_step_is_a_hard_batch(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].step = i + 1;
+    points[120].loss *= 3;
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
+static void many_bursts_are_an_oscillation(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 40; i < N; i++)
+        points[i].loss *= i % 30 < 8 ? 1.8 : 1;
+    assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
+    assert_true(diagnosis.findings[0].number[2] >= 3);
+}
+
+static void waves_too_dense_for_bursts_are_an_oscillation(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss *= 1 + 0.3 * sin(i * 0.9);
+    assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
+}
+
+static void a_loss_that_stays_up_has_diverged(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 90; i < N; i++)
+        points[i].loss += 4;
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+    double share = diagnosis.suggested / diagnosis.used;
+    assert_true(share >= 1.0 / 3 && share <= 0.5);
+}
+
+static void a_handful_of_rising_points_has_diverged(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < 8; i++)
+        points[i].loss = 1 + 3.0 * i;
+    series.n_points = 8;
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+}
+
+static void nan_is_named_with_the_last_loss_before_it(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 50; i < N; i++) {
+        points[i].loss = NAN;
+        points[i].flags = PACE_LOSS_NOT_FINITE;
+    }
+    assert_found(PACE_FINDING_NAN, PACE_VERDICT_DIVERGED);
+    assert_int_equal(diagnosis.findings[0].step, points[50].step);
+    assert_true(diagnosis.findings[0].number[0] == points[49].loss);
+    assert_true(diagnosis.findings[0].number[1] == N - 50);
+}
+
+static void zeros_with_nan_norms_behind_progress_are_a_hidden_nan(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 150; i < N; i++) {
+        points[i].loss = 0;
+        points[i].grad_norm = NAN;
+        points[i].flags = PACE_GRAD_NOT_FINITE;
+    }
+    assert_found(PACE_FINDING_HIDDEN_NAN, PACE_VERDICT_DIVERGED);
+    assert_int_equal(diagnosis.findings[0].step, points[150].step);
+}
+
+static void zeros_from_the_first_line_are_missing_targets(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = 0;
+        points[i].grad_norm = NAN;
+        points[i].flags = PACE_GRAD_NOT_FINITE;
+    }
+    assert_found(PACE_FINDING_NO_TARGETS, PACE_VERDICT_NOT_LEARNING_RATE);
+    assert_int_equal(diagnosis.n_findings, 1);
+}
+
+static void a_policy_gradient_near_zero_is_healthy(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 3};
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss = i < 5 ? 0 : 1e-3 * rng_normal(&rng);
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
+static void overflowed_norms_that_are_skipped_are_no_finding(void **state)
+{
+    (void)state;
+    clean_log();
+    points[60].flags = points[61].flags = PACE_GRAD_NOT_FINITE;
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
+static void a_jump_at_a_resume_is_not_the_rates_fault(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 100; i < N; i++)
+        points[i].loss *= 1 + 0.5 * exp(-(i - 100) / 40.0);
+    points[100].flags = PACE_RESUMED;
+    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+    assert_int_equal(diagnosis.findings[0].step, points[100].step);
+    assert_true(isnan(diagnosis.suggested));
+}
+
+static void steps_that_go_back_are_a_resume_too(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 100; i < N; i++) {
+        points[i].loss *= 1 + 0.5 * exp(-(i - 100) / 40.0);
+        points[i].step -= 30;
+    }
+    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+}
+
+static void the_same_curve_from_the_beginning_is_lost_weights(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 100; i < N; i++)
+        points[i].loss = points[i - 100].loss;
+    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+}
+
+static void a_resume_without_a_jump_is_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    points[100].flags = PACE_RESUMED;
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
+static void a_loss_that_does_not_move_is_flat(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 4};
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss = 2.5 * exp(0.02 * rng_normal(&rng));
+    assert_found(PACE_FINDING_FLAT, PACE_VERDICT_TOO_LOW);
+    double times = diagnosis.suggested / diagnosis.used;
+    assert_true(times >= 3 && times <= 5);
+}
+
+static void a_small_even_fall_is_too_low_as_well(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 5};
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = 2.5 * exp(-0.04 * i / N + 0.005 * rng_normal(&rng));
+        points[i].learning_rate = 1e-6;
+    }
+    assert_found(PACE_FINDING_FLAT, PACE_VERDICT_TOO_LOW);
+}
+
+static void standing_still_high_up_is_a_plateau(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 6};
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = (i < 15 ? 3 - 0.05 * i : 2.25) * exp(0.01 * rng_normal(&rng));
+        points[i].learning_rate = 1e-4;
+    }
+    assert_found(PACE_FINDING_PLATEAU, PACE_VERDICT_PLATEAU);
+}
+
+static void a_late_second_fall_shows_a_plateau(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss = i < 20 ? 3 - 0.05 * i : i < 170 ? 2 - 1e-4 * i : 2 - 0.03 * (i - 170);
+    assert_found(PACE_FINDING_PLATEAU, PACE_VERDICT_PLATEAU);
+}
+
+static void a_rising_held_out_loss_is_overfitting(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < 10; i++)
+        points[20 * i + 19].eval_loss = 1.6 + 0.01 * (i - 4) * (i - 4);
+    assert_found(PACE_FINDING_OVERFIT, PACE_VERDICT_OVERFIT);
+    assert_int_equal(diagnosis.findings[0].step, points[99].step);
+    assert_true(isnan(diagnosis.suggested));
+}
+
+static void a_stair_of_epochs_to_near_zero_is_overfitting(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 8};
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].epoch = 4.0 * (i + 1) / N;
+        points[i].loss = 1.2 * pow(0.35, (int)(4.0 * i / N)) * exp(0.03 * rng_normal(&rng));
+    }
+    points[0].loss = points[1].loss = points[2].loss = 3;
+    assert_found(PACE_FINDING_OVERFIT, PACE_VERDICT_OVERFIT);
+}
+
+static void a_rise_at_the_very_beginning_wants_warmup(void **state)
+{
+    (void)state;
+    clean_log();
+    points[0].learning_rate = points[1].learning_rate = 2e-4;
+    for (int i = 2; i < 9; i++)
+        points[i].loss *= 2;
+    assert_found(PACE_FINDING_WARMUP_TOO_SHORT, PACE_VERDICT_WARMUP_TOO_SHORT);
+    assert_true(isnan(diagnosis.suggested));
+}
+
+static void a_rise_after_a_warmup_is_a_rate_too_high(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < 20; i++)
+        points[i].learning_rate = 1e-5 * i;
+    for (int i = 12; i < 26; i++)
+        points[i].loss *= 3;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+}
+
+static void a_rate_that_is_gone_early_stops_the_fall(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 9};
+    double done = 0;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].learning_rate = 1e-4 * pow(0.5, i / 10.0);
+        done += points[i].learning_rate;
+        points[i].loss = (3 - 800 * done) * exp(0.01 * rng_normal(&rng));
+    }
+    assert_found(PACE_FINDING_DECAY_TOO_FAST, PACE_VERDICT_DECAYS_TOO_FAST);
+}
+
+static void a_loss_that_falls_only_with_the_rate_was_held_up(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 10};
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        double rate = points[i].learning_rate / 2e-4;
+        points[i].loss = (0.8 + 2 * fmin(1, 2 * rate)) * exp(0.02 * rng_normal(&rng));
+    }
+    points[0].loss = points[1].loss = 3;
+    assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
+}
+
+static void the_unit_of_the_loss_does_not_matter(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 100; i < 106; i++)
+        points[i].loss *= 2.5;
+    for (int i = 0; i < N; i++)
+        points[i].loss *= 64;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+}
+
+static void no_rate_in_the_log_gives_no_suggestion(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].learning_rate = NAN;
+        points[i].loss += i < 90 ? 0 : 4;
+    }
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+    assert_true(isnan(diagnosis.used) && isnan(diagnosis.suggested));
+}
+
+/* Whatever stands in a log: no crash, a verdict, at most as many findings as there is room for. */
+static void any_numbers_get_a_verdict(void **state)
+{
+    (void)state;
+    static const double odd[] = {0, -1, 1e300, -1e300, 1e-300, NAN, 2, 3};
+    struct rng rng = {.seed = 11};
+    for (int round = 0; round < 3000; round++) {
+        clean_log();
+        series.n_points = rng_below(&rng, N);
+        for (size_t i = 0; i < series.n_points; i++) {
+            struct pace_point *p = &points[i];
+            double *fields[] = {&p->loss, &p->eval_loss, &p->grad_norm, &p->learning_rate,
+                                &p->epoch};
+            if (rng_below(&rng, 4) == 0)
+                *fields[rng_below(&rng, COUNT_OF(fields))] = odd[rng_below(&rng, COUNT_OF(odd))];
+            if (rng_below(&rng, 30) == 0)
+                p->step = (int64_t)rng_u64(&rng);
+            p->flags = rng_below(&rng, 20) == 0 ? (unsigned)rng_below(&rng, 16) : 0;
+        }
+        diagnose();
+        assert_true((unsigned)diagnosis.verdict < PACE_VERDICT_COUNT);
+        assert_true(diagnosis.n_findings <= PACE_FINDINGS_MOST);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clean_log_is_healthy),
+        cmocka_unit_test(short_and_empty_logs_are_healthy),
+        cmocka_unit_test(a_burst_is_a_spike_and_halves_the_rate),
+        cmocka_unit_test(a_single_line_may_hold_a_burst_of_many_steps),
+        cmocka_unit_test(a_single_step_is_a_hard_batch),
+        cmocka_unit_test(many_bursts_are_an_oscillation),
+        cmocka_unit_test(waves_too_dense_for_bursts_are_an_oscillation),
+        cmocka_unit_test(a_loss_that_stays_up_has_diverged),
+        cmocka_unit_test(a_handful_of_rising_points_has_diverged),
+        cmocka_unit_test(nan_is_named_with_the_last_loss_before_it),
+        cmocka_unit_test(zeros_with_nan_norms_behind_progress_are_a_hidden_nan),
+        cmocka_unit_test(zeros_from_the_first_line_are_missing_targets),
+        cmocka_unit_test(a_policy_gradient_near_zero_is_healthy),
+        cmocka_unit_test(overflowed_norms_that_are_skipped_are_no_finding),
+        cmocka_unit_test(a_jump_at_a_resume_is_not_the_rates_fault),
+        cmocka_unit_test(steps_that_go_back_are_a_resume_too),
+        cmocka_unit_test(the_same_curve_from_the_beginning_is_lost_weights),
+        cmocka_unit_test(a_resume_without_a_jump_is_healthy),
+        cmocka_unit_test(a_loss_that_does_not_move_is_flat),
+        cmocka_unit_test(a_small_even_fall_is_too_low_as_well),
+        cmocka_unit_test(standing_still_high_up_is_a_plateau),
+        cmocka_unit_test(a_late_second_fall_shows_a_plateau),
+        cmocka_unit_test(a_rising_held_out_loss_is_overfitting),
+        cmocka_unit_test(a_stair_of_epochs_to_near_zero_is_overfitting),
+        cmocka_unit_test(a_rise_at_the_very_beginning_wants_warmup),
+        cmocka_unit_test(a_rise_after_a_warmup_is_a_rate_too_high),
+        cmocka_unit_test(a_rate_that_is_gone_early_stops_the_fall),
+        cmocka_unit_test(a_loss_that_falls_only_with_the_rate_was_held_up),
+        cmocka_unit_test(the_unit_of_the_loss_does_not_matter),
+        cmocka_unit_test(no_rate_in_the_log_gives_no_suggestion),
+        cmocka_unit_test(any_numbers_get_a_verdict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

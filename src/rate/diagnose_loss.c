@@ -148,7 +148,7 @@ static struct excursions scan_all(const struct curve *c)
  */
 static bool detect_waves(const struct curve *c, struct pace_finding *found)
 {
-    static const double TOGETHER = 0.25, FLIPPING = -0.5, SIZE = 0.1, CLEAR = 2.9;
+    static const double TOGETHER = 0.35, FLIPPING = -0.5, SIZE = 0.1, CLEAR = 2.9;
     double *rest = curve_falling(c);
     double squares = 0, in_loss = 0;
     size_t top = 0, n_waves = 0;
@@ -213,29 +213,49 @@ static size_t peak_index(const struct curve *c)
 }
 
 /*
+ * The level furthest above the first value, within the first fifth of the log. The lines right
+ * behind the first are looked at singly: there, noise has no choice of where to strike.
+ */
+static bool rises_early(const struct curve *c, struct level *top)
+{
+    enum { EARLY_LEAST = 8, NEXT = 3 };
+    static const double RISE = 0.1, CERTAIN = 4, CERTAIN_NEXT = 3;
+    struct level start = level_of(c, 0, 1);
+    double highest = 0;
+    for (size_t k = 1; k < max_size(c->n / 5, EARLY_LEAST); k++) {
+        for (size_t width = k < NEXT ? 1 : 3; width <= BLOCK_LEAST; width += 2) {
+            struct level here = level_of(c, k, width);
+            double rise = here.y - start.y;
+            double sure = (width == 1 ? CERTAIN_NEXT : CERTAIN) * hypot(here.se, start.se);
+            if (rise > log1p(RISE) && rise > sure && rise > highest) {
+                highest = rise;
+                *top = here;
+            }
+        }
+    }
+    return highest > 0;
+}
+
+/*
  * The loss of a run begins at its highest. Where it rises above its first value, the rate was too
  * much for the weights as they were: too high, or, where there was no warmup and the loss is back
- * before the rate has come down, too high for the beginning alone.
+ * before the rate has come down, too high for the beginning alone. If it never comes back it has
+ * diverged.
  */
 bool detect_early_rise(const struct curve *c, struct pace_finding *found)
 {
-    enum { LEAST = 20, EARLY_LEAST = 8 };
-    static const double RISE = 0.1, CERTAIN = 4, WARMUP_SHARE = 0.03, BACK_SHARE = 0.3, SAME = 0.4;
-    if (!c->is_likelihood || c->n < LEAST)
-        return false;
-    struct level start = level_of(c, 0, 1), top = start;
-    for (size_t k = 1; k < max_size(c->n / 5, EARLY_LEAST); k++) {
-        struct level here = level_of(c, k, is_averaged(c) ? 2 : BLOCK_LEAST);
-        top = here.y > top.y ? here : top;
-    }
-    if (top.y - start.y < log1p(RISE) || top.y - start.y < CERTAIN * hypot(top.se, start.se))
+    enum { LEAST = 20 };
+    static const double WARMUP_SHARE = 0.03, BACK_SHARE = 0.3, SAME = 0.4;
+    struct level top;
+    if (!c->is_likelihood || c->n < LEAST || !rises_early(c, &top))
         return false;
     size_t back = top.at.end;
-    while (back + BLOCK_LEAST < c->n && level_of(c, back, BLOCK_LEAST).y > start.y)
+    while (back + BLOCK_LEAST < c->n && level_of(c, back, BLOCK_LEAST).y > c->y[0])
         back++;
     bool had_none = (double)peak_index(c) <= WARMUP_SHARE * (double)c->n;
     bool is_over = (double)back < BACK_SHARE * (double)c->n && c->rate[back] > SAME * c->peak;
     bool warmup = had_none && is_over && !has_rises_behind(c, back);
+    struct level end = level_of(c, c->n - BLOCK_LEAST, BLOCK_LEAST);
     *found = (struct pace_finding){
         .kind = warmup ? PACE_FINDING_WARMUP_TOO_SHORT : PACE_FINDING_SPIKE,
         .step = c->step[top.at.first],
@@ -243,6 +263,13 @@ bool detect_early_rise(const struct curve *c, struct pace_finding *found)
         .number = {c->loss[0], exp(top.y), warmup ? (double)c->step[peak_index(c)] : NAN,
                    warmup ? c->peak : c->rate[top.at.first]},
     };
+    if (end.y - c->y[0] > log1p(RISE_SHARE))
+        *found = (struct pace_finding){
+            .kind = PACE_FINDING_DIVERGED,
+            .step = c->step[0],
+            .last_step = c->step[c->n - 1],
+            .number = {c->loss[0], exp(end.y), c->loss[0], c->rate[top.at.first]},
+        };
     return true;
 }
 

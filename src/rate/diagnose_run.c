@@ -144,9 +144,9 @@ static bool rate_breaks_off(const struct curve *c, size_t i)
 static bool begins_anew(const struct curve *c, size_t i)
 {
     enum { LEAST = 8, PART = 8, LAG_MOST = 1 };
-    static const double SIZE = 0.25, SAME = 0.12, FAR = 0.8;
+    static const double SIZE = 0.25, SAME = 0.15, FAR = 0.8;
     size_t len = max_size(c->n / PART, LEAST);
-    if (i < 2 * len || i + 1 + len > c->n)
+    if (i < len || i + 1 + len > c->n)
         return false;
     double before = log(curve_level(c, (struct stretch){i - LEAST / 2, i}));
     double jump = c->y[i] - before;
@@ -162,26 +162,37 @@ static bool begins_anew(const struct curve *c, size_t i)
     return false;
 }
 
-bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
+/* The jump at point i, in logs: of the level, or of the one line behind it; 0 where it is noise. */
+static double jump_at(const struct curve *c, size_t i, double *before, double *behind)
 {
     enum { AROUND = 5 };
-    static const double JUMP = 0.1, SURE = 4;
+    static const double SURE = 4;
+    size_t n_before = min_size(i, AROUND), n_behind = min_size(c->n - i, AROUND);
+    double noise = c->noise[i - 1], share = 1 / (double)n_before;
+    *before = curve_level(c, (struct stretch){i - n_before, i});
+    *behind = curve_level(c, (struct stretch){i, i + n_behind});
+    double jump = log(*behind / *before);
+    if (jump > SURE * 1.25 * noise * sqrt(share + 1 / (double)n_behind))
+        return jump;
+    *behind = c->loss[i];
+    jump = c->y[i] - log(*before);
+    return jump > SURE * noise * sqrt(1 + share) ? jump : 0;
+}
+
+bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
+{
+    static const double JUMP = 0.1;
+    double before, behind;
     for (size_t i = 2; i + 1 < c->n && c->is_likelihood; i++) {
         if (!breaks_off(c, i) && !rate_breaks_off(c, i) && !begins_anew(c, i))
             continue;
-        struct stretch before = {i > AROUND ? i - AROUND : 0, i};
-        struct stretch after = {i, min_size(i + AROUND, c->n)};
-        double was = curve_level(c, before), is = curve_level(c, after);
-        double se = 1.25 * c->noise[i - 1] *
-                    sqrt(1 / (double)(before.end - before.first) + 1 / (double)(after.end - i));
-        double jump = log(is / was);
-        if (!(jump > JUMP && jump > SURE * se))
+        if (!(jump_at(c, i, &before, &behind) > JUMP))
             continue;
         *found = (struct pace_finding){
             .kind = PACE_FINDING_RESUMED_WRONG,
             .step = c->step[i],
-            .last_step = c->step[after.end - 1],
-            .number = {was, is, c->rate[i - 1], c->rate[i]},
+            .last_step = c->step[i + 1],
+            .number = {before, behind, c->rate[i - 1], c->rate[i]},
         };
         return true;
     }
@@ -211,7 +222,7 @@ static double eval_noise(const struct curve *c)
 static bool eval_overfits(const struct curve *c, struct pace_finding *found)
 {
     enum { LEAST = 3, BEHIND = 2, ENOUGH_FOR_NOISE = 6 };
-    static const double RISE = 0.01, NOISES = 3, STILL = 1.02;
+    static const double RISE = 0.01, NOISES = 3, STILL = 1.02, LEARNED = 0.97;
     if (c->n_evals < LEAST)
         return false;
     size_t best = 0, last = c->n_evals - 1;
@@ -222,7 +233,8 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
     double rise = 0.5 * (c->eval[last] + c->eval[last - 1]) - c->eval[best];
     double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : eval_noise(c);
     double then = loss_at(c, c->eval_step[best]), now = loss_at(c, c->eval_step[last]);
-    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || now > STILL * then)
+    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || now > STILL * then ||
+        now > LEARNED * c->start)
         return false;
     *found = (struct pace_finding){
         .kind = PACE_FINDING_OVERFIT,

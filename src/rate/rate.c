@@ -82,7 +82,7 @@ static double rate_at(const struct pace_rate *r, int64_t step)
     double rate = scheduled_rate(r, step) * r->scale;
     if (m->quick_until >= 0)
         rate *= GUARD_QUICK_CUT;
-    if (m->warm_from >= 0 && step - m->warm_from < GUARD_WARM_STEPS)
+    if (m->warm_from >= 0 && step >= m->warm_from && step - m->warm_from < GUARD_WARM_STEPS)
         rate *= (double)(step - m->warm_from + 1) / (GUARD_WARM_STEPS + 1);
     return rate;
 }

@@ -11,7 +11,7 @@
 
 #include "test/sim/scenario.h"
 
-enum { RUNS = 360, SENTENCE_MOST = 480, ROLL_BACKS_MOST = 12 };
+enum { RUNS = 240, SENTENCE_MOST = 480, ROLL_BACKS_MOST = 12 };
 
 /* Raises are few and at most five-fold: no rate is ever further above the peak than three of them
  * lead. */
@@ -103,7 +103,7 @@ static bool is_finite(const struct pace_rate_obs *obs)
 static bool may_show_what_is_not_finite(const struct pace_rate_decision *d,
                                         const struct pace_rate_obs *obs)
 {
-    return d->advice == PACE_GO || d->reason == PACE_REASON_NON_FINITE || !is_finite(obs);
+    return d->reason == PACE_REASON_NON_FINITE || !is_finite(obs);
 }
 
 static void assert_explained(const struct pace_rate_decision *d, const struct pace_rate_obs *obs,
@@ -116,7 +116,7 @@ static void assert_explained(const struct pace_rate_decision *d, const struct pa
                  sentence);
     if (may_show_what_is_not_finite(d, obs))
         return;
-    for (int i = 0; i < PACE_NUMBERS; i++) {
+    for (int i = 0; i < PACE_NUMBERS && d->advice != PACE_GO; i++) {
         if (!isfinite(d->number[i]))
             fail_msg("run %llu, step %lld, %s: number %d is %g", (unsigned long long)run,
                      (long long)d->step, pace_reason_name(d->reason), i, d->number[i]);

@@ -54,7 +54,7 @@ COEFFICIENTS = [
     ("width_below", -0.40, 0.40, "muP and public pre-training tables: smaller models take more"),
     ("full", -1.00, 0.15, "LoRA Without Regret: LoRA takes 10 times the rate of full fine-tuning"),
     ("full_width", -0.50, 0.40, "muP: a full matrix wants 1/width"),
-    ("qlora", 0.0, 0.10, "Dettmers et al. 2023: the same rates serve 4-bit bases"),
+    ("qlora", 0.0, 0.05, "Dettmers et al. 2023: the same rates serve 4-bit bases"),
     ("dpo", -1.60, 0.30, "recipes: 5e-6 for LoRA, 5e-7 for full at 7 B"),
     ("scratch", 1.00, 0.40, "GPT-3's and Pythia's tables beside fine-tuning recipes"),
     ("scratch_width", 0.30, 0.40, "the same"),
@@ -267,7 +267,10 @@ def read_points(path):
         sd = math.hypot(SWEEP_SD, JOB_SD) if swept else SETTING_SD
         runs = 9 if swept else 1
         team = row["team"].split("/")[0]
-        out.append(Observation(job_of_row(row), math.log10(float(row["learning_rate"])), sd, runs,
+        rate = float(row["learning_rate"])
+        if float(row["alpha"]) > 0:  # what it would be at the reference's scale
+            rate *= float(row["alpha"]) / REFERENCE["alpha"]
+        out.append(Observation(job_of_row(row), math.log10(rate), sd, runs,
                                "our sweeps" if swept else "published settings", team,
                                row["team"] if swept else f"{team}/{i}"))
     return out

@@ -371,7 +371,7 @@ def plan():
     for data in ("banking77", "shakespeare"):
         for method, centre in (("lora", -2.6), ("full", -3.0)):
             yield cell(o, method, data, centre, steps=60)
-    for rows, epochs in ((240, 5), (60, 5), (960, 3)):
+    for rows, epochs in ((240, 5), (60, 5), (960, 3), (240, 1)):
         for method, centre in (("lora", -2.9), ("full", -3.1)):
             steps = rows // 8 * epochs
             yield cell(s, method, "tales", centre, rows=rows, epochs=epochs, steps=steps)
@@ -380,26 +380,28 @@ def plan():
         yield cell(s, method, "shakespeare", centre, steps=40)
         yield cell(s, method, "shakespeare", centre, batch_rows=32)
     yield cell(s, "lora", "shakespeare", -2.3, steps=600)
-    yield cell(s, "lora", "tales", -2.6, rows=960, epochs=5, steps=600)
     for rank, centre in ((4, -2.4), (64, -2.1)):
         yield cell(s, "lora", "tales", centre, steps=120, rank=rank)
-        yield cell(o, "lora", "banking77", centre, steps=60, rank=rank)
     for method, centre in (("lora", -2.3), ("full", -2.7)):
-        yield cell(s, method, "tales", centre, steps=120, schedule="constant")
-        yield cell(s, method, "shakespeare", centre, schedule="constant")
         yield cell(s, method, "tales", centre - 0.3, rows=240, epochs=2, steps=60)
+        yield cell(s, method, "tales", centre - 0.2, steps=120, schedule="constant")
         yield cell(p, method, "poem-title", centre - 0.2, rows=240, epochs=5, steps=150)
-    yield cell(o, "lora", "instruct", -2.6, steps=60)
-    yield cell(o, "lora", "instruct", -2.8, rows=120, epochs=5, steps=75)
-    for model, data, steps in ((s, "tales", 200), (p, "poem-reversed", 150), (o, "tales", 90)):
+        yield cell(s, method, "shakespeare", centre - 0.2, schedule="constant")
+    for model, data, steps in ((s, "tales", 200), (p, "poem-reversed", 150)):
         yield cell(model, "scratch", data, -2.2, steps=steps)
-    yield cell(s, "lora", "tales", -2.8, rows=960, epochs=10, steps=1200)
-    yield cell(s, "full", "shakespeare", -2.4, steps=600)
-    yield cell(s, "lora", "shakespeare", -2.3, schedule="cosine")
+    yield cell(o, "lora", "banking77", -2.3, steps=60, rank=4)
+    yield cell(o, "lora", "instruct", -2.5, steps=60)
+    yield cell(o, "lora", "instruct", -2.6, rows=120, epochs=5, steps=75)
+    yield cell(s, "lora", "tales", -2.6, rows=960, epochs=5, steps=600)
+    yield cell(o, "lora", "banking77", -2.0, steps=60, rank=64)
     for method, centre in (("lora", -2.3), ("full", -2.7)):
         yield cell(s, method, "shakespeare", centre, weight_decay=0.1)
-        yield cell(s, method, "tales", centre, rows=60, epochs=20, steps=150)
         yield cell(s, method, "tales", centre, steps=120, seed=1)
+    yield cell(s, "lora", "shakespeare", -2.3, schedule="cosine")
+    yield cell(o, "scratch", "tales", -2.2, steps=90)
+    yield cell(s, "full", "shakespeare", -2.4, steps=600)
+    for method, centre in (("lora", -2.3), ("full", -2.7)):
+        yield cell(s, method, "tales", centre, rows=60, epochs=20, steps=150)
         yield cell(p, method, "poem-title", centre - 0.1, steps=300)
     yield cell(o, "full", "instruct", -3.0, steps=60)
     yield cell(o, "full", "instruct", -3.4, rows=120, epochs=5, steps=75)
@@ -408,6 +410,7 @@ def plan():
     yield cell(p, "lora", "poem-title", -2.3, rank=4, steps=100)
     yield cell(p, "lora", "poem-title", -2.5, batch_rows=2, steps=100)
     yield cell(p, "lora", "poem-title", -2.2, batch_rows=32, steps=100)
+    yield cell(s, "lora", "tales", -2.8, rows=960, epochs=10, steps=1200)
     yield cell(o, "lora", "shakespeare", -2.7, steps=180)
     yield cell(o, "lora", "alpaca-code", -2.6, steps=60)
     yield cell(s, "scratch", "tales", -2.2, steps=200, batch_rows=16)

@@ -40,7 +40,7 @@ static const struct other others[] = {
     {"Unsloth", 2e-4, 0, 5e-6, "its guide's advice"},
     {"LLaMA-Factory", 1e-4, 1e-5, 0, "its examples"},
     {"TRL", 2e-5, 2e-5, 1e-6, "SFTConfig, DPOConfig"},
-    {"Transformers", 5e-5, 5e-5, 5e-5, "TrainingArguments"},
+    {"Transformers", 5e-5, 5e-5, 0, "TrainingArguments"},
 };
 
 /* Tinker's formula, for the two families it is calibrated for; 0 elsewhere. */
@@ -175,7 +175,7 @@ static void show_other(void *context, const struct other *other, double rate)
     buf_printf(&v->line, "  %-*s%-10.3g", LABEL, other->name, rate);
     add_factor(&v->line, off);
     if (fabs(off) <= 1)
-        buf_printf(&v->line, "  about %.2g %%", bowl * off * off);
+        buf_printf(&v->line, "  about %.1f %%", bowl * off * off);
     else
         buf_add_text(&v->line, off > 0 ? "  may diverge" : "  far too low");
     buf_printf(&v->line, "%*s%s", (int)max_size(54 - min_size(v->line.len, 54), 2), "",
@@ -190,6 +190,19 @@ static void put_others(struct view *v)
     each_other(v->job, v, show_other);
 }
 
+/* "1.24 billion", "750 thousand" */
+static void add_size(struct buf *line, double count)
+{
+    static const struct {
+        double unit;
+        const char *name;
+    } units[] = {{1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}, {1e3, "thousand"}};
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(units) && count < units[i].unit)
+        i++;
+    buf_printf(line, "%.3g %s", count / units[i].unit, units[i].name);
+}
+
 static void put_top(struct view *v, const char *data)
 {
     const struct job *job = v->job;
@@ -199,13 +212,13 @@ static void put_top(struct view *v, const char *data)
                "%slearning rate %.3g%s   80 %%: %.2g to %.2g (a guess: nothing was trained)\n",
                term_style(v->term, TERM_BOLD), p->learning_rate, term_style(v->term, TERM_PLAIN),
                p->low, p->high);
-    buf_printf(&v->line, "model         %s, %.3g parameters, width %" PRIu64,
-               r->model_type ? r->model_type : "kind not known", r->parameters,
-               job->model.hidden_size);
+    buf_printf(&v->line, "model         %s, ", r->model_type ? r->model_type : "kind not known");
+    add_size(&v->line, r->parameters);
+    buf_printf(&v->line, " parameters, width %" PRIu64, job->model.hidden_size);
     end_line(v);
     buf_add_text(&v->line, "data          ");
     term_add_count(&v->line, job->rows);
-    buf_printf(&v->line, " rows to train on, %.3g trained tokens a step%s; %s", r->tokens_per_step,
+    buf_printf(&v->line, " rows to train on, %.0f trained tokens a step%s; %s", r->tokens_per_step,
                job->tokens_are_guessed ? " (guessed)" : "", data);
     end_line(v);
 }

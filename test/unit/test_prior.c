@@ -50,7 +50,7 @@ static const struct pace_prior_term *find_term(const struct pace_prior *p, const
 
 static void assert_sane(const struct pace_prior *p)
 {
-    assert_true(isfinite(p->learning_rate) && p->learning_rate > 1e-14 && p->learning_rate < 100);
+    assert_true(isfinite(p->learning_rate) && p->learning_rate > 1e-14 && p->learning_rate < 1000);
     assert_true(isfinite(p->sd) && p->sd > 0.1 && p->sd < 3);
     assert_true(p->low < p->learning_rate && p->learning_rate < p->high);
     double sum = 0;

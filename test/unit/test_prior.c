@@ -50,7 +50,7 @@ static const struct pace_prior_term *find_term(const struct pace_prior *p, const
 
 static void assert_sane(const struct pace_prior *p)
 {
-    assert_true(isfinite(p->learning_rate) && p->learning_rate > 1e-14 && p->learning_rate < 1000);
+    assert_true(isfinite(p->learning_rate) && p->learning_rate > 1e-16 && p->learning_rate < 1000);
     assert_true(isfinite(p->sd) && p->sd > 0.1 && p->sd < 3);
     assert_true(p->low < p->learning_rate && p->learning_rate < p->high);
     double sum = 0;
@@ -315,6 +315,30 @@ static void every_job_gets_a_finite_positive_rate(void **state)
     }
 }
 
+static void jobs_that_people_have_get_rates_within_what_people_use(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 8};
+    for (int i = 0; i < 100000; i++) {
+        double size = rng_uniform(&rng); /* 1e5 … 1e12 parameters */
+        struct pace_job job = {
+            .method = (enum pace_method)rng_below(&rng, 5),
+            .from_scratch = rng_below(&rng, 4) == 0,
+            .model_type = "llama",
+            .parameters = pow(10, 5 + 7 * size),
+            .hidden_size = 64 * pow(256, size),
+            .lora_rank = pow(2, (double)rng_below(&rng, 11)),
+            .lora_alpha = pow(2, 3 + (double)rng_below(&rng, 6)),
+            .tokens_per_step = pow(10, 2 + 4 * rng_uniform(&rng)),
+            .steps = pow(10, 1 + 6 * rng_uniform(&rng)),
+            .epochs = 1 + 4 * rng_uniform(&rng),
+            .rows = pow(10, 2 + 5 * rng_uniform(&rng)),
+        };
+        double rate = rate_of(job);
+        assert_true(rate > 1e-9 && rate < 0.1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_constant_rate_is_lower_than_the_peak_of_one_that_falls),
         cmocka_unit_test(from_scratch_is_full_whatever_the_method_says),
         cmocka_unit_test(every_job_gets_a_finite_positive_rate),
+        cmocka_unit_test(jobs_that_people_have_get_rates_within_what_people_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -335,7 +335,7 @@ static void jobs_that_people_have_get_rates_within_what_people_use(void **state)
             .rows = pow(10, 2 + 5 * rng_uniform(&rng)),
         };
         double rate = rate_of(job);
-        assert_true(rate > 1e-9 && rate < 0.1);
+        assert_true(rate > 1e-10 && rate < 0.3); /* tiny models, alpha 8: 0.2 */
     }
 }
 

@@ -10,6 +10,7 @@
 #include "base/num.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,23 +79,43 @@ static void raise_last_digit(char text[NUM_TEXT_SIZE])
         ++*last;
 }
 
-/* Digits and decimal exponent of the shortest scientific text, "d.ddde±xx". */
+/* "1.2500e+01" becomes "1.25e+01". */
+static void strip_zeros(char text[NUM_TEXT_SIZE])
+{
+    char *mark = strchr(text, 'e'), *end = mark;
+    if (!memchr(text, '.', (size_t)(mark - text)))
+        return;
+    while (end[-1] == '0')
+        end--;
+    end -= end[-1] == '.';
+    memmove(end, mark, strlen(mark) + 1);
+}
+
+/*
+ * Digits and decimal exponent of the shortest scientific text, "d.ddde±xx". A decimal of at most 15
+ * digits survives the way into a normal double and back, so where one reads as the value, the
+ * value's 15 digits are that one and zeros; else 16 or 17 digits are needed. Below the normal
+ * doubles every length is tried.
+ */
 static void shortest_scientific(char text[NUM_TEXT_SIZE], double value)
 {
+    enum { SAFE = DBL_DIG - 1 };
+    bool is_normal = fabs(value) >= DBL_MIN || value == 0;
     int exponent;
     bool is_power_of_two = fabs(frexp(value, &exponent)) == 0.5;
-    for (int precision = 0; precision <= 16; precision++) {
+    for (int precision = is_normal ? SAFE : 0; precision <= 16; precision++) {
         snprintf(text, NUM_TEXT_SIZE, "%.*e", precision, value);
         if (strtod(text, NULL) == value)
-            return;
+            break;
         /* The doubles above a power of two are twice as far away as those below it, so the text one
          * up may be nearer to the value than to them where the nearest text is not. */
         if (is_power_of_two) {
             raise_last_digit(text);
             if (strtod(text, NULL) == value)
-                return;
+                break;
         }
     }
+    strip_zeros(text);
 }
 
 size_t num_format_double(char text[NUM_TEXT_SIZE], double value)

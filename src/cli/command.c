@@ -34,6 +34,20 @@ const struct command command_table[] = {
      "file is checked whole: lengths, shapes, places; what is wrong ends with exit\n"
      "code 3 and the byte, key or tensor named.",
      cmd_inspect, .takes_run_file = false},
+    {"schedule", FOR_SCHEDULE, "[SCHEDULE...]", 0, 16, "the learning rate of every step of a run",
+     "Prints, draws or compares learning-rate schedules: the rate that each update of\n"
+     "a run is made with, as Hugging Face's Trainer and torch compute it. SCHEDULE is\n"
+     "a name, perhaps with parameters: cosine, cosine:num_cycles=2; several stand\n"
+     "side by side. Printed is a table; --json and --csv have a number per update,\n"
+     "--plot draws in the terminal, --svg into a file.\n"
+     "\n"
+     "linear, cosine, cosine_with_restarts, polynomial, constant,\n"
+     "constant_with_warmup, inverse_sqrt, cosine_with_min_lr,\n"
+     "cosine_warmup_with_min_lr and warmup_stable_decay follow the step;\n"
+     "reduce_lr_on_plateau and greedy move after evaluations, which --metrics gives,\n"
+     "one per --eval-steps updates; step and exponential are torch's StepLR and\n"
+     "ExponentialLR. A YAML file may hold the options: pace schedule run.yaml.",
+     cmd_schedule, .takes_run_file = true},
     {"tokenize", FOR_TOKENIZE, "--model MODEL [FILE]", 0, 1, "text to token ids, and back",
      "Encodes FILE (or standard input) with the model's own tokenizer and prints the\n"
      "ids. MODEL is a folder with a tokenizer.json, that file itself, or a .gguf\n"

@@ -25,6 +25,7 @@ struct command {
 bool cmd_data(const struct options *options, struct err *err);
 bool cmd_find(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);
+bool cmd_schedule(const struct options *options, struct err *err);
 bool cmd_tokenize(const struct options *options, struct err *err);
 bool cmd_tokenize_chat(const struct options *options, struct err *err); /* its --chat */
 

@@ -228,21 +228,22 @@ static double warmup_stable_decay(const struct pace_schedule *s, double step)
 /* ------------------------------------------------------------------------------ falls of torch --
  */
 
-enum { MOST_PRODUCTS = 1024 };
+enum { MOST_PRODUCTS = 4096 };
 
 /*
  * torch keeps the rate and multiplies it at every fall, so its rounding errors add up. The first
- * products are made the same way; beyond, where that would cost time, the power differs from
+ * products are made the same way, until one of them changes nothing any more: at zero, or at a
+ * number so small that rounding holds it. Beyond, where that would cost time, the power differs from
  * torch's product by less than n 2^-53 of it.
  */
 static double after_falls(const struct pace_schedule *s, double n)
 {
-    double rate = s->learning_rate;
-    if (n > MOST_PRODUCTS)
-        return rate * pow(s->gamma, n);
-    for (int i = 0; i < (int)n; i++)
+    double rate = s->learning_rate, before = 0;
+    for (int i = 0; i < MOST_PRODUCTS && i < n && rate != before; i++) {
+        before = rate;
         rate *= s->gamma;
-    return rate;
+    }
+    return n > MOST_PRODUCTS && rate != before ? s->learning_rate * pow(s->gamma, n) : rate;
 }
 
 static double step_rate(const struct pace_schedule *s, double step)

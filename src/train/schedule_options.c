@@ -292,3 +292,55 @@ bool schedule_options_list(const struct options *o, double learning_rate, int64_
     }
     return check_kwargs_used(&r.kwargs, err);
 }
+
+/* ------------------------------------------------------------------------------------ metrics --
+ */
+
+static bool read_metrics(const char *text, struct arena *arena, struct metric_list *metrics,
+                         struct err *err)
+{
+    struct json_reader r;
+    struct err problem = {0};
+    double *values = arena_array(arena, double, strlen(text) / 2 + 1); /* "[1,2,3]" */
+    json_open(&r, span_of(text), arena);
+    json_enter_array(&r);
+    for (metrics->n = 0; json_next_item(&r); metrics->n++)
+        values[metrics->n] = json_double(&r);
+    metrics->values = values;
+    if (json_close(&r, &problem))
+        return true;
+    err_set(err, ERR_USAGE, "--metrics is not a JSON list of numbers: %s%s%s", problem.where,
+            problem.where[0] ? ": " : "", problem.what);
+    err_hint(err, "--metrics '[2.1, 2.0, 1.95]'");
+    return false;
+}
+
+static bool refuse_metrics(struct err *err, const char *what, const char *hint)
+{
+    err_set(err, ERR_USAGE, "%s", what);
+    err_hint(err, "%s", hint);
+    return false;
+}
+
+bool schedule_options_metrics(const struct options *o, const struct schedule_list *list,
+                              int64_t total_steps, struct arena *arena, struct metric_list *metrics,
+                              struct err *err)
+{
+    bool is_used = false;
+    *metrics = (struct metric_list){.eval_steps = 1};
+    for (size_t i = 0; i < list->n; i++)
+        is_used |= pace_schedule_uses_metric(list->schedules[i].kind);
+    if (!o->metrics)
+        return true;
+    if (!is_used)
+        return refuse_metrics(err, "--metrics: none of the schedules moves after evaluations",
+                              "reduce_lr_on_plateau and greedy do");
+    if (o->eval_steps <= 0)
+        return refuse_metrics(err, "--metrics needs --eval-steps",
+                              "--eval-steps N: one evaluation per N updates");
+    if (o->eval_steps > 1 && o->eval_steps != floor(o->eval_steps))
+        return refuse_metrics(err, "--eval-steps: neither a whole number nor a share of the run",
+                              "below 1 it is a share of the run");
+    metrics->eval_steps = pace_warmup_steps(o->eval_steps, 0, total_steps);
+    return read_metrics(o->metrics, arena, metrics, err);
+}

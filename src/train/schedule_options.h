@@ -44,4 +44,19 @@ MUST_CHECK bool schedule_options_list(const struct options *o, double learning_r
                                       int64_t total_steps, struct arena *arena,
                                       struct schedule_list *list, struct err *err);
 
+/* What --metrics and --eval-steps say; no values where --metrics is not given. */
+struct metric_list {
+    const double *values; /* [n], in the arena; NaN and infinity are fine */
+    size_t n;
+    int64_t eval_steps; /* updates from one to the next; at least 1 */
+};
+
+/*
+ * Errors (ERR_USAGE): --metrics is not a JSON list of numbers; only one of the two is given; none
+ * of the schedules moves after evaluations; --eval-steps has a fraction.
+ */
+MUST_CHECK bool schedule_options_metrics(const struct options *o, const struct schedule_list *list,
+                                         int64_t total_steps, struct arena *arena,
+                                         struct metric_list *metrics, struct err *err);
+
 #endif

@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import subprocess
+import sys
 import types
 import warnings
 
@@ -156,6 +157,8 @@ def metrics():
 
 def configuration(name):
     total = rng.choice([1, 2, int(10 ** rng.uniform(0, 2.4)), int(10 ** rng.uniform(0, 2.4))])
+    if rng.random() < 0.02:
+        total = int(10 ** rng.uniform(3, 3.7))
     lr = rng.choice([5e-5, 2e-4, 10 ** rng.uniform(-6.5, 0)])
     warmup = rng.choice([0, 1, total, rng.randint(0, total), rng.randint(0, total)])
     return {"name": name, "lr": lr, "total": total, "warmup": min(warmup, total),
@@ -215,12 +218,15 @@ def tool_line(c, n_steps):
 
 
 def difference(found, wanted):
-    """The largest relative difference; infinite where one is zero or not finite and the other not."""
+    """The largest relative difference; infinite where one is zero or not finite and the other not.
+
+    Below the normal doubles nothing is compared: thousands of products end there, and a power does not.
+    """
     if len(found) != len(wanted):
         return math.inf
     worst = 0.0
     for x, y in zip(found, wanted):
-        if x != y:
+        if x != y and not max(abs(x), abs(y)) < sys.float_info.min:
             worst = max(worst, abs(x - y) / abs(y) if y and math.isfinite(x) else math.inf)
     return worst
 
@@ -228,8 +234,11 @@ def difference(found, wanted):
 # ----------------------------------------------------------------------------------------- checks --
 
 def check_schedule(name):
-    configurations = [configuration(name) for _ in range(CONFIGURATIONS)]
-    wanted = [their_rates(c) for c in configurations]
+    configurations, wanted, n_made = [], [], 0
+    while n_made < CONFIGURATIONS:
+        configurations.append(configuration(name))
+        wanted.append(their_rates(configurations[-1]))
+        n_made += wanted[-1] is not None
     answers = tool([tool_line(c, len(w or [])) for c, w in zip(configurations, wanted)])
     check("an answer each", len(answers) == len(wanted))
     limit = 1e-9 if name in REPEATED else 1e-12

@@ -237,6 +237,37 @@ static void no_schedule_and_too_many_are_refused(void **state)
     ASSERT_FAILS(read_list(), "more than 16 schedules");
 }
 
+static void metrics_are_a_json_list_for_schedules_that_use_them(void **state)
+{
+    (void)state;
+    struct metric_list metrics;
+    ASSERT_OK(read_list());
+    ASSERT_OK(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err));
+    assert_int_equal(metrics.n, 0);
+    give("metrics", "[2.5, NaN,1]");
+    ASSERT_FAILS(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err),
+                 "none of the schedules moves after evaluations");
+    give("schedule", "linear,greedy");
+    ASSERT_OK(read_list());
+    ASSERT_FAILS(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err),
+                 "--metrics needs --eval-steps");
+    give("eval-steps", "1.5");
+    ASSERT_FAILS(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err),
+                 "--eval-steps: neither a whole number nor a share");
+    give("eval-steps", "0.0101");
+    ASSERT_OK(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err));
+    assert_int_equal(metrics.eval_steps, 11);
+    assert_int_equal(metrics.n, 3);
+    assert_true(metrics.values[0] == 2.5 && isnan(metrics.values[1]) && metrics.values[2] == 1);
+    static const char *const texts[] = {"", "1", "[1", "[1,]", "[null]", "[\"1\"]", "{}"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        give("metrics", texts[i]);
+        ASSERT_FAILS(schedule_options_metrics(&o, &list, 1000, &arena, &metrics, &err),
+                     "--metrics is not a JSON list of numbers");
+        assert_int_equal(err.kind, ERR_USAGE);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -254,6 +285,7 @@ int main(void)
         TEST(schedules_are_arguments_too),
         TEST(kwargs_go_to_those_that_take_them),
         TEST(no_schedule_and_too_many_are_refused),
+        TEST(metrics_are_a_json_list_for_schedules_that_use_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

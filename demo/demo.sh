@@ -16,3 +16,4 @@ printf '\n$ head -1 %s/tickets.jsonl | pace tokenize --model %s/model --chat\n' 
 echo 'id    trained on    token'
 head -1 "$here/tickets.jsonl" | "$pace" tokenize --model "$here/model" --chat
 show find "$here/model" "$here/tickets.jsonl" --prior-only
+show schedule cosine --lr 2e-4 --steps 1000 --warmup-steps 100 --plot

@@ -130,13 +130,31 @@ static void table_of_one(const struct comparison *c, const struct term *t, struc
     }
 }
 
-/* Columns for each label: what it needs, or its share of the room; never less than a rate needs. */
-static size_t label_columns(const struct comparison *c, size_t room, size_t n_shown)
+/* Columns of a course: what its label needs, at most `most`, never less than a rate needs. */
+static size_t course_columns(const struct course *course, size_t most)
 {
-    size_t longest = RATE_COLUMNS, share = room / n_shown;
-    for (size_t i = 0; i < n_shown; i++)
-        longest = max_size(longest, strlen(c->courses[i].label));
-    return share < RATE_COLUMNS + 2 ? RATE_COLUMNS : min_size(longest, share - 2);
+    return max_size(min_size(strlen(course->label), most), RATE_COLUMNS);
+}
+
+/* The widest that a column may be, so that `shown` of them with a gap each fit into the room. */
+static size_t widest_column(const struct comparison *c, size_t shown, size_t room)
+{
+    size_t most = room, used;
+    do {
+        used = 0;
+        for (size_t i = 0; i < shown; i++)
+            used += 2 + course_columns(&c->courses[i], most);
+    } while (used > room && --most > RATE_COLUMNS);
+    return most;
+}
+
+static void add_label(const struct term *t, const char *label, size_t columns, struct buf *out)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    size_t used = term_add_line(t, &text, span_of(label), columns);
+    buf_printf(out, "  %*s%s", (int)(columns - used), "", buf_string(&text));
+    buf_release(&text);
 }
 
 static void table_of_several(const struct comparison *c, const struct term *t, struct buf *out)
@@ -145,23 +163,17 @@ static void table_of_several(const struct comparison *c, const struct term *t, s
     size_t n = choose_rows(c, rows);
     size_t room = t->width > step_columns(c) ? t->width - step_columns(c) : 0;
     size_t shown = min_size(c->n, max_size(room / (RATE_COLUMNS + 2), 1));
-    size_t columns = label_columns(c, room, shown);
+    size_t most = widest_column(c, shown, max_size(room, RATE_COLUMNS + 1));
     char text[NUM_TEXT_SIZE];
     add_padded(out, "step", step_columns(c));
-    for (size_t i = 0; i < shown; i++) {
-        struct buf label;
-        buf_init(&label, BUF_NO_LIMIT);
-        size_t used = term_add_line(t, &label, span_of(c->courses[i].label), columns);
-        buf_printf(out, "  %*s%s", (int)(columns - used), "", buf_string(&label));
-        buf_release(&label);
-    }
+    for (size_t i = 0; i < shown; i++)
+        add_label(t, c->courses[i].label, course_columns(&c->courses[i], most), out);
     buf_add_byte(out, '\n');
     for (size_t row = 0; row < n; row++) {
         add_step(c, rows[row], out);
         for (size_t i = 0; i < shown; i++) {
             format_rate(text, course_rate(&c->courses[i], rows[row]));
-            buf_add_text(out, "  ");
-            add_padded(out, text, columns);
+            add_padded(out, text, 2 + course_columns(&c->courses[i], most));
         }
         buf_add_byte(out, '\n');
     }

@@ -233,8 +233,8 @@ enum { MOST_PRODUCTS = 4096 };
 /*
  * torch keeps the rate and multiplies it at every fall, so its rounding errors add up. The first
  * products are made the same way, until one of them changes nothing any more: at zero, or at a
- * number so small that rounding holds it. Beyond, where that would cost time, the power differs from
- * torch's product by less than n 2^-53 of it.
+ * number so small that rounding holds it. Beyond, where that would cost time, the power differs
+ * from torch's product by less than n 2^-53 of it.
  */
 static double after_falls(const struct pace_schedule *s, double n)
 {

@@ -29,7 +29,7 @@ enum {
 };
 
 /* Mean width of a character at 12 pixels; a little too much for most fonts. */
-static const double character = 6.7;
+static const double character = 7;
 
 static const char style_sheet[] =
     "<style>"

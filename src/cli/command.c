@@ -19,6 +19,13 @@ const struct command command_table[] = {
      "rows are bad and --skip-bad-rows is not given. A YAML file may hold the\n"
      "arguments and options: pace data run.yaml.",
      cmd_data, .takes_run_file = true},
+    {"explain", FOR_EXPLAIN, "RUN", 1, 1, "the story of a run, from the journal that it left",
+     "Reads journal.jsonl (RUN is the file, or the output folder that holds it) and\n"
+     "tells what happened: how the run was set up, loss and learning rate as a plot,\n"
+     "each decision of the guard as a sentence with its numbers, and how it ended. A\n"
+     "journal that ends in the middle of a line, as a killed run leaves it, is read\n"
+     "as far as it goes. Logs of other trainers: pace doctor.",
+     cmd_explain, .takes_run_file = false},
     {"find", FOR_FIND, "MODEL DATA", 2, 2, "which learning rate, and why",
      "Guesses the learning rate for fine-tuning MODEL on DATA, from config.json (or a\n"
      ".gguf file) and the data alone, and shows what the guess is made up of: each\n"

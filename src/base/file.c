@@ -334,8 +334,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n_names,
-               struct err *err)
+static bool list_kind(struct arena *arena, const char *folder, enum file_kind kind, char ***names,
+                      size_t *n_names, struct err *err)
 {
     DIR *stream = opendir(folder);
     if (!stream)
@@ -345,7 +345,7 @@ bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n
     for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
         if (entry->d_name[0] == '.')
             continue;
-        if (file_kind_of(file_join(arena, folder, entry->d_name)) != FILE_REGULAR)
+        if (file_kind_of(file_join(arena, folder, entry->d_name)) != kind)
             continue;
         char *name = arena_printf(arena, "%s", entry->d_name);
         buf_add(&found, (struct span){(const uint8_t *)&name, sizeof name});
@@ -359,6 +359,18 @@ bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n
     qsort(*names, *n_names, sizeof(char *), compare_names);
     buf_release(&found);
     return true;
+}
+
+bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n_names,
+               struct err *err)
+{
+    return list_kind(arena, folder, FILE_REGULAR, names, n_names, err);
+}
+
+bool file_list_folders(struct arena *arena, const char *folder, char ***names, size_t *n_names,
+                       struct err *err)
+{
+    return list_kind(arena, folder, FILE_FOLDER, names, n_names, err);
 }
 
 bool file_has_suffix(const char *path, const char *suffix)

@@ -103,6 +103,10 @@ char *file_join(struct arena *arena, const char *folder, const char *name);
 MUST_CHECK bool file_list(struct arena *arena, const char *folder, char ***names, size_t *n_names,
                           struct err *err);
 
+/* The same for the folders in it. */
+MUST_CHECK bool file_list_folders(struct arena *arena, const char *folder, char ***names,
+                                  size_t *n_names, struct err *err);
+
 /* True where the name ends with the suffix, letter case ignored: ".jsonl". */
 bool file_has_suffix(const char *path, const char *suffix);
 

@@ -118,6 +118,8 @@ static const struct {
     {"metrics", KIND_PLAIN},
     {"metric", KIND_PLAIN},
     {"optimizer", KIND_PLAIN},
+    {"optimization", KIND_PLAIN},
+    {"bar", KIND_PLAIN},
     {"model", KIND_PLAIN},
     {"l2", KIND_PLAIN},
     {"2", KIND_PLAIN},

@@ -15,8 +15,12 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "logs/console.h"
 #include "logs/json_rows.h"
+#include "logs/logs_folder.h"
 #include "logs/points.h"
+#include "logs/table.h"
+#include "logs/tensorboard.h"
 #include "logs/trainer_state.h"
 
 struct reader {
@@ -28,8 +32,15 @@ struct reader {
 static const struct reader readers[] = {
     {"trainer_state", "Hugging Face's trainer_state.json, a checkpoint or an output folder",
      trainer_state_is, trainer_state_read},
+    {"tensorboard", "TensorBoard event files, or a folder with them", tensorboard_is,
+     tensorboard_read},
     {"json_lines", "one JSON object a line: LLaMA-Factory, ms-swift, torchtune, your own",
      json_rows_is, json_rows_read},
+    {"table", "CSV or TSV with columns found by name: W&B's export, pandas, Keras", table_is,
+     table_read},
+    {"console",
+     "what a trainer prints: Trainer, llm.c, llama.cpp, torchtune, mlx-lm, nanoGPT, xtuner",
+     console_is, console_read},
 };
 
 bool log_reader(size_t index, const char **name, const char **about)
@@ -42,8 +53,6 @@ bool log_reader(size_t index, const char **name, const char **about)
 }
 
 /* ---------------------------------------------------------------------------------- refusals -- */
-
-enum { HEAD = 4096 }; /* bytes from which a format is told */
 
 static void hint_formats(struct err *err)
 {
@@ -63,39 +72,36 @@ static bool is_utf16(struct span text)
            span_starts_with(text, span_of("\xfe\xff"));
 }
 
-static bool refuse_unreadable(struct span text, struct err *err)
+/* Why no reader takes the bytes. */
+static void refuse_unreadable(struct span text, struct err *err)
 {
-    size_t head = min_size(text.len, HEAD);
-    if (text.len == 0) {
-        err_set(err, ERR_INPUT, "the file is empty");
-    } else if (is_utf16(text)) {
+    if (is_utf16(text)) {
         err_set(err, ERR_INPUT, "the text is UTF-16");
         err_hint(err, "save it as UTF-8 (Notepad: Save as; PowerShell: Out-File -Encoding utf8)");
-        return true;
-    } else if (memchr(text.at, '\0', head)) {
-        err_set(err, ERR_INPUT, "a binary file that is no TensorBoard event file");
-    } else {
-        return false;
+        return;
     }
+    err_set(err, ERR_INPUT,
+            text.len == 0 ? "the file is empty"
+                          : "a binary file that is no TensorBoard event file");
     hint_formats(err);
-    return true;
 }
 
-/* What there was instead of a loss. */
-static void refuse_contents(const struct sheet *sheet, struct span text, struct err *err)
+/* What there was instead of a loss: the names of columns; of a text its first line. */
+static void refuse_contents(const struct log_file *log, const struct sheet *sheet, struct span text,
+                            struct err *err)
 {
+    char line[100];
+    size_t len = 0;
     struct buf found;
     buf_init(&found, 300);
     for (size_t i = 0; i < sheet->n_names; i++)
         buf_printf(&found, "%s%s", i > 0 ? ", " : "", sheet->names[i]);
-    if (found.len > 0) {
+    if (found.len > 0 && strcmp(log->format, "console") != 0) {
         err_set(err, ERR_INPUT, "no loss in it; names found: %s", buf_string(&found));
     } else {
-        char line[100];
-        size_t len = 0;
         while (len < min_size(text.len, sizeof line - 1) && text.at[len] != '\n')
             len++;
-        snprintf(line, sizeof line, "%.*s", (int)len, (const char *)text.at);
+        snprintf(line, sizeof line, "%.*s", (int)len, len > 0 ? (const char *)text.at : "");
         utf8_make_printable(line);
         err_set(err, ERR_INPUT, "no loss in it; it begins with: %s", line);
     }
@@ -117,36 +123,52 @@ static void fill(struct log_file *log, struct sheet *sheet, const char **columns
     memcpy(log->notes, sheet->notes, sizeof log->notes);
 }
 
+static const struct reader *reader_of(struct span bytes)
+{
+    for (size_t i = 0; i < COUNT_OF(readers); i++) {
+        if (readers[i].is(bytes))
+            return &readers[i];
+    }
+    return NULL;
+}
+
+/* Reads the bytes into the sheet with the reader that they ask for. */
+static bool read_sheet(struct log_file *log, struct sheet *sheet, struct span bytes,
+                       struct err *err)
+{
+    const struct reader *reader = reader_of(bytes);
+    if (!reader) {
+        refuse_unreadable(bytes, err);
+        return false;
+    }
+    log->format = reader->name;
+    if (reader->read(sheet, bytes, err))
+        return true;
+    if (!err->hint[0])
+        hint_formats(err);
+    return false;
+}
+
+/* From the sheet to the points. */
+static bool finish(struct log_file *log, struct sheet *sheet, struct span bytes, struct err *err)
+{
+    const char *columns[FIELD_COUNT];
+    points_of_sheet(sheet, &log->series, columns);
+    if (log->series.n_points == 0) {
+        refuse_contents(log, sheet, bytes, err);
+        return false;
+    }
+    fill(log, sheet, columns);
+    return true;
+}
+
 bool log_read_bytes(struct log_file *log, struct span bytes, const char *path, struct arena *arena,
                     struct err *err)
 {
     struct sheet sheet;
-    const char *columns[FIELD_COUNT];
-    const struct reader *reader = NULL;
     *log = (struct log_file){.path = arena_printf(arena, "%s", path)};
     sheet_init(&sheet, arena);
-    bool ok = false;
-    for (size_t i = 0; i < COUNT_OF(readers) && !reader; i++)
-        reader = readers[i].is(bytes) ? &readers[i] : NULL;
-    if (!reader) {
-        if (!refuse_unreadable(bytes, err))
-            refuse_contents(&sheet, bytes, err);
-        goto done;
-    }
-    log->format = reader->name;
-    if (!reader->read(&sheet, bytes, err)) {
-        hint_formats(err);
-        goto done;
-    }
-    points_of_sheet(&sheet, &log->series, columns);
-    if (log->series.n_points == 0) {
-        refuse_contents(&sheet, bytes, err);
-        goto done;
-    }
-    fill(log, &sheet, columns);
-    ok = true;
-
-done:
+    bool ok = read_sheet(log, &sheet, bytes, err) && finish(log, &sheet, bytes, err);
     sheet_release(&sheet);
     if (!ok)
         err_in(err, "%s", path);
@@ -163,11 +185,66 @@ static bool read_stream(struct log_file *log, struct arena *arena, struct err *e
     return ok;
 }
 
+static bool read_file(struct log_file *log, struct sheet *sheet, const char *path, const char *part,
+                      struct err *err)
+{
+    struct file_map map;
+    if (!file_map(&map, path, err))
+        return false;
+    bool ok = part[0] ? tensorboard_read_part(sheet, map.bytes, part, err)
+                      : read_sheet(log, sheet, map.bytes, err);
+    file_unmap(&map);
+    if (!ok)
+        err_in(err, "%s", path);
+    return ok;
+}
+
+/* The files of a run, one behind another. Of several event files some may be empty or broken. */
+static bool read_files(struct log_file *log, struct sheet *sheet, const struct logs_folder *files,
+                       struct err *err)
+{
+    size_t n_read = 0, n_broken = 0;
+    for (size_t i = 0; i < files->n_paths; i++) {
+        bool ok = read_file(log, sheet, files->paths[i], files->parts[i], err);
+        n_read += ok;
+        n_broken += !ok;
+    }
+    if (n_read == 0)
+        return false;
+    if (n_broken > 0)
+        sheet_note(sheet, "%zu of its %zu event files could not be read", n_broken, files->n_paths);
+    log->format = files->n_paths > 1 ? "tensorboard" : log->format;
+    if (finish(log, sheet, (struct span){0}, err))
+        return true;
+    err_in(err, "%s", files->paths[0]);
+    return false;
+}
+
+static bool read_folder(struct log_file *log, const char *path, struct arena *arena,
+                        struct err *err)
+{
+    struct logs_folder files;
+    struct sheet sheet;
+    if (!logs_folder_find(&files, path, arena, err)) {
+        err_in(err, "%s", path);
+        return false;
+    }
+    *log = (struct log_file){.path = files.paths[0], .format = "tensorboard"};
+    sheet_init(&sheet, arena);
+    if (files.note)
+        sheet_note(&sheet, "%s", files.note);
+    bool ok = read_files(log, &sheet, &files, err);
+    sheet_release(&sheet);
+    return ok;
+}
+
 bool log_read(struct log_file *log, const char *path, struct arena *arena, struct err *err)
 {
     struct file_map map;
     if (strcmp(path, "-") == 0)
         return read_stream(log, arena, err);
+    if (file_kind_of(path) == FILE_FOLDER)
+        return read_folder(log, path, arena, err);
     if (!file_map(&map, path, err))
         return false;
     bool ok = log_read_bytes(log, map.bytes, path, arena, err);

@@ -105,6 +105,7 @@ struct walk {
     int64_t loss_step; /* of the last loss, as logged */
     double loss_epoch;
     bool has_steps;
+    bool is_summary; /* the present row */
     bool is_within_epoch;
 };
 
@@ -172,7 +173,11 @@ static void set_field(struct walk *w, struct pace_point *p, enum field field, do
     case FIELD_RATE:
         p->learning_rate = isfinite(value) && value >= 0 ? value : NAN;
         break;
-    default:
+    case FIELD_RUNTIME:
+        w->is_summary = true;
+        break;
+    case FIELD_NONE:
+    case FIELD_COUNT:
         break;
     }
 }
@@ -181,7 +186,7 @@ static void set_field(struct walk *w, struct pace_point *p, enum field field, do
 static int64_t whole_step(struct walk *w, int64_t step, bool is_train)
 {
     if (is_train) {
-        if (step < w->loss_step && w->epoch > w->loss_epoch) {
+        if (step <= w->loss_step && floor(w->epoch) > floor(w->loss_epoch)) {
             int64_t total = w->sheet->total_steps;
             w->offset += total >= w->loss_step ? total : w->loss_step;
             w->is_within_epoch = true;
@@ -226,6 +231,9 @@ static void end_row(struct walk *w, struct pace_point *p)
     if (p->step >= 0)
         w->step = p->step;
     w->n_losses += is_train;
+    if (w->is_summary)
+        w->sheet->end_step = w->has_steps ? w->step + w->offset : w->n_losses * w->spacing;
+    w->is_summary = false;
     if (!is_train && !has_eval(p) && !has_norm(p) && isnan(p->learning_rate))
         return;
     p->step = w->has_steps ? whole_step(w, w->step, is_train) : w->n_losses * w->spacing;
@@ -288,25 +296,41 @@ static void find_spacing(struct walk *w)
 
 /* ----------------------------------------------------------------------------------- parts -- */
 
-/* Evaluations with a count of their own (epochs, say) belong to the loss that they follow. */
+/*
+ * True where evaluations have a count of their own (epochs, say): most of those between two losses
+ * are behind the first of them, and yet the losses go on.
+ */
+static bool have_own_count(const struct pace_point *p, size_t n)
+{
+    size_t n_behind = 0, n_between = 0, behind = 0, between = 0;
+    int64_t last = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!has_loss(&p[i])) {
+            between += has_eval(&p[i]);
+            behind += has_eval(&p[i]) && p[i].step < last;
+            continue;
+        }
+        n_between += between;
+        n_behind += p[i].step > last ? behind : 0;
+        between = behind = 0;
+        last = p[i].step;
+    }
+    return n_behind > 0 && n_behind * 2 >= n_between;
+}
+
+/* Such evaluations belong to the loss that they follow. */
 static void place_evaluations(struct walk *w)
 {
-    size_t n, n_behind = 0, n_alone = 0;
+    size_t n;
+    int64_t last = -1;
     struct pace_point *p = points_in(w, &n);
-    for (int pass = 0; pass < 2; pass++) {
-        int64_t last = -1;
-        for (size_t i = 0; i < n; i++) {
-            if (has_loss(&p[i])) {
-                last = p[i].step;
-            } else if (pass == 0) {
-                n_alone += has_eval(&p[i]);
-                n_behind += has_eval(&p[i]) && p[i].step < last;
-            } else if (has_eval(&p[i]) && p[i].step < last) {
-                p[i].step = last;
-            }
-        }
-        if (n_behind < 2 || n_behind * 2 < n_alone)
-            return;
+    if (!have_own_count(p, n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (has_loss(&p[i]))
+            last = p[i].step;
+        else if (has_eval(&p[i]) && p[i].step < last)
+            p[i].step = last;
     }
     sheet_note(w->sheet,
                "its evaluations count differently from its losses: each is taken to belong "
@@ -378,17 +402,19 @@ struct join {
 /* Appends the part at `part` to the points kept so far, which stand in front of it. */
 static void join_part(struct join *j, struct pace_point *p, size_t part, size_t n)
 {
-    size_t keep = j->n_kept;
-    while (keep > 0 && p[keep - 1].step >= p[part].step)
+    size_t keep = j->n_kept, first = part;
+    while (first + 1 < part + n && !has_loss(&p[first]))
+        first++;
+    while (keep > 0 && p[keep - 1].step >= p[first].step)
         keep--;
     j->n_restarts += part > 0 && keep == 0;
     if (part > 0 && keep == 0 && n < j->n_kept / 10) /* a start that came to nothing */
         return;
     j->n_dropped += keep > 0 ? j->n_kept - keep : 0;
     j->n_again += keep > 0;
-    memmove(p + keep, p + part, n * sizeof *p);
     if (keep > 0)
-        p[keep].flags |= PACE_RESUMED;
+        p[first].flags |= PACE_RESUMED;
+    memmove(p + keep, p + part, n * sizeof *p);
     j->n_kept = keep + n;
 }
 
@@ -416,7 +442,7 @@ static size_t join_parts(struct walk *w)
                    "the run was taken up again %zu time%s; %zu points that were trained again are "
                    "left out",
                    j.n_again, j.n_again > 1 ? "s" : "", j.n_dropped);
-    return j.n_kept;
+    return tidy_part(p, j.n_kept); /* evaluations may have been logged late */
 }
 
 /* -------------------------------------------------------------------------------- together -- */
@@ -435,6 +461,19 @@ static void set_totals(const struct walk *w, struct pace_series *series)
         series->total_steps = 0;
 }
 
+/* A step here and there, in a setting that was printed, is none. */
+static bool has_steps(const struct walk *w)
+{
+    size_t n_losses = 0;
+    for (size_t i = 0; i < w->sheet->n_columns; i++) {
+        const struct sheet_column *c = &w->sheet->columns[i];
+        if (is_loss(c->match.field) && w->chosen[c->match.field] == (int)i)
+            n_losses += c->n_cells;
+    }
+    int step = w->chosen[FIELD_STEP];
+    return step >= 0 && w->sheet->columns[step].n_cells * 10 >= n_losses;
+}
+
 void points_of_sheet(struct sheet *sheet, struct pace_series *series, const char **columns)
 {
     struct walk w = {.sheet = sheet, .epoch = NAN, .loss_epoch = NAN, .loss_step = -1};
@@ -448,7 +487,7 @@ void points_of_sheet(struct sheet *sheet, struct pace_series *series, const char
     if (w.chosen[FIELD_LOSS] < 0 && w.chosen[FIELD_EVAL_LOSS] < 0)
         return;
 
-    w.has_steps = w.chosen[FIELD_STEP] >= 0;
+    w.has_steps = has_steps(&w);
     if (!w.has_steps)
         find_spacing(&w);
     walk_rows(&w);

@@ -47,6 +47,7 @@ struct sheet {
     enum rate_owner rate_owner;
     int64_t total_steps; /* planned; 0: not known */
     double total_epochs;
+    int64_t end_step;  /* of a run that came to its end, set by points.c; 0: not known */
     int64_t last_step; /* where rows have none: how far a progress bar came; 0: not known */
 
     const char *notes[SHEET_NOTES];

@@ -119,11 +119,17 @@ static bool find_decay(const struct pace_series *s, struct rates *r, double *pea
     return n == 3 && r->rate[0] > r->rate[1] && r->rate[1] > r->rate[2];
 }
 
-static enum rate_owner judge_decay(const struct pace_series *s)
+/* The last step of the plan; where it is not known, of a run that came to its end. */
+static int64_t last_step(const struct sheet *sheet, const struct pace_series *s)
+{
+    return s->total_steps > 0 ? s->total_steps : sheet->end_step;
+}
+
+static enum rate_owner judge_decay(const struct pace_series *s, int64_t last)
 {
     struct rates r;
-    double peak, angles[3], total = (double)s->total_steps;
-    if (total == 0 || !find_decay(s, &r, &peak))
+    double peak, angles[3], total = (double)last;
+    if (last == 0 || !find_decay(s, &r, &peak))
         return RATE_UNKNOWN;
     enum rate_owner owner = owner_at(end_of_line(r.step, r.rate), total);
     if (owner != RATE_UNKNOWN)
@@ -135,17 +141,12 @@ static enum rate_owner judge_decay(const struct pace_series *s)
 }
 
 /* A rate of exactly zero behind rates that were not: only "of the next" reaches the end. */
-static enum rate_owner judge_end(const struct sheet *sheet, const struct pace_series *s)
+static enum rate_owner judge_end(const struct pace_series *s, int64_t last)
 {
-    bool is_whole = false;
-    for (size_t i = 0; i < sheet->n_columns; i++)
-        is_whole |= sheet->columns[i].match.field == FIELD_RUNTIME && sheet->columns[i].n_cells;
-    for (size_t i = s->n_points; i > 1; i--) {
+    for (size_t i = s->n_points; i > 1 && last > 0; i--) {
         const struct pace_point *p = &s->points[i - 1];
-        if (isnan(p->learning_rate))
-            continue;
-        return p->learning_rate == 0 && (is_whole || p->step == s->total_steps) ? RATE_OF_NEXT
-                                                                                : RATE_UNKNOWN;
+        if (!isnan(p->learning_rate))
+            return p->learning_rate == 0 && p->step == last ? RATE_OF_NEXT : RATE_UNKNOWN;
     }
     return RATE_UNKNOWN;
 }
@@ -193,9 +194,9 @@ void shift_judge(struct sheet *sheet, struct pace_series *series)
         return;
     enum rate_owner owner = judge_warmup(series);
     if (owner == RATE_UNKNOWN)
-        owner = judge_decay(series);
+        owner = judge_decay(series, last_step(sheet, series));
     if (owner == RATE_UNKNOWN)
-        owner = judge_end(sheet, series);
+        owner = judge_end(series, last_step(sheet, series));
     if (sheet->rate_owner == RATE_OF_NEXT || owner == RATE_UNKNOWN)
         owner = sheet->rate_owner;
     series->rate_is_of_next = owner == RATE_OF_NEXT;

@@ -335,6 +335,9 @@ static void a_folder_is_listed_in_the_order_of_bytes(void **state)
     assert_string_equal(names[0], "B");
     assert_string_equal(names[1], "a10");
     assert_string_equal(names[2], "b");
+    ASSERT_OK(file_list_folders(&arena, folder, &names, &n_names, &err));
+    assert_int_equal(n_names, 1);
+    assert_string_equal(names[0], "folder");
     ASSERT_FAILS(file_list(&arena, in_folder("absent"), &names, &n_names, &err), "cannot list");
 }
 

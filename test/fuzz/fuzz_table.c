@@ -1,0 +1,15 @@
+/*
+ * fuzz_table.c - any bytes end in points that hold together, or in an error.
+ */
+#include "fuzz.h"
+
+#include "fuzz_log.h"
+#include "logs/table.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    struct span text = {bytes, len};
+    (void)table_is(text);
+    check_reader(table_read, text);
+    return 0;
+}

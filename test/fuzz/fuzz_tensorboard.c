@@ -1,0 +1,15 @@
+/*
+ * fuzz_tensorboard.c - any bytes end in points that hold together, or in an error.
+ */
+#include "fuzz.h"
+
+#include "fuzz_log.h"
+#include "logs/tensorboard.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    struct span text = {bytes, len};
+    (void)tensorboard_is(text);
+    check_reader(tensorboard_read, text);
+    return 0;
+}

@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "logs/console.h"
+#include "logs/journal.h"
+#include "logs/journal_rows.h"
 #include "logs/json_rows.h"
 #include "logs/logs_folder.h"
 #include "logs/points.h"
@@ -30,6 +32,7 @@ struct reader {
 };
 
 static const struct reader readers[] = {
+    {"journal", "pace's own journal.jsonl, or an output folder", journal_is, journal_rows_read},
     {"trainer_state", "Hugging Face's trainer_state.json, a checkpoint or an output folder",
      trainer_state_is, trainer_state_read},
     {"tensorboard", "TensorBoard event files, or a folder with them", tensorboard_is,

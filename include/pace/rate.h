@@ -277,6 +277,7 @@ enum pace_reason {
     PACE_REASON_NON_FINITE_STATE, /* batch after batch: the weights themselves are broken */
     PACE_REASON_LOSS_SPIKE,
     PACE_REASON_DIVERGENCE,
+    PACE_REASON_HARDER_DATA, /* a rise that a lower rate did not change: its cut is taken back */
     PACE_REASON_OSCILLATION,
     PACE_REASON_FLAT,
     PACE_REASON_RAISE_FAILED, /* a raise made it worse: taken back */
@@ -397,6 +398,8 @@ struct pace_memory {
     int64_t slot_step[PACE_SLOTS];     /* the step that the state kept there goes on with; -1 */
     int64_t n_incidents, rung, redone; /* rung: of the ladder of cuts */
     int64_t last_incident;             /* steps: as are all below */
+    int64_t risen_since; /* the last rise that was rolled back: its onset, size, and the cut */
+    double risen_excess, risen_change;
     int64_t quick_until;               /* the temporary cut ends there; -1: there is none */
     int64_t warm_from;                 /* of the short warmup behind a roll-back; -1 */
     int64_t trend_from;                /* the blocks from this step on belong together */
@@ -404,8 +407,8 @@ struct pace_memory {
     int raise_slot, n_raises;
     double raise_change, raise_level, raise_level_se, anneal_rate;
     bool raise_failed, plateau_told;
-    double best_eval, last_eval, best_train; /* best_train: level of training then */
-    int64_t best_step, n_evals, n_worse;     /* n_worse: in a row, behind the best */
+    double first_eval, best_eval, best_train; /* best_train: level of training then */
+    int64_t best_step, n_evals, n_worse;      /* n_worse: in a row, behind the best */
     bool stopped;
 };
 

@@ -61,19 +61,28 @@
 #define GUARD_PATIENCE_LEAST 5
 #define GUARD_PATIENCE_MOST 12
 #define GUARD_RECOVERING 0.7
+/* Risen again at the same steps by as much, though the rate was cut: so it is the data. */
+#define GUARD_AGAIN_STEPS 5
+#define GUARD_AGAIN_SHARE 0.2
 /* A start at less than this share of the loss of a guess is one of a trained model. */
 #define GUARD_BELOW_GUESS 0.9
 
 /* --- oscillation: swings around the trend of so many losses, against their usual size */
 #define GUARD_SWING 32
 #define GUARD_SWING_RATIO 4.0
+/* Noise may grow by itself (a classifier's does, as its answers get surer); swings of the weights
+ * show as correlation of neighbours, of either sign: chance gives 0.18 with 32 losses. */
+#define GUARD_SWING_CORRELATION 0.6
 
 /* --- trends: blocks of a twentieth of the run */
 #define GUARD_BLOCK_LEAST 8
 /* Two standard errors: what is called significant. */
 #define GUARD_SIGNIFICANT 2.0
-/* Flat: what the loss can have fallen by at most, as a share of itself. */
-#define GUARD_FLAT_SHARE 0.02
+/* Flat: at this pace the whole run would bring less than this share of the loss. */
+#define GUARD_FLAT_SHARE 0.1
+/* Where a prior says that the rate is too low by more than two of its deviations, slow is enough:
+ * two findings that agree need less of each. */
+#define GUARD_SLOW_SHARE 0.2
 /* With half of the run left, a raise can still pay. */
 #define GUARD_RAISE_BEFORE 0.5
 #define GUARD_RAISE_LEAST 3.0
@@ -91,9 +100,13 @@
 #define GUARD_STILL_HIGH 0.5
 
 /* --- held-out loss */
-/* How much above the best, as a share of it; how many evaluations in a row. */
+/* How far above the best: a share of it, and of what was gained; how many evaluations in a row. The
+ * best state is safe in its slot, so that waiting costs no more than time: hence the patience. */
 #define GUARD_OVERFIT_SHARE 0.01
-#define GUARD_OVERFIT_EVALS 2
+#define GUARD_OVERFIT_GAIN 0.1
+#define GUARD_OVERFIT_EVALS 3
+/* Meanwhile the level of the training loss must have fallen: 0.9 sigma are two errors of that. */
+#define GUARD_OVERFIT_SIGMAS 0.9
 
 /* --- remedies */
 /* States are kept every fiftieth of the run: three of them reach back a sixteenth. */
@@ -120,13 +133,12 @@ struct guard_scene {
     const struct pace_rate_obs *obs;
     const struct pace_memory *memory;
     int64_t step, total;
-    double loss_now;     /* median of the newest GUARD_SHORT; NaN before there are so many */
-    double level;        /* median of the newest GUARD_LEVEL; NaN before */
-    double swing;        /* size of the swings in the newest GUARD_SWING; NaN before */
-    double sigma;        /* noise of one loss */
-    double progress;     /* start minus lowest level; >= 0 */
-    double current_rate; /* of this step, before any decision */
-    int64_t offences;    /* how often this batch was left out before */
+    double loss_now;  /* median of the newest GUARD_SHORT; NaN before there are so many */
+    double level;     /* median of the newest GUARD_LEVEL; NaN before */
+    double swing;     /* size of the swings in the newest GUARD_SWING; NaN before */
+    double sigma;     /* noise of one loss */
+    double progress;  /* start minus lowest level; >= 0 */
+    int64_t offences; /* how often this batch was left out before */
 };
 
 /* Takes an observation in and looks around. */
@@ -180,7 +192,7 @@ guard_rule guard_best_so_far, guard_overfit, guard_best_at_the_end; /* guard_eva
 /* ================================================================================== remedies == */
 
 /* Carries a verdict out: fills the decision and moves the controller. */
-void guard_act(struct pace_rate *r, const struct guard_verdict *v, const struct pace_rate_obs *obs,
+void guard_act(struct pace_rate *r, const struct guard_scene *scene, const struct guard_verdict *v,
                struct pace_rate_decision *d);
 
 /* The slot of the ring to write to: an empty one, else the oldest; -1 where there is none. */

@@ -85,9 +85,14 @@ static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
         give_up(r, v, d);
         return;
     }
+    m->risen_since = v->onset;
+    m->risen_excess = v->number[1] - v->number[0];
     cut(r, v, d);
-    if (!is_possible)
+    m->risen_change = d->change;
+    if (!is_possible) {
+        m->risen_since = -1;
         return;
+    }
     m->redone += again;
     m->n_not_finite = m->n_skips = 0;
     m->last_incident = m->warm_from = r->step = m->slot_step[slot];
@@ -101,12 +106,17 @@ static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
     d->step = r->step;
 }
 
-static void raise(struct pace_rate *r, const struct guard_verdict *v, struct pace_rate_decision *d)
+static void raise(struct pace_rate *r, const struct guard_scene *scene,
+                  const struct guard_verdict *v, struct pace_rate_decision *d)
 {
     struct pace_memory *m = &r->memory;
-    guard_keep(r, d, guard_free_slot(r));
     d->change = v->change;
     r->scale *= v->change;
+    if (v->reason == PACE_REASON_HARDER_DATA) {
+        guard_accept(m, scene);
+        return;
+    }
+    guard_keep(r, d, guard_free_slot(r));
     m->n_raises++;
     m->raise_step = m->trend_from = r->step;
     m->raise_slot = d->keep_slot;
@@ -141,22 +151,22 @@ static void skip(struct pace_rate *r, const struct guard_verdict *v, int64_t bat
         r->memory.quick_until = r->step + 1 + GUARD_QUICK_STEPS;
 }
 
-void guard_act(struct pace_rate *r, const struct guard_verdict *v, const struct pace_rate_obs *obs,
+void guard_act(struct pace_rate *r, const struct guard_scene *scene, const struct guard_verdict *v,
                struct pace_rate_decision *d)
 {
     d->action = v->action;
     switch (v->action) {
     case PACE_CLIP:
-        d->gradient_scale = v->grad_norm / obs->grad_norm;
+        d->gradient_scale = v->grad_norm / scene->obs->grad_norm;
         break;
     case PACE_SKIP:
-        skip(r, v, obs->batch, d);
+        skip(r, v, scene->obs->batch, d);
         break;
     case PACE_CUT:
         cut(r, v, d);
         break;
     case PACE_RAISE:
-        raise(r, v, d);
+        raise(r, scene, v, d);
         break;
     case PACE_ROLL_BACK:
         roll_back(r, v, d);

@@ -9,8 +9,10 @@
  * skip-step use mean and deviation; the first clips what is 2.5 deviations out, the second skips
  * beyond 6, in both directions. Here only large norms count: a small gradient does no harm.
  *
- * Where ordinary clipping already brings a gradient down to a usual size, there is nothing to do
- * unless its direction cannot be trusted either: that is what skipping is for.
+ * Where ordinary clipping already brings a gradient down to a usual size, there is nothing to do:
+ * one update in the wrong direction, no longer than others, is what every batch's noise is. What is
+ * left beyond that is scaled down to the upper end of the usual; where the norm was out of all
+ * proportion the direction is not trusted either, and the batch is left out.
  */
 #include <math.h>
 
@@ -93,12 +95,11 @@ bool guard_gradient(const struct guard_scene *s, struct guard_verdict *v)
     v->number[1] = exp(usual);
     v->number[2] = exp(beyond);
     v->number[3] = v->grad_norm = exp(usual + GUARD_CLIP_TARGET_SPREADS * spread);
-    if (beyond > fmax(GUARD_SKIP_SPREADS * spread, log(GUARD_SKIP_RATIO)) &&
-        m->n_skips < GUARD_SKIPS_IN_ROW) {
-        v->action = PACE_SKIP;
-        is_poisoned(s, v);
-        return true;
-    }
+    if (left < fmax(GUARD_CLIP_SPREADS * spread, log(GUARD_CLIP_RATIO)))
+        return false;
     v->action = PACE_CLIP;
-    return left > fmax(GUARD_CLIP_SPREADS * spread, log(GUARD_CLIP_RATIO));
+    if (beyond > fmax(GUARD_SKIP_SPREADS * spread, log(GUARD_SKIP_RATIO)) &&
+        m->n_skips < GUARD_SKIPS_IN_ROW && !is_poisoned(s, v))
+        v->action = PACE_SKIP;
+    return true;
 }

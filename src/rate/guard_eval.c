@@ -1,10 +1,11 @@
 /*
  * guard_eval.c - rules that judge held-out losses: a best state, overfitting, the end of the run.
  *
- * The noise of a held-out loss is not known, but it is small, as the rows are always the same. So
- * a rise counts where it is a share of the best loss, and only with company: in two evaluations
- * that rise one over the other, or in three; and while the training loss goes on falling, which
- * tells memorising from a run that merely broke.
+ * Two things make a held-out loss rise. At a high rate the weights wander, and both losses go up
+ * and down together; that passes when the rate falls. Over-fitting is the other: the held-out loss
+ * rises while the training loss goes on falling. It needs rows that are seen again, so it cannot be
+ * in the first epoch. Since the best state is kept, stopping too late costs time and stopping too
+ * early costs quality: three evaluations in a row must agree, by a share of all that was gained.
  *
  * The state with the lowest held-out loss is kept in slot 0 each time that there is one, and a run
  * that ends above it goes back there.
@@ -13,11 +14,12 @@
 
 #include "rate/guard.h"
 
+/* Not as good as the best, by more than chance; a loss that is not a number is worse as well. */
 static bool is_worse(const struct guard_scene *s)
 {
     const struct pace_memory *m = s->memory;
-    return m->n_evals > 0 &&
-           !(s->obs->loss <= m->best_eval + GUARD_OVERFIT_SHARE * fabs(m->best_eval));
+    double margin = GUARD_OVERFIT_SHARE * fabs(m->best_eval);
+    return m->n_evals > 0 && !(s->obs->loss <= m->best_eval + margin);
 }
 
 bool guard_best_so_far(const struct guard_scene *s, struct guard_verdict *v)
@@ -48,10 +50,11 @@ bool guard_best_at_the_end(const struct guard_scene *s, struct guard_verdict *v)
 bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
 {
     const struct pace_memory *m = s->memory;
-    int64_t n = m->n_worse + 1;
-    bool rising = s->obs->loss > m->last_eval || n > GUARD_OVERFIT_EVALS;
-    bool training_falls = s->level < m->best_train;
-    if (!is_worse(s) || n < GUARD_OVERFIT_EVALS || !rising || !training_falls)
+    double rise = s->obs->loss - m->best_eval, gain = m->first_eval - m->best_eval;
+    bool is_first_epoch = s->step <= s->rate->options.steps_per_epoch;
+    bool training_falls = m->best_train - s->level > GUARD_OVERFIT_SIGMAS * s->sigma;
+    if (!is_worse(s) || m->n_worse + 1 < GUARD_OVERFIT_EVALS || is_first_epoch || !training_falls ||
+        rise < GUARD_OVERFIT_GAIN * gain)
         return false;
     v->action = PACE_STOP;
     v->reason = PACE_REASON_OVERFIT;
@@ -71,6 +74,6 @@ void guard_remember_eval(struct pace_rate *r, const struct guard_scene *s)
         m->best_step = s->step;
         m->best_train = s->level;
     }
-    m->n_evals += isfinite(s->obs->loss);
-    m->last_eval = s->obs->loss;
+    if (isfinite(s->obs->loss) && m->n_evals++ == 0)
+        m->first_eval = s->obs->loss;
 }

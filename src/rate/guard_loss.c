@@ -13,6 +13,17 @@
 #include <math.h>
 
 #include "rate/guard.h"
+#include "rate/guard_window.h"
+
+/* What comes again at the same place, and is as large at a lower rate, is not the rate's doing. */
+static bool is_the_data(const struct guard_scene *s)
+{
+    const struct pace_memory *m = s->memory;
+    int64_t apart = m->alarm.since - m->risen_since;
+    double excess = s->loss_now - m->alarm.reference;
+    return m->risen_since >= 0 && apart >= -GUARD_AGAIN_STEPS && apart <= GUARD_AGAIN_STEPS &&
+           fabs(excess - m->risen_excess) < GUARD_AGAIN_SHARE * m->risen_excess;
+}
 
 bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
 {
@@ -22,10 +33,18 @@ bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
         return false;
     double lost = s->loss_now - m->lowest;
     bool diverged = lost > GUARD_DIVERGENCE_PROGRESS * s->progress && lost > a->margin;
+    v->above_start = s->loss_now > m->start + a->margin;
+    if (!v->above_start && is_the_data(s)) {
+        v->action = PACE_RAISE;
+        v->reason = PACE_REASON_HARDER_DATA;
+        v->change = 1 / m->risen_change;
+        v->number[0] = (double)a->since;
+        v->number[1] = s->loss_now - a->reference;
+        return true;
+    }
     v->action = PACE_ROLL_BACK;
     v->reason = diverged ? PACE_REASON_DIVERGENCE : PACE_REASON_LOSS_SPIKE;
     v->onset = a->since;
-    v->above_start = s->loss_now > m->start + a->margin;
     v->number[0] = diverged ? m->lowest : a->reference;
     v->number[1] = s->loss_now;
     v->number[2] = (double)(s->step - a->since);
@@ -42,6 +61,8 @@ bool guard_oscillation(const struct guard_scene *s, struct guard_verdict *v)
     if (m->alarm.raised || m->swing == 0 || just_acted)
         return false;
     if (!(s->swing > GUARD_SWING_RATIO * m->swing && s->swing > least))
+        return false;
+    if (fabs(window_correlation(&m->loss, GUARD_SWING)) < GUARD_SWING_CORRELATION)
         return false;
     v->action = PACE_CUT;
     v->reason = PACE_REASON_OSCILLATION;

@@ -245,10 +245,11 @@ void guard_sense(struct pace_rate *r, const struct pace_rate_obs *obs, struct gu
         .loss_now = NAN,
         .level = NAN,
         .swing = NAN,
-        .current_rate = r->decision.learning_rate,
     };
-    if (obs->kind == PACE_OBS_STEP)
+    if (obs->kind == PACE_OBS_STEP) {
         sense_step(&r->memory, scene);
-    else
+    } else {
         scene->level = window_median(&r->memory.loss, 0, GUARD_LEVEL);
+        scene->sigma = noise_of(&r->memory.loss);
+    }
 }

@@ -9,7 +9,9 @@
  * the second, nothing is claimed.
  *
  *   flat      never fell: the rate is too low by a large factor, as a rule; raise it, once a few
- *             blocks at the full rate have been seen, and not where a prior says that it is high
+ *             blocks at the full rate have been seen, and not where a prior says that it is high.
+ *             A rate that was given is to be obeyed: that the loss falls slowly is no reason, but
+ *             where a prior says that the rate is too low it is
  *   plateau   fell, and falls no more at a high rate: at its noise floor, which falls with the
  *             rate. A schedule that is about to fall by itself needs no help: it is only told
  */
@@ -85,17 +87,27 @@ static void tell_trend(const struct trend *t, struct guard_verdict *v)
 
 /* -------------------------------------------------------------------------------------- flat -- */
 
-/* How much to raise; 0 where a prior says that the rate is not too low. */
+/*
+ * How much to raise; 0: not at all. `pace` is what the whole run would bring at most, as a share of
+ * the loss. Three things can be known: that the loss does not fall, that it falls slowly, and that
+ * a prior thinks little of the rate.
+ */
 static double raise_by(const struct guard_scene *s, const struct trend *t)
 {
-    double prior = s->rate->options.prior_rate;
-    if (prior > 0) {
-        double lacking = prior / s->current_rate;
-        return lacking > 1 ? fmin(fmax(lacking, GUARD_RAISE_LEAST), GUARD_RAISE_MOST) : 0;
-    }
+    const struct pace_rate_options *o = &s->rate->options;
     double most = t->descent + GUARD_SIGNIFICANT * t->se;
-    bool not_at_all = most < 0.5 * GUARD_FLAT_SHARE * fabs(t->level);
-    return not_at_all ? GUARD_RAISE_MOST : GUARD_RAISE_LEAST;
+    double pace = most * (double)s->total / (double)t->steps / fabs(t->level);
+    bool is_flat = t->descent < GUARD_SIGNIFICANT * t->se && pace < GUARD_FLAT_SHARE;
+    if (o->prior_rate > 0) {
+        double lacking = o->prior_rate / (o->schedule.learning_rate * s->rate->scale);
+        bool is_low = log10(lacking) > GUARD_SIGNIFICANT * o->prior_sd;
+        if (lacking > 1 && (is_flat || (is_low && pace < GUARD_SLOW_SHARE)))
+            return fmin(fmax(lacking, GUARD_RAISE_LEAST), GUARD_RAISE_MOST);
+        return 0;
+    }
+    if (!is_flat)
+        return 0;
+    return pace < 0.5 * GUARD_FLAT_SHARE ? GUARD_RAISE_MOST : GUARD_RAISE_LEAST;
 }
 
 bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
@@ -108,7 +120,7 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     if (now < warm + 2 || too_late || m->alarm.raised || m->raise_failed ||
         m->n_raises >= GUARD_RAISES || guard_on_trial(s->rate) || m->n_incidents > 0)
         return false;
-    if (!fit_blocks(s, from, now, &t) || !falls_less_than(&t, GUARD_FLAT_SHARE * fabs(t.level)))
+    if (!fit_blocks(s, from, now, &t))
         return false;
     v->change = raise_by(s, &t);
     if (v->change == 0)

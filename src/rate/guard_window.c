@@ -64,3 +64,9 @@ double window_swing(const struct pace_window *w, size_t n)
     }
     return STAT_MAD_TO_SD * stat_median(x, n);
 }
+
+double window_correlation(const struct pace_window *w, size_t n)
+{
+    double x[PACE_WINDOW];
+    return window_copy(w, 0, n, x) == n ? stat_lag1(x, n) : NAN;
+}

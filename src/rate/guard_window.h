@@ -24,4 +24,7 @@ double window_median(const struct pace_window *w, size_t newer, size_t n);
 /* The size of the swings of the newest n around their trend, as a standard deviation; or NaN. */
 double window_swing(const struct pace_window *w, size_t n);
 
+/* The correlation of neighbours among the newest n; NaN where there are fewer. */
+double window_correlation(const struct pace_window *w, size_t n);
+
 #endif

@@ -168,7 +168,7 @@ static void decide(struct pace_rate *r, const struct pace_rate_obs *obs,
     if (guard_judge(&scene, &verdict)) {
         tell(r, &verdict, d);
         if (acts && !verdict.only_tell) {
-            guard_act(r, &verdict, obs, d);
+            guard_act(r, &scene, &verdict, d);
             d->advice = d->action;
         } else {
             take_for_told(r, &scene, &verdict);
@@ -250,7 +250,7 @@ void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o)
         r->memory.slot_step[i] = -1;
     r->memory.raise_slot = -1;
     r->memory.raise_step = r->memory.anneal_step = -1;
-    r->memory.quick_until = r->memory.warm_from = -1;
+    r->memory.quick_until = r->memory.warm_from = r->memory.risen_since = -1;
     r->decision = go(r);
 }
 

@@ -185,7 +185,7 @@ struct pace_metric_rate {
     double best;
     int64_t n_metrics, n_bad, n_good;
     int64_t cooldown, warmup;
-    int64_t reset_left; /* greedy: reductions at the minimum until it begins afresh */
+    int64_t reset_left;               /* greedy: reductions at the minimum until it begins afresh */
     double window[PACE_METRICS_MOST]; /* greedy with smooth: a ring of the last metrics */
     int64_t n_window;                 /* that went into the ring */
     double sum;                       /* of those in the ring */
@@ -280,6 +280,7 @@ enum pace_reason {
     PACE_REASON_HARDER_DATA, /* a rise that a lower rate did not change: its cut is taken back */
     PACE_REASON_OSCILLATION,
     PACE_REASON_FLAT,
+    PACE_REASON_SLOW,         /* falls by little, and a prior says that the rate is too low */
     PACE_REASON_RAISE_FAILED, /* a raise made it worse: taken back */
     PACE_REASON_RECOVERED,    /* a temporary cut is over */
     PACE_REASON_PLATEAU,
@@ -389,8 +390,8 @@ struct pace_memory {
     struct pace_window loss, log_norm;
     struct pace_block block[PACE_BLOCKS];
     struct pace_alarm alarm;
-    double first, start;     /* the first loss; the median of the first few */
-    double lowest, swing;    /* the lowest level so far; the usual size of swings around it */
+    double first, start;  /* the first loss; the median of the first few */
+    double lowest, swing; /* the lowest level so far; the usual size of swings around it */
     int64_t lowest_step, n_losses;
     int64_t n_updates, n_without_targets, n_not_finite, n_skips; /* the last three: in a row */
     int64_t not_finite_since;
@@ -400,13 +401,15 @@ struct pace_memory {
     int64_t last_incident;             /* steps: as are all below */
     int64_t risen_since; /* the last rise that was rolled back: its onset, size, and the cut */
     double risen_excess, risen_change;
-    int64_t quick_until;               /* the temporary cut ends there; -1: there is none */
-    int64_t warm_from;                 /* of the short warmup behind a roll-back; -1 */
-    int64_t trend_from;                /* the blocks from this step on belong together */
-    int64_t raise_step, anneal_step;   /* -1: none pending; none */
+    int64_t quick_until;             /* the temporary cut ends there; -1: there is none */
+    int64_t warm_from;               /* of the short warmup behind a roll-back; -1 */
+    int64_t trend_from;              /* the blocks from this step on belong together */
+    int64_t raise_step, anneal_step; /* -1: none pending; none */
     int raise_slot, n_raises;
     double raise_change, raise_level, raise_level_se, anneal_rate;
     bool raise_failed, plateau_told;
+    double trend_eval;                        /* the first held-out loss since trend_from */
+    int64_t trend_eval_step;                  /* -1: there is none yet */
     double first_eval, best_eval, best_train; /* best_train: level of training then */
     int64_t best_step, n_evals, n_worse;      /* n_worse: in a row, behind the best */
     bool stopped;

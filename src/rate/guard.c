@@ -38,12 +38,20 @@ static const struct guard_row {
     enum pace_obs_kind on;
     guard_rule *fires;
 } rules[] = {
-    {PACE_OBS_STEP, guard_no_targets},  {PACE_OBS_STEP, guard_raise_failed},
-    {PACE_OBS_STEP, guard_not_finite},  {PACE_OBS_STEP, guard_risen},
-    {PACE_OBS_STEP, guard_gradient},    {PACE_OBS_STEP, guard_oscillation},
-    {PACE_OBS_STEP, guard_flat},        {PACE_OBS_STEP, guard_plateau},
-    {PACE_OBS_EVAL, guard_best_so_far}, {PACE_OBS_EVAL, guard_best_at_the_end},
+    /* clang-format off */
+    {PACE_OBS_STEP, guard_no_targets},
+    {PACE_OBS_STEP, guard_raise_failed},
+    {PACE_OBS_STEP, guard_not_finite},
+    {PACE_OBS_STEP, guard_risen},
+    {PACE_OBS_STEP, guard_gradient},
+    {PACE_OBS_STEP, guard_oscillation},
+    {PACE_OBS_STEP, guard_flat},
+    {PACE_OBS_STEP, guard_plateau},
+    {PACE_OBS_EVAL, guard_slow_held_out},
+    {PACE_OBS_EVAL, guard_best_so_far},
+    {PACE_OBS_EVAL, guard_best_at_the_end},
     {PACE_OBS_EVAL, guard_overfit},
+    /* clang-format on */
 };
 
 bool guard_judge(const struct guard_scene *scene, struct guard_verdict *verdict)

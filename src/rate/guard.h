@@ -78,16 +78,18 @@
 #define GUARD_BLOCK_LEAST 8
 /* Two standard errors: what is called significant. */
 #define GUARD_SIGNIFICANT 2.0
-/* Flat: at this pace the whole run would bring less than this share of the loss. */
-#define GUARD_FLAT_SHARE 0.1
+/* Flat: at least so many blocks behind the warmup, over which the loss can have fallen by no more
+ * than this share of itself. */
+#define GUARD_FLAT_BLOCKS 2
+#define GUARD_FLAT_SHARE 0.05
 /* Where a prior says that the rate is too low by more than two of its deviations, slow is enough:
  * two findings that agree need less of each. */
-#define GUARD_SLOW_SHARE 0.2
+#define GUARD_SLOW_SHARE 0.1
 /* With half of the run left, a raise can still pay. */
 #define GUARD_RAISE_BEFORE 0.5
 #define GUARD_RAISE_LEAST 3.0
 #define GUARD_RAISE_MOST 5.0
-#define GUARD_RAISES 3
+#define GUARD_RAISES 4
 /* Blocks in which a raise is on trial; how much worse, in standard errors and as a share, is worse.
  * One trial is seen many times over a run's life, hence not the two errors of above. */
 #define GUARD_TRIAL_BLOCKS 2
@@ -186,7 +188,8 @@ typedef bool guard_rule(const struct guard_scene *scene, struct guard_verdict *v
 
 guard_rule guard_no_targets, guard_not_finite, guard_gradient;      /* guard_batch.c */
 guard_rule guard_risen, guard_oscillation;                          /* guard_loss.c */
-guard_rule guard_raise_failed, guard_flat, guard_plateau;           /* guard_trend.c */
+guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;     /* guard_raise.c */
+guard_rule guard_plateau;                                           /* guard_trend.c */
 guard_rule guard_best_so_far, guard_overfit, guard_best_at_the_end; /* guard_eval.c */
 
 /* ================================================================================== remedies == */

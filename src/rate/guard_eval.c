@@ -74,6 +74,12 @@ void guard_remember_eval(struct pace_rate *r, const struct guard_scene *s)
         m->best_step = s->step;
         m->best_train = s->level;
     }
-    if (isfinite(s->obs->loss) && m->n_evals++ == 0)
+    if (!isfinite(s->obs->loss))
+        return;
+    if (m->n_evals++ == 0)
         m->first_eval = s->obs->loss;
+    if (m->trend_eval_step < m->trend_from) {
+        m->trend_eval = s->obs->loss;
+        m->trend_eval_step = s->step;
+    }
 }

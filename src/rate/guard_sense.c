@@ -22,6 +22,7 @@
 
 #include "base/stat.h"
 #include "rate/guard.h"
+#include "rate/guard_block.h"
 #include "rate/guard_window.h"
 
 bool guard_is_finite(const struct pace_rate_obs *obs)
@@ -29,35 +30,11 @@ bool guard_is_finite(const struct pace_rate_obs *obs)
     return isfinite(obs->loss) && isfinite(obs->grad_norm);
 }
 
-int64_t guard_block_steps(int64_t total)
-{
-    int64_t steps = (total + PACE_BLOCKS - 1) / PACE_BLOCKS;
-    return steps > GUARD_BLOCK_LEAST ? steps : GUARD_BLOCK_LEAST;
-}
-
-/* ------------------------------------------------------------------------------------ blocks -- */
-
-static struct pace_block *block_at(struct pace_memory *m, int64_t step, int64_t total)
-{
-    int64_t i = step / guard_block_steps(total);
-    return &m->block[i < PACE_BLOCKS ? i : PACE_BLOCKS - 1];
-}
-
-/* Welford's update. */
-static void add_to_block(struct pace_block *b, double loss)
-{
-    double from_mean = loss - b->mean;
-    b->n++;
-    b->mean += from_mean / (double)b->n;
-    b->squares += from_mean * (loss - b->mean);
-}
-
 void guard_forget(struct pace_memory *m, int64_t step, int64_t total)
 {
     window_forget(&m->loss, step);
     window_forget(&m->log_norm, step);
-    for (struct pace_block *b = block_at(m, step, total); b < m->block + PACE_BLOCKS; b++)
-        *b = (struct pace_block){0};
+    block_forget(m, step, total);
     m->alarm = (struct pace_alarm){0};
 }
 
@@ -181,7 +158,7 @@ static void remember_loss(struct pace_memory *m, struct guard_scene *s, double l
     s->level = window_median(&m->loss, 0, GUARD_LEVEL);
     s->swing = window_swing(&m->loss, GUARD_SWING);
     s->progress = fmax(0, m->start - m->lowest);
-    add_to_block(block_at(m, s->step, s->total), tamed(s, loss));
+    block_add(m, s->step, s->total, tamed(s, loss));
 }
 
 /* The lowest level and the usual swing are learnt only while nothing is wrong. */

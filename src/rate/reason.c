@@ -48,6 +48,8 @@ static const struct reason_row {
                                  "loss swings by {0} over {2} steps, usually by {1}"},
     [PACE_REASON_FLAT] = {"flat",
                           "loss {3} fell by {0} in {2} steps, by no more than chance ({1})"},
+    [PACE_REASON_SLOW] = {"slow", "loss {3} fell by only {0} in {2} steps, and a higher learning "
+                                  "rate is expected"},
     [PACE_REASON_RAISE_FAILED] = {"raise_failed",
                                   "loss went from {0} to {1} in {2} steps behind a raise by {3}"},
     [PACE_REASON_RECOVERED] = {"recovered",

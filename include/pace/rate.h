@@ -277,7 +277,8 @@ enum pace_reason {
     PACE_REASON_NON_FINITE_STATE, /* batch after batch: the weights themselves are broken */
     PACE_REASON_LOSS_SPIKE,
     PACE_REASON_DIVERGENCE,
-    PACE_REASON_HARDER_DATA, /* a rise that a lower rate did not change: its cut is taken back */
+    PACE_REASON_HELD_OUT_RISEN, /* the held-out loss is far above its best, or above the start */
+    PACE_REASON_HARDER_DATA,    /* a rise that a lower rate did not change: its cut is taken back */
     PACE_REASON_OSCILLATION,
     PACE_REASON_FLAT,
     PACE_REASON_SLOW,         /* falls by little, and a prior says that the rate is too low */
@@ -397,6 +398,7 @@ struct pace_memory {
     int64_t not_finite_since;
     int64_t offender[PACE_OFFENDERS], offences[PACE_OFFENDERS], n_offenders;
     int64_t slot_step[PACE_SLOTS];     /* the step that the state kept there goes on with; -1 */
+    int64_t kept_turn;                 /* of the last state that was kept; -1 */
     int64_t n_incidents, rung, redone; /* rung: of the ladder of cuts */
     int64_t last_incident;             /* steps: as are all below */
     int64_t risen_since; /* the last rise that was rolled back: its onset, size, and the cut */
@@ -408,10 +410,10 @@ struct pace_memory {
     int raise_slot, n_raises;
     double raise_change, raise_level, raise_level_se, anneal_rate;
     bool raise_failed, plateau_told;
-    double trend_eval;                        /* the first held-out loss since trend_from */
-    int64_t trend_eval_step;                  /* -1: there is none yet */
-    double first_eval, best_eval, best_train; /* best_train: level of training then */
-    int64_t best_step, n_evals, n_worse;      /* n_worse: in a row, behind the best */
+    double trend_eval;       /* the first held-out loss since trend_from */
+    int64_t trend_eval_step; /* -1: there is none yet */
+    double last_eval, first_eval, best_eval, best_train; /* best_train: level of training then */
+    int64_t best_step, n_evals, n_worse;                 /* n_worse: in a row, behind the best */
     bool stopped;
 };
 

@@ -47,9 +47,10 @@ static const struct guard_row {
     {PACE_OBS_STEP, guard_oscillation},
     {PACE_OBS_STEP, guard_flat},
     {PACE_OBS_STEP, guard_plateau},
-    {PACE_OBS_EVAL, guard_slow_held_out},
-    {PACE_OBS_EVAL, guard_best_so_far},
     {PACE_OBS_EVAL, guard_best_at_the_end},
+    {PACE_OBS_EVAL, guard_slow_held_out},
+    {PACE_OBS_EVAL, guard_held_out_risen},
+    {PACE_OBS_EVAL, guard_best_so_far},
     {PACE_OBS_EVAL, guard_overfit},
     /* clang-format on */
 };

@@ -47,8 +47,11 @@
 #define GUARD_BASE 48  /* what is called the level before: older than those of GUARD_SHORT */
 /* A median of 5 has a standard error of 0.56 sigma: 3.4 sigma are six of them. */
 #define GUARD_SPIKE_SIGMAS 3.4
-/* Against one loss, the first: its own sigma adds up to 1.15; 5 sigma are 4.4 of them. */
-#define GUARD_START_SIGMAS 5.0
+/* Against one loss, the first: its own sigma adds up to 1.15. It is drawn once in a run and not at
+ * each step: 3.5 sigma are three errors, one run in seven hundred. */
+#define GUARD_START_SIGMAS 3.5
+/* What is taken for a loss's share in a block's mean. */
+#define GUARD_TAMED_SIGMAS 5.0
 /* What a spike must undo of the progress so far, or add to the loss, to be worth a roll-back. */
 #define GUARD_SPIKE_PROGRESS 0.10
 #define GUARD_SPIKE_SHARE 0.05
@@ -58,7 +61,7 @@
 /* Most spikes go away by themselves. A raised loss is looked at every so many steps (a share of the
  * run, within bounds); while its excess falls by this share in between, it is left alone. */
 #define GUARD_PATIENCE_SHARE 0.04
-#define GUARD_PATIENCE_LEAST 5
+#define GUARD_PATIENCE_LEAST 3
 #define GUARD_PATIENCE_MOST 12
 #define GUARD_RECOVERING 0.7
 /* Risen again at the same steps by as much, though the rate was cut: so it is the data. */
@@ -107,12 +110,23 @@
 #define GUARD_OVERFIT_SHARE 0.01
 #define GUARD_OVERFIT_GAIN 0.1
 #define GUARD_OVERFIT_EVALS 3
+/* Broken, where the training loss does not fall: by half of the gain, and by this share of the
+ * best; or, at the first evaluation, of the first training loss, which is of other rows. */
+#define GUARD_EVAL_SHARE 0.1
+#define GUARD_FIRST_EVAL_SHARE 0.3
+#define GUARD_EVAL_GROWS 1.1
 /* Meanwhile the level of the training loss must have fallen: 0.9 sigma are two errors of that. */
 #define GUARD_OVERFIT_SIGMAS 0.9
+/* ... and most of its largest fall still be there. */
+#define GUARD_OVERFIT_HOLDS 0.75
 
 /* --- remedies */
-/* States are kept every fiftieth of the run: three of them reach back a sixteenth. */
+/* States are kept every fiftieth of the run, and for four and sixteen times as long (guard_slot.c).
+ */
 #define GUARD_KEEP_SHARE 0.02
+#define GUARD_KEEP_TIMES 4
+/* Not while the loss is on its way up: half-way to an alarm. */
+#define GUARD_KEEP_STRAIN 0.5
 #define GUARD_KEEP_LEAST 10
 #define GUARD_KEEP_MOST 200
 /* A state must be older than the onset by this: the update that broke it came before. */
@@ -139,6 +153,7 @@ struct guard_scene {
     double level;     /* median of the newest GUARD_LEVEL; NaN before */
     double swing;     /* size of the swings in the newest GUARD_SWING; NaN before */
     double sigma;     /* noise of one loss */
+    double strain;    /* how far the loss is above the level before: 1 raises the alarm */
     double progress;  /* start minus lowest level; >= 0 */
     int64_t offences; /* how often this batch was left out before */
 };
@@ -186,11 +201,19 @@ bool guard_judge(const struct guard_scene *scene, struct guard_verdict *verdict)
 /* A rule sees the scene and changes nothing; its row is in guard.c. */
 typedef bool guard_rule(const struct guard_scene *scene, struct guard_verdict *verdict);
 
-guard_rule guard_no_targets, guard_not_finite, guard_gradient;      /* guard_batch.c */
-guard_rule guard_risen, guard_oscillation;                          /* guard_loss.c */
-guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;     /* guard_raise.c */
-guard_rule guard_plateau;                                           /* guard_trend.c */
-guard_rule guard_best_so_far, guard_overfit, guard_best_at_the_end; /* guard_eval.c */
+guard_rule guard_no_targets, guard_not_finite, guard_gradient; /* guard_batch.c */
+/*
+ * A rise since that step by that much: true, with the verdict filled, where it is the one that was
+ * rolled back, come again.
+ */
+bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess,
+                       struct guard_verdict *v);
+
+guard_rule guard_risen, guard_oscillation;                         /* guard_loss.c */
+guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;    /* guard_raise.c */
+guard_rule guard_plateau;                                          /* guard_trend.c */
+guard_rule guard_best_so_far, guard_held_out_risen, guard_overfit, /* guard_eval.c */
+    guard_best_at_the_end;
 
 /* ================================================================================== remedies == */
 
@@ -198,16 +221,13 @@ guard_rule guard_best_so_far, guard_overfit, guard_best_at_the_end; /* guard_eva
 void guard_act(struct pace_rate *r, const struct guard_scene *scene, const struct guard_verdict *v,
                struct pace_rate_decision *d);
 
-/* The slot of the ring to write to: an empty one, else the oldest; -1 where there is none. */
-int guard_free_slot(const struct pace_rate *r);
-
 /* The newest state older than the onset; failing that, the oldest; -1 where there is none. */
 int guard_slot_before(const struct pace_rate *r, int64_t onset);
 
-/* Has the present state kept in a slot; -1: does nothing. */
+/* Has the present state kept in a slot. */
 void guard_keep(struct pace_rate *r, struct pace_rate_decision *d, int slot);
 
-/* Has it kept in the ring, if it is time and nothing looks wrong. */
+/* Has it kept among the recent ones, if it is time and nothing looks wrong. */
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *scene,
                        struct pace_rate_decision *d);
 

@@ -94,12 +94,13 @@ static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
         return;
     }
     m->redone += again;
-    m->n_not_finite = m->n_skips = 0;
+    m->n_not_finite = m->n_skips = m->n_worse = 0;
     m->last_incident = m->warm_from = r->step = m->slot_step[slot];
     for (int i = 0; i < PACE_SLOTS; i++)
         if (m->slot_step[i] > r->step)
             m->slot_step[i] = -1;
     guard_forget(m, r->step, r->options.schedule.total_steps);
+    m->kept_turn = -1;
     d->action = PACE_ROLL_BACK;
     d->apply_update = false;
     d->restore_slot = slot;
@@ -116,7 +117,8 @@ static void raise(struct pace_rate *r, const struct guard_scene *scene,
         guard_accept(m, scene);
         return;
     }
-    guard_keep(r, d, guard_free_slot(r));
+    if (r->options.n_slots > PACE_SLOT_BEST + 1)
+        guard_keep(r, d, PACE_SLOT_BEST + 1);
     m->n_raises++;
     m->raise_step = m->trend_from = r->step;
     m->raise_slot = d->keep_slot;

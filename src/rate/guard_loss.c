@@ -16,13 +16,22 @@
 #include "rate/guard_window.h"
 
 /* What comes again at the same place, and is as large at a lower rate, is not the rate's doing. */
-static bool is_the_data(const struct guard_scene *s)
+bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess,
+                       struct guard_verdict *v)
 {
     const struct pace_memory *m = s->memory;
-    int64_t apart = m->alarm.since - m->risen_since;
-    double excess = s->loss_now - m->alarm.reference;
-    return m->risen_since >= 0 && apart >= -GUARD_AGAIN_STEPS && apart <= GUARD_AGAIN_STEPS &&
-           fabs(excess - m->risen_excess) < GUARD_AGAIN_SHARE * m->risen_excess;
+    int64_t apart = since - m->risen_since;
+    bool is_again = m->risen_since >= 0 && apart >= -GUARD_AGAIN_STEPS &&
+                    apart <= GUARD_AGAIN_STEPS &&
+                    fabs(excess - m->risen_excess) < GUARD_AGAIN_SHARE * m->risen_excess;
+    if (!is_again)
+        return false;
+    v->action = PACE_RAISE;
+    v->reason = PACE_REASON_HARDER_DATA;
+    v->change = 1 / m->risen_change;
+    v->number[0] = (double)since;
+    v->number[1] = excess;
+    return true;
 }
 
 bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
@@ -34,14 +43,8 @@ bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
     double lost = s->loss_now - m->lowest;
     bool diverged = lost > GUARD_DIVERGENCE_PROGRESS * s->progress && lost > a->margin;
     v->above_start = s->loss_now > m->start + a->margin;
-    if (!v->above_start && is_the_data(s)) {
-        v->action = PACE_RAISE;
-        v->reason = PACE_REASON_HARDER_DATA;
-        v->change = 1 / m->risen_change;
-        v->number[0] = (double)a->since;
-        v->number[1] = s->loss_now - a->reference;
+    if (!v->above_start && guard_is_the_data(s, a->since, s->loss_now - a->reference, v))
         return true;
-    }
     v->action = PACE_ROLL_BACK;
     v->reason = diverged ? PACE_REASON_DIVERGENCE : PACE_REASON_LOSS_SPIKE;
     v->onset = a->since;

@@ -9,19 +9,12 @@
  *   noise    from differences of neighbours: a trend does not count as noise
  *   swing    from distances to a straight line: slow swings count, a trend does not
  *   block    mean and variance of a twentieth of the run, for slopes with their standard errors
- *
- * The alarm is the one piece of memory with states of its own. It is off; or it was raised at a
- * step (`since`), because the level of the newest losses stood above a reference by a margin. The
- * reference is frozen then, so that a level that stays high does not become the new normal while
- * it is being judged. From time to time (`check`) the excess is compared with the largest since
- * the last look: has it fallen well, the loss is recovering and is left alone (what
- * ReduceLROnPlateau gets wrong, pytorch#30873); has it not, the alarm is `due` and guard_loss.c
- * decides. It ends by itself where the excess has halved its margin.
  */
 #include <math.h>
 
 #include "base/stat.h"
 #include "rate/guard.h"
+#include "rate/guard_alarm.h"
 #include "rate/guard_block.h"
 #include "rate/guard_window.h"
 
@@ -44,84 +37,8 @@ void guard_accept(struct pace_memory *m, const struct guard_scene *s)
     m->lowest = isnan(s->loss_now) ? m->lowest : s->loss_now;
     m->lowest_step = s->step;
     m->first = m->lowest;
+    m->n_evals = 0;
     m->alarm = (struct pace_alarm){0};
-}
-
-/* ------------------------------------------------------------------------------------- alarm -- */
-
-/* The level before the newest losses, and how far above it is out of the ordinary. */
-static void reference(const struct guard_scene *s, struct pace_alarm *a)
-{
-    const struct pace_memory *m = s->memory;
-    double base = window_median(&m->loss, GUARD_SHORT, GUARD_BASE / 2);
-    bool is_young = isnan(base);
-    a->reference = is_young ? m->first : base;
-    if (!is_young && m->loss.held >= GUARD_SHORT + GUARD_BASE)
-        a->reference = window_median(&m->loss, GUARD_SHORT, GUARD_BASE);
-    a->margin = (is_young ? GUARD_START_SIGMAS : GUARD_SPIKE_SIGMAS) * s->sigma;
-    a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
-    a->margin = fmax(a->margin, GUARD_SPIKE_PROGRESS * s->progress);
-}
-
-/* Too slow for the window: against the lowest level ever. */
-static void far_reference(const struct guard_scene *s, struct pace_alarm *a)
-{
-    a->reference = s->memory->lowest;
-    a->margin = fmax(GUARD_DIVERGENCE_SIGMAS * s->sigma, GUARD_DIVERGENCE_PROGRESS * s->progress);
-    a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
-}
-
-static int64_t patience(int64_t total)
-{
-    double steps = GUARD_PATIENCE_SHARE * (double)total;
-    return (int64_t)fmin(fmax(steps, GUARD_PATIENCE_LEAST), GUARD_PATIENCE_MOST);
-}
-
-/* Started below what a guess would have, now above it: no model comes back from there by itself. */
-static bool is_hopeless(const struct guard_scene *s)
-{
-    double guess = s->rate->options.uniform_loss;
-    return guess > 0 && s->memory->start < GUARD_BELOW_GUESS * guess &&
-           s->loss_now > guess + s->sigma;
-}
-
-static void watch_alarm(struct guard_scene *s, struct pace_alarm *a)
-{
-    double excess = s->loss_now - a->reference;
-    a->due = is_hopeless(s);
-    if (excess < 0.5 * a->margin) {
-        *a = (struct pace_alarm){0};
-        return;
-    }
-    if (s->step >= a->check && excess < a->margin) {
-        *a = (struct pace_alarm){0};
-        return;
-    }
-    if (s->step >= a->check) {
-        a->due = a->due || excess > GUARD_RECOVERING * a->most;
-        a->check = s->step + patience(s->total);
-        a->most = excess;
-    }
-    a->most = fmax(a->most, excess);
-}
-
-static void raise_alarm(struct guard_scene *s, struct pace_alarm *a)
-{
-    struct pace_alarm near = {.since = s->step - GUARD_SHORT / 2};
-    struct pace_alarm far = {.since = s->memory->lowest_step};
-    if (isnan(s->loss_now))
-        return;
-    reference(s, &near);
-    far_reference(s, &far);
-    if (s->loss_now > near.reference + near.margin)
-        *a = near;
-    else if (s->level > far.reference + far.margin)
-        *a = far;
-    else
-        return;
-    a->raised = true;
-    a->check = s->step + patience(s->total);
-    a->most = s->loss_now - a->reference;
 }
 
 /* ------------------------------------------------------------------------------------ memory -- */
@@ -141,7 +58,7 @@ static double tamed(const struct guard_scene *s, double loss)
     double usual = window_median(&s->memory->loss, 0, GUARD_LEVEL);
     if (isnan(usual))
         return loss;
-    double reach = GUARD_START_SIGMAS * s->sigma;
+    double reach = GUARD_TAMED_SIGMAS * s->sigma;
     return fmin(fmax(loss, usual - reach), usual + reach);
 }
 
@@ -164,9 +81,9 @@ static void remember_loss(struct pace_memory *m, struct guard_scene *s, double l
 /* The lowest level and the usual swing are learnt only while nothing is wrong. */
 static void learn_usual(struct pace_memory *m, const struct guard_scene *s)
 {
-    bool first_level = m->n_losses == GUARD_LEVEL;
-    if (!isnan(s->level) && (first_level || s->level < m->lowest)) {
-        m->lowest = s->level;
+    double level = isnan(s->level) ? s->loss_now : s->level;
+    if (m->n_losses == GUARD_SHORT || level < m->lowest) {
+        m->lowest = level;
         m->lowest_step = s->step;
     }
     if (isnan(s->swing) || s->step % (GUARD_SWING / 2) != 0)
@@ -203,10 +120,7 @@ static void sense_step(struct pace_memory *m, struct guard_scene *s)
     remember_loss(m, s, obs->loss);
     if (obs->grad_norm > 0)
         window_add(&m->log_norm, log(obs->grad_norm), s->step);
-    if (m->alarm.raised)
-        watch_alarm(s, &m->alarm);
-    else
-        raise_alarm(s, &m->alarm);
+    alarm_sense(&m->alarm, s);
     if (!m->alarm.raised)
         learn_usual(m, s);
 }
@@ -227,6 +141,7 @@ void guard_sense(struct pace_rate *r, const struct pace_rate_obs *obs, struct gu
         sense_step(&r->memory, scene);
     } else {
         scene->level = window_median(&r->memory.loss, 0, GUARD_LEVEL);
+        scene->loss_now = window_median(&r->memory.loss, 0, GUARD_SHORT);
         scene->sigma = noise_of(&r->memory.loss);
     }
 }

@@ -1,10 +1,12 @@
 /*
  * guard_slot.c - the states that the trainer keeps for us.
  *
- * Slot 0 holds the state with the best held-out loss. The others are a ring of recent states, one
- * every fiftieth of the run, taken only while nothing looks wrong. What is known of each is the
- * step that it goes on with. While a raise of the rate is on trial the state from before it is not
- * overwritten, so that the raise can be taken back.
+ * Slot 0 holds the state with the best held-out loss. The others hold recent states, taken every
+ * fiftieth of the run while nothing looks wrong. A jump of the loss is seen soon, and the newest of
+ * them will do; a slow divergence is seen late. So slot 2 takes every fourth state, slot 3 every
+ * sixteenth, slot 1 all others: the oldest reaches back a third of the run, and the first one of
+ * the run is among them for as long. What is known of each is the step that it goes on with. While
+ * a raise of the rate is on trial the state from before it is not overwritten.
  */
 #include <math.h>
 
@@ -16,18 +18,6 @@ bool guard_on_trial(const struct pace_rate *r)
     const struct pace_memory *m = &r->memory;
     int64_t steps = GUARD_TRIAL_BLOCKS * guard_block_steps(r->options.schedule.total_steps);
     return m->raise_step >= 0 && r->step <= m->raise_step + steps;
-}
-
-int guard_free_slot(const struct pace_rate *r)
-{
-    const struct pace_memory *m = &r->memory;
-    int best = -1;
-    for (int i = PACE_SLOT_BEST + 1; i < r->options.n_slots; i++) {
-        bool is_needed = guard_on_trial(r) && m->raise_slot == i;
-        if (!is_needed && (best < 0 || m->slot_step[i] < m->slot_step[best]))
-            best = i;
-    }
-    return best;
 }
 
 int guard_slot_before(const struct pace_rate *r, int64_t onset)
@@ -49,16 +39,15 @@ int guard_slot_before(const struct pace_rate *r, int64_t onset)
 void guard_keep(struct pace_rate *r, struct pace_rate_decision *d, int slot)
 {
     d->keep_slot = slot;
-    if (slot >= 0)
-        r->memory.slot_step[slot] = r->step;
+    r->memory.slot_step[slot] = r->step;
 }
 
 static bool is_healthy(const struct pace_rate *r, const struct guard_scene *s)
 {
     const struct pace_memory *m = &r->memory;
-    double most = s->level + GUARD_SPIKE_SIGMAS * s->sigma;
-    bool is_usual = isnan(s->level) || s->obs->loss <= most;
-    return is_usual && isfinite(s->obs->loss) && !m->alarm.raised && m->quick_until < 0;
+    bool is_usual = isnan(s->level) || s->obs->loss <= s->level + GUARD_SPIKE_SIGMAS * s->sigma;
+    return is_usual && isfinite(s->obs->loss) && s->strain < GUARD_KEEP_STRAIN &&
+           !m->alarm.raised && m->quick_until < 0;
 }
 
 static int64_t keep_every(int64_t total)
@@ -70,11 +59,14 @@ static int64_t keep_every(int64_t total)
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *s,
                        struct pace_rate_decision *d)
 {
-    int64_t newest = -1;
-    for (int i = PACE_SLOT_BEST + 1; i < PACE_SLOTS; i++)
-        if (r->memory.slot_step[i] > newest)
-            newest = r->memory.slot_step[i];
-    bool is_due = newest < 0 || r->step - newest >= keep_every(s->total);
-    if (is_due && is_healthy(r, s))
-        guard_keep(r, d, guard_free_slot(r));
+    struct pace_memory *m = &r->memory;
+    int64_t turn = r->step / keep_every(s->total);
+    int slot = PACE_SLOT_BEST + 1;
+    if (turn == m->kept_turn || !is_healthy(r, s))
+        return;
+    for (int64_t t = turn; t % GUARD_KEEP_TIMES == 0 && slot + 1 < r->options.n_slots; slot++)
+        t /= GUARD_KEEP_TIMES;
+    m->kept_turn = turn;
+    if (slot < r->options.n_slots && !(guard_on_trial(r) && m->raise_slot == slot))
+        guard_keep(r, d, slot);
 }

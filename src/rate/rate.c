@@ -249,6 +249,7 @@ void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o)
     for (int i = 0; i < PACE_SLOTS; i++)
         r->memory.slot_step[i] = -1;
     r->memory.raise_slot = -1;
+    r->memory.kept_turn = -1;
     r->memory.trend_eval_step = -1;
     r->memory.raise_step = r->memory.anneal_step = -1;
     r->memory.quick_until = r->memory.warm_from = r->memory.risen_since = -1;

@@ -74,7 +74,8 @@ bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
 
 /*
  * Far above the best and still rising, or by a large jump; or, at the first evaluation, above where
- * training began: by a factor of two, or together with the training loss. Broken, and known sooner than from noisy batches.
+ * training began: by a factor of two, or together with the training loss. So it is broken, and that
+ * is known sooner than from noisy batches.
  */
 bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
 {
@@ -89,7 +90,7 @@ bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
     bool is_growing = m->n_worse > 0 && rise > GUARD_EVAL_GROWS * (m->last_eval - reference);
     bool is_doubled = rise > fabs(m->start);
     bool confirmed = is_first ? s->loss_now > m->start || is_doubled : is_jump || is_growing;
-    if (!(rise > margin) || !confirmed || training_falls(s))
+    if (m->n_losses == 0 || !(rise > margin) || !confirmed || training_falls(s))
         return false;
     v->onset = GUARD_ONSET_MARGIN + (is_first ? 0 : m->best_step);
     v->above_start = s->obs->loss > m->start + margin;

@@ -40,7 +40,7 @@ bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_alarm *a = &m->alarm;
     if (!a->due)
         return false;
-    double lost = s->loss_now - m->lowest;
+    double lowest = fmin(m->lowest, m->start), lost = s->loss_now - lowest;
     bool diverged = lost > GUARD_DIVERGENCE_PROGRESS * s->progress && lost > a->margin;
     v->above_start = s->loss_now > m->start + a->margin;
     if (!v->above_start && guard_is_the_data(s, a->since, s->loss_now - a->reference, v))
@@ -48,7 +48,7 @@ bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
     v->action = PACE_ROLL_BACK;
     v->reason = diverged ? PACE_REASON_DIVERGENCE : PACE_REASON_LOSS_SPIKE;
     v->onset = a->since;
-    v->number[0] = diverged ? m->lowest : a->reference;
+    v->number[0] = diverged ? lowest : a->reference;
     v->number[1] = s->loss_now;
     v->number[2] = (double)(s->step - a->since);
     v->number[3] = diverged ? m->start : s->sigma;

@@ -312,6 +312,30 @@ static void epochs_that_step_down_are_no_incident(void **state)
     assert_never(&run, PACE_STOP);
 }
 
+static void a_rise_that_comes_again_at_a_lower_rate_is_the_data(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.rate.step < 1000)
+        see(&run, healthy(run.rate.step) + (run.rate.step >= 400 ? 0.7 : 0), 0.5);
+    assert_int_equal(run.count[PACE_ROLL_BACK], 1);
+    assert_int_equal(run.count[PACE_RAISE], 1);
+    assert_never(&run, PACE_CUT);
+    assert_true(run.rate.scale == 1);
+}
+
+static void noise_that_grows_is_no_oscillation(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    while (run.rate.step < 1000)
+        see(&run,
+            healthy(run.rate.step) + (run.rate.step >= 400 ? 0.6 : 0) * noise(run.rate.step + 5),
+            0.5);
+    assert_never(&run, PACE_CUT);
+    assert_never(&run, PACE_ROLL_BACK);
+}
+
 static void swings_that_grow_halve_the_rate(void **state)
 {
     (void)state;
@@ -356,6 +380,37 @@ static void a_prior_below_the_rate_forbids_a_raise(void **state)
     while (run.rate.step < 1000)
         see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
     assert_never(&run, PACE_RAISE);
+}
+
+static void a_slow_descent_is_obeyed_unless_a_prior_expects_more(void **state)
+{
+    (void)state;
+    for (int with_prior = 0; with_prior < 2; with_prior++) {
+        struct made_run run = made(1000);
+        run.rate.options.prior_rate = with_prior ? 5e-2 : 0;
+        run.rate.options.prior_sd = 0.25;
+        while (run.rate.step < 1000 && run.count[PACE_RAISE] == 0)
+            see(&run, 2 - 0.0004 * (double)run.rate.step + 0.02 * noise(run.rate.step), 0.5);
+        assert_int_equal(run.count[PACE_RAISE], with_prior);
+        if (with_prior)
+            assert_decision(&run, PACE_RAISE, PACE_REASON_SLOW);
+    }
+}
+
+static void held_out_losses_show_a_slow_descent_through_the_noise(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    run.rate.options.prior_rate = 5e-2;
+    run.rate.options.prior_sd = 0.25;
+    while (run.rate.step < 200 && run.count[PACE_RAISE] == 0) {
+        see(&run, 2 + 0.8 * noise(run.rate.step), 0.5);
+        if (run.rate.step % 50 == 0)
+            eval(&run, 2 - 0.0002 * (double)run.rate.step);
+    }
+    assert_decision(&run, PACE_RAISE, PACE_REASON_SLOW);
+    assert_int_equal(run.rate.step, 100);
+    assert_false(run.d.apply_update);
 }
 
 static void a_raise_that_makes_it_worse_is_taken_back_and_not_repeated(void **state)
@@ -422,16 +477,60 @@ static void the_best_held_out_state_is_kept(void **state)
 static void overfitting_stops_at_the_best_state(void **state)
 {
     (void)state;
-    const double held_out[] = {2.0, 1.5, 1.4, 1.45, 1.5};
+    const double held_out[] = {2.0, 1.5, 1.4, 1.5, 1.55, 1.6};
     struct made_run run = made(1000);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         see_healthy(&run, 20 * (i + 1));
         eval(&run, held_out[i]);
-        assert_true(pace_rate_finished(&run.rate) == (i == 4));
+        assert_true(pace_rate_finished(&run.rate) == (i == 5));
     }
     assert_decision(&run, PACE_STOP, PACE_REASON_OVERFIT);
     assert_int_equal(run.d.restore_slot, PACE_SLOT_BEST);
     assert_int_equal(run.d.step, 60);
+}
+
+static void the_first_epoch_cannot_overfit(void **state)
+{
+    (void)state;
+    const double held_out[] = {2.0, 1.5, 1.4, 1.5, 1.55, 1.6};
+    struct made_run run = made(1000);
+    run.rate.options.steps_per_epoch = 200;
+    for (int i = 0; i < 6; i++) {
+        see_healthy(&run, 20 * (i + 1));
+        eval(&run, held_out[i]);
+    }
+    assert_never(&run, PACE_STOP);
+}
+
+static void a_held_out_loss_that_jumps_goes_back_to_before(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 100);
+    eval(&run, 1.5);
+    see_healthy(&run, 110);
+    eval(&run, 1.4);
+    while (run.rate.step < 114)
+        see(&run, 4, 0.5);
+    eval(&run, 4.2);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
+    assert_in_range(run.d.step, 90, 110);
+    eval(&run, 1.42);
+    assert_int_equal(run.d.action, PACE_GO);
+}
+
+static void a_first_held_out_loss_of_other_rows_is_no_rise(void **state)
+{
+    (void)state;
+    struct made_run run = made(1000);
+    see_healthy(&run, 20);
+    eval(&run, 4.5);
+    assert_decision(&run, PACE_GO, PACE_REASON_BEST_SO_FAR);
+    run = made(1000);
+    see_healthy(&run, 20);
+    eval(&run, 9);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
+    assert_int_equal(run.d.step, 0);
 }
 
 static void one_noisy_evaluation_is_no_overfitting(void **state)
@@ -479,15 +578,22 @@ int main(void)
         cmocka_unit_test(without_states_a_roll_back_is_a_cut),
         cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
         cmocka_unit_test(epochs_that_step_down_are_no_incident),
+        cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),
+        cmocka_unit_test(noise_that_grows_is_no_oscillation),
         cmocka_unit_test(swings_that_grow_halve_the_rate),
         cmocka_unit_test(a_loss_that_does_not_move_raises_the_rate),
         cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
         cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
+        cmocka_unit_test(a_slow_descent_is_obeyed_unless_a_prior_expects_more),
+        cmocka_unit_test(held_out_losses_show_a_slow_descent_through_the_noise),
         cmocka_unit_test(a_raise_that_makes_it_worse_is_taken_back_and_not_repeated),
         cmocka_unit_test(a_plateau_at_a_constant_rate_is_annealed),
         cmocka_unit_test(a_plateau_under_a_falling_schedule_is_only_told),
         cmocka_unit_test(the_best_held_out_state_is_kept),
         cmocka_unit_test(overfitting_stops_at_the_best_state),
+        cmocka_unit_test(the_first_epoch_cannot_overfit),
+        cmocka_unit_test(a_held_out_loss_that_jumps_goes_back_to_before),
+        cmocka_unit_test(a_first_held_out_loss_of_other_rows_is_no_rise),
         cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
         cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
     };

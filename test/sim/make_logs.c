@@ -29,6 +29,7 @@ enum { STREAM_STORY = 7, DRAWS_MOST = 400 };
 /* What is known of a finished run; losses are true ones unless said otherwise. */
 struct outcome {
     double first, last, good_last; /* good_last: what a good rate reaches */
+    double end;                    /* the mean of the last twentieth */
     double seen_first;             /* the mean of the first line: all that the log shows of it */
     double gain;                   /* first - good_last */
     double noise;                  /* sd of a logged loss around the true one */
@@ -182,7 +183,7 @@ static bool was_healthy(const struct story *s)
 static bool was_too_high(const struct story *s)
 {
     const struct outcome *o = &s->outcome;
-    return isfinite(o->last) && o->last < o->first - 0.1 * o->gain &&
+    return isfinite(o->last) && o->end < o->first - 0.1 * o->gain &&
            o->rise_late > fmax(0.3 * o->gain, 8 * o->noise);
 }
 
@@ -315,6 +316,7 @@ static void measure(struct story *s)
         n_finite >= s->logging_steps ? mean_of(s->trace.true_loss, 0, s->logging_steps) : o->first;
     o->noise = sqrt(square / (double)(n_finite > 0 ? n_finite : 1) / (double)s->logging_steps);
     measure_rises(s, n_finite);
+    o->end = mean_of(s->trace.true_loss, n - n / 20, n / 20);
     o->eval_first = o->eval_least = o->eval_last = o->first;
     for (int64_t i = 0; i < n_finite; i++) {
         o->eval_least = fmin(o->eval_least, s->trace.true_loss[i]);

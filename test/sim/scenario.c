@@ -39,7 +39,7 @@ const struct sim_scenario sim_scenarios[] = {
     {"2 % NaN batches", SIM_BAD_DATA, 1, POISON(NAN, 0.02), {0}},
     {"2 % infinite gradients", SIM_BAD_DATA, 1, POISON(INFINITY, 0.02), {0}},
     {"5 % batches without targets", SIM_BAD_DATA, 1, POISON(EMPTY, 0.05), {0}},
-    {"no targets at all", SIM_BAD_DATA, 1, POISON(EMPTY, 2), {0}},
+    {"no targets at all", SIM_BAD_DATA, 1, POISON(EMPTY, 2), {0}, .is_hopeless = true},
     {"rate x10, 1 % huge batches", SIM_BAD_DATA, 10, POISON(HUGE, 0.01), {0}},
 
     {"one gradient x1000", SIM_BROKEN, 1, {.flip_at = 0.4}, {0}},

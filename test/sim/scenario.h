@@ -28,6 +28,7 @@ struct sim_scenario {
     double factor; /* of the good rate */
     struct sim_faults faults;
     struct sim_terms terms;
+    bool is_hopeless; /* nothing can be learned: all that can be done is to stop soon */
 };
 
 extern const struct sim_scenario sim_scenarios[];

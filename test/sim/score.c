@@ -8,7 +8,8 @@
  * off. Losses are true ones, without noise:
  *
  *     excess     (last - clean) / (first - clean): 0 as good as the clean run, 1 nothing learned
- *     recovered  share of runs with an excess of at most 0.1
+ *     recovered  share of runs with an excess of at most 0.1; where there is nothing to learn, of
+ *                runs that were stopped before half of the steps
  *     worse      share of runs that end above where they began, or broken
  *     alarms     actions other than go and clip, per 100 steps; the end of the run is none
  *     clips      gradients scaled down beyond ordinary clipping, per 100 steps
@@ -52,16 +53,23 @@ static bool is_alarm(enum pace_action action)
     return action != PACE_GO && action != PACE_CLIP;
 }
 
-static void score_add(struct score *score, const struct sim_job *job, const struct sim_ground *g,
-                      const struct sim_result *r)
+static bool recovered(const struct sim_scenario *s, double excess, const struct sim_result *r,
+                      double total)
+{
+    if (!s->is_hopeless)
+        return excess <= 0.1;
+    return r->n_actions[PACE_STOP] > 0 && (double)r->n_steps < total / 2;
+}
+
+static void score_add(struct score *score, const struct sim_scenario *s, double total,
+                      const struct sim_ground *g, const struct sim_result *r)
 {
     CHECK(score->n < RUNS_MOST);
     double excess = excess_of(g, r);
     score->excess[score->n++] = excess;
-    score->n_recovered += excess <= 0.1;
+    score->n_recovered += recovered(s, excess, r, total);
     score->n_worse += !(r->final_loss <= r->first_loss);
     score->n_endless += r->endless;
-    double total = (double)job->options.schedule.total_steps;
     score->n_steps += total;
     score->n_redo += fmax((double)r->n_steps - total, 0);
     score->n_clips += (double)r->n_actions[PACE_CLIP];
@@ -109,14 +117,15 @@ static void run_case(struct table *t, size_t scenario, const struct sim_case *c,
     struct sim_job job;
     struct sim_result result;
     size_t row = (size_t)s->group * sim_kind_count + (size_t)(c->kind - sim_kinds);
+    double total = (double)c->plan.steps;
     sim_case_job(c, s, g, &job);
     sim_train(&job, &result);
-    score_add(&t->on[scenario], &job, g, &result);
-    score_add(&t->kind_on[row], &job, g, &result);
+    score_add(&t->on[scenario], s, total, g, &result);
+    score_add(&t->kind_on[row], s, total, g, &result);
     job.options.guard = PACE_GUARD_OFF;
     sim_train(&job, &result);
-    score_add(&t->off[scenario], &job, g, &result);
-    score_add(&t->kind_off[row], &job, g, &result);
+    score_add(&t->off[scenario], s, total, g, &result);
+    score_add(&t->kind_off[row], s, total, g, &result);
 }
 
 static bool same_terms(const struct sim_terms *a, const struct sim_terms *b)

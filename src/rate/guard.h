@@ -136,7 +136,8 @@
 /* An incident after so much calm begins at the first rung of the ladder again. */
 #define GUARD_CALM_SHARE 0.2
 #define GUARD_CALM_LEAST 100
-/* What keeps a hopeless run from going on for ever. */
+/* What keeps a hopeless run from going on for ever: incidents, and steps done twice, as a share of
+ * the run or, in short ones, so many, but never more than the run has. */
 #define GUARD_INCIDENTS 8
 #define GUARD_REDONE_SHARE 0.25
 #define GUARD_REDONE_LEAST 100

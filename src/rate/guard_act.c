@@ -78,8 +78,8 @@ static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
     int slot = guard_slot_before(r, v->onset);
     int64_t again = slot >= 0 ? r->step - m->slot_step[slot] : 0;
     double total = (double)r->options.schedule.total_steps;
-    bool is_possible = slot >= 0 && (double)(m->redone + again) <=
-                                        fmax(GUARD_REDONE_SHARE * total, GUARD_REDONE_LEAST);
+    double most = fmax(GUARD_REDONE_SHARE * total, fmin(GUARD_REDONE_LEAST, total));
+    bool is_possible = slot >= 0 && (double)(m->redone + again) <= most;
     bool is_hopeless = m->n_incidents >= GUARD_INCIDENTS || (v->is_broken && !is_possible);
     if (is_hopeless) {
         give_up(r, v, d);

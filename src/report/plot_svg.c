@@ -140,6 +140,8 @@ static void write_description(const struct sheet *s)
     for (size_t i = 0; i < plot->n_lines; i++)
         describe_line(&plot->lines[i], s->out);
     for (size_t i = 0; i < plot->n_marks; i++) {
+        if (!plot_is_drawable(plot->marks[i].x))
+            continue;
         add_escaped(s->out, plot->marks[i].label);
         buf_printf(s->out, " at %.6g. ", plot->marks[i].x);
     }

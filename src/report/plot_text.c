@@ -1,17 +1,17 @@
 /*
  * plot_text.c - curves in a terminal.
  *
- *     loss                  ⠤ loss  ⠤ learning rate           learning rate
- *       3 ┤⡇                                                         ├ 2e-4
- *         │⠸⡀   ⢀⠔⠒⠒⠢⢄                                               │
- *       2 ┤ ⢣ ⡠⠃      ⠑⢄⡀                                            ├ 1e-4
- *         │  ⠱⡀          ⠈⠑⠢⢄⣀                                       │
- *       1 ┤   ⠈⠢⣀⣀             ⠉⠑⠒⠤⢄⣀⣀                               ├ 0
- *         └┬──────────┬──────────┬──────────┬──────────┬─────────────┘
- *     step 0         200        400        600        800
+ *     loss                                                     learning rate ⠤⠤⠤
+ *        3 ┤⡇                                                           ├ 2e-4
+ *          │⠸⡀   ⢀⠔⠒⠒⠢⢄                                                 │
+ *        2 ┤ ⢣ ⡠⠃      ⠑⢄⡀                                              ├ 1e-4
+ *          │  ⠱⡀          ⠈⠑⠢⢄⣀                                         │
+ *        1 ┤   ⠈⠢⣀⣀             ⠉⠑⠒⠤⢄⣀⣀                                 ├ 0
+ *          └┬──────────┬──────────┬──────────┬──────────┬──────────┬────┘
+ *     step  0         200        400        600        800       1000
  *
- * A cell of the terminal holds 2 x 4 dots (Unicode's braille patterns), a quarter of a million dots
- * on a full screen: enough for a curve. Without Unicode a cell is one dot, and lines are told apart
+ * A cell of the terminal holds 2 x 4 dots (Unicode's braille patterns): 80 columns and 20 rows have
+ * 12,800 of them, enough for a curve. Without Unicode a cell is one dot, and lines are told apart
  * by their letter; without colour they are told apart by dashes.
  *
  * Ticks stand on rows, so the rows are chosen to be a multiple of the ticks' distance: the picture
@@ -27,8 +27,10 @@
 
 enum {
     LEAST_COLUMNS = 32,
+    LEAST_WIDTH = 8,
     LEAST_HEIGHT = 3,
     MOST_COLUMNS = 1000,
+    MOST_ROWS = 1000,
     TEXT_SIZE = 256,
     DOTS_WIDE = 2,
     DOTS_HIGH = 4,
@@ -166,6 +168,11 @@ static void draw_lines(struct canvas *c, const struct plot *plot)
 
 /* ------------------------------------------------------------------------------------ layout -- */
 
+static int within(int value, int least, int most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
 static int label_width(const struct plot_scale *s)
 {
     size_t width = 0;
@@ -183,7 +190,7 @@ static int intervals(const struct plot_scale *s)
 static void lay_out(struct canvas *c, const struct plot *plot, int rows)
 {
     rows -= (plot->n_marks > 0) + 2;
-    rows = rows < LEAST_HEIGHT ? LEAST_HEIGHT : rows;
+    rows = within(rows, LEAST_HEIGHT, MOST_ROWS);
     plot_axes_fit(&c->axes, plot, c->columns / 11 + 1, rows / 3 > 2 ? rows / 3 : 2);
     int steps = intervals(&c->axes.left);
     c->height = rows > steps && !c->axes.left.is_log ? (rows - 1) / steps * steps + 1 : rows;
@@ -191,7 +198,7 @@ static void lay_out(struct canvas *c, const struct plot *plot, int rows)
     int labels = label_width(&c->axes.left);
     c->left_margin = labels > name ? labels : name < 9 ? name : 9;
     c->right_margin = c->axes.has_right ? label_width(&c->axes.right) + 2 : 1;
-    c->width = c->columns - c->left_margin - 2 - c->right_margin;
+    c->width = within(c->columns - c->left_margin - 2 - c->right_margin, LEAST_WIDTH, MOST_COLUMNS);
     c->is_marked = arena_array(&c->arena, bool, (size_t)c->width);
 }
 
@@ -491,9 +498,7 @@ static void write_x_labels(const struct canvas *c, const struct plot *plot, stru
 void plot_text(struct buf *out, const struct plot *plot, const struct plot_screen *screen)
 {
     struct canvas c = {.screen = screen,
-                       .columns = screen->columns < LEAST_COLUMNS  ? LEAST_COLUMNS
-                                  : screen->columns > MOST_COLUMNS ? MOST_COLUMNS
-                                                                   : screen->columns,
+                       .columns = within(screen->columns, LEAST_COLUMNS, MOST_COLUMNS),
                        .dots_wide = screen->has_unicode ? DOTS_WIDE : 1,
                        .dots_high = screen->has_unicode ? DOTS_HIGH : 1};
     int header = write_header(&c, plot, out);

@@ -4,17 +4,17 @@
  * pace never calls setlocale, so strtod and snprintf are those of the "C" locale; the checks here
  * keep out what they accept beyond decimal numbers.
  *
- * Shortest text: a double is told apart from its neighbours by at most 17 significant digits, so
- * the first precision from 1 on whose text reads back as the same value is the shortest.
+ * The digits of the shortest text come from decimal.c; here they get a point or an exponent, as
+ * Python's repr places them.
  */
 #include "base/num.h"
 
 #include <errno.h>
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/decimal.h"
 #include "base/mem.h"
 
 bool num_parse_i64(struct span text, int64_t *out)
@@ -68,74 +68,42 @@ bool num_parse_double(struct span text, double *out)
     return ok;
 }
 
-/*
- * Raises the last digit of "d.ddde±xx" by one. A 9 is let be: the text with the carry is shorter,
- * so it was tried before.
- */
-static void raise_last_digit(char text[NUM_TEXT_SIZE])
+/* "0.00125", "1250.0", "12.5" */
+static size_t write_fixed(char *text, const struct decimal *d)
 {
-    char *last = strchr(text, 'e') - 1;
-    if (*last != '9')
-        ++*last;
-}
-
-/* "1.2500e+01" becomes "1.25e+01". */
-static void strip_zeros(char text[NUM_TEXT_SIZE])
-{
-    char *mark = strchr(text, 'e'), *end = mark;
-    if (!memchr(text, '.', (size_t)(mark - text)))
-        return;
-    while (end[-1] == '0')
-        end--;
-    end -= end[-1] == '.';
-    memmove(end, mark, strlen(mark) + 1);
-}
-
-/*
- * Digits and decimal exponent of the shortest scientific text, "d.ddde±xx". A decimal of at most 15
- * digits survives the way into a normal double and back, so where one reads as the value, the
- * value's 15 digits are that one and zeros; else 16 or 17 digits are needed. Below the normal
- * doubles every length is tried.
- */
-static void shortest_scientific(char text[NUM_TEXT_SIZE], double value)
-{
-    enum { SAFE = DBL_DIG - 1 };
-    bool is_normal = fabs(value) >= DBL_MIN || value == 0;
-    int exponent;
-    bool is_power_of_two = fabs(frexp(value, &exponent)) == 0.5;
-    for (int precision = is_normal ? SAFE : 0; precision <= 16; precision++) {
-        snprintf(text, NUM_TEXT_SIZE, "%.*e", precision, value);
-        if (strtod(text, NULL) == value)
-            break;
-        /* The doubles above a power of two are twice as far away as those below it, so the text one
-         * up may be nearer to the value than to them where the nearest text is not. */
-        if (is_power_of_two) {
-            raise_last_digit(text);
-            if (strtod(text, NULL) == value)
-                break;
-        }
+    size_t len = 0;
+    if (d->exponent < 0)
+        text[len++] = '0';
+    for (int i = d->exponent < 0 ? d->exponent + 1 : 0; i < d->n_digits || i <= d->exponent + 1;
+         i++) {
+        if (i == d->exponent + 1)
+            text[len++] = '.';
+        text[len++] = i >= 0 && i < d->n_digits ? d->digits[i] : '0';
     }
-    strip_zeros(text);
+    text[len] = '\0';
+    return len;
+}
+
+/* "1.25e-05" */
+static size_t write_scientific(char *text, size_t size, const struct decimal *d)
+{
+    return (size_t)snprintf(text, size, "%c%s%se%c%02d", d->digits[0], d->n_digits > 1 ? "." : "",
+                            d->digits + 1, d->exponent < 0 ? '-' : '+', abs(d->exponent));
 }
 
 size_t num_format_double(char text[NUM_TEXT_SIZE], double value)
 {
+    struct decimal d;
     if (!isfinite(value)) {
         const char *name = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
         return (size_t)snprintf(text, NUM_TEXT_SIZE, "%s", name);
     }
-    char scientific[NUM_TEXT_SIZE];
-    shortest_scientific(scientific, value);
-    char *mark = strchr(scientific, 'e');
-    int exponent = (int)strtol(mark + 1, NULL, 10);
-    if (exponent < -4 || exponent >= 16)
-        return (size_t)snprintf(text, NUM_TEXT_SIZE, "%s", scientific);
-
-    /* The number of digits behind the first in the scientific text: "1.25e+01" has 2. */
-    char *point = strchr(scientific, '.');
-    int digits = point ? (int)(mark - point) - 1 : 0;
-    int decimals = digits > exponent ? digits - exponent : 1;
-    return (size_t)snprintf(text, NUM_TEXT_SIZE, "%.*f", decimals, value);
+    decimal_shortest(&d, value);
+    size_t sign = signbit(value) ? 1 : 0;
+    text[0] = '-';
+    if (d.exponent < -4 || d.exponent >= 16)
+        return sign + write_scientific(text + sign, NUM_TEXT_SIZE - sign, &d);
+    return sign + write_fixed(text + sign, &d);
 }
 
 double num_widen(float value)

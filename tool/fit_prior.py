@@ -421,7 +421,7 @@ def render(fit):
                   ("DPO_SD", DPO_SD), ("BEYOND_SD", BEYOND_SD), ("CAUTION", caution())]
     for name, least, most in swept_ranges(fit.observations):
         constants += [(name + "_LEAST", least), (name + "_MOST", most)]
-    lines += [f"#define PRIOR_{name} {value:.6g}" for name, value in constants]
+    lines += [f"#define PRIOR_{name} {float(f'{value:.6g}')!r}" for name, value in constants]
     lines += ["", "enum prior_coefficient {"]
     lines += [f"    PRIOR_{name.upper()}," for name in NAMES]
     lines += ["    PRIOR_COUNT", "};", "",

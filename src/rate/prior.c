@@ -41,7 +41,7 @@ struct input {
 
 /* A job with every blank filled in. */
 struct inputs {
-    bool lora, full;
+    bool full;  /* all weights are trained, not adapters */
     int family; /* index into prior_families; -1: never swept */
     struct input width, rank, tokens, steps, epochs, rows;
     double alpha;
@@ -123,7 +123,6 @@ static struct inputs inputs_of(const struct pace_job *job)
 {
     struct inputs in = {0};
     in.full = job->from_scratch || job->method == PACE_FULL || job->method == PACE_DPO_FULL;
-    in.lora = !in.full;
     in.family = find_family(job->model_type);
     in.width = usual_width(job->parameters);
     if (is_known(job->hidden_size))
@@ -140,7 +139,7 @@ static struct inputs inputs_of(const struct pace_job *job)
 /* 1 for few rows, 0 for many: how much a row seen again is over-learned. */
 static double scarcity(double rows)
 {
-    double share = log(PRIOR_MANY_ROWS / rows) / log((double)PRIOR_MANY_ROWS / PRIOR_FEW_ROWS);
+    double share = log(PRIOR_MANY_ROWS / rows) / log(PRIOR_MANY_ROWS / PRIOR_FEW_ROWS);
     return clamp(share, 0, 1);
 }
 
@@ -188,11 +187,11 @@ static void set_features(double x[PRIOR_COUNT], const struct pace_job *job, cons
     x[PRIOR_WIDTH_BELOW] = fmin(width, 0);
     x[PRIOR_FULL] = in->full;
     x[PRIOR_FULL_WIDTH] = in->full ? width : 0;
-    x[PRIOR_QLORA] = in->lora && job->method == PACE_QLORA;
+    x[PRIOR_QLORA] = !in->full && job->method == PACE_QLORA;
     x[PRIOR_DPO] = is_dpo(job);
     x[PRIOR_SCRATCH] = job->from_scratch;
     x[PRIOR_SCRATCH_WIDTH] = job->from_scratch ? width : 0;
-    x[PRIOR_LORA_RANK] = in->lora ? decades(in->rank.value, PRIOR_REFERENCE_RANK, 1, 1024) : 0;
+    x[PRIOR_LORA_RANK] = in->full ? 0 : decades(in->rank.value, PRIOR_REFERENCE_RANK, 1, 1024);
     x[PRIOR_BATCH] = decades(in->tokens.value, PRIOR_REFERENCE_TOKENS, 10, 1e7);
     x[PRIOR_STEPS_BELOW] = fmin(steps, 0);
     x[PRIOR_STEPS_ABOVE] = fmax(steps, 0);
@@ -232,7 +231,7 @@ static double variance_of_blanks(const struct inputs *in)
     double width = fabs(prior_coefficients[PRIOR_WIDTH_BELOW].value);
     if (in->full)
         width += fabs(prior_coefficients[PRIOR_FULL_WIDTH].value);
-    double rank = in->lora ? prior_coefficients[PRIOR_LORA_RANK].value : 0;
+    double rank = in->full ? 0 : prior_coefficients[PRIOR_LORA_RANK].value;
     double epochs = prior_coefficients[PRIOR_EPOCHS].value;
     double repeats = decades(in->epochs.value, 1, 1, 100);
     return square(in->width.spread * width) + square(in->rank.spread * rank) +
@@ -344,7 +343,7 @@ static void add_terms(struct pace_prior *p, const double x[PRIOR_COUNT], const s
         add_fitted(p, "method", 0, x, PRIOR_FULL, PRIOR_DPO);
     if (job->from_scratch)
         add_fitted(p, "from_scratch", 0, x, PRIOR_SCRATCH, PRIOR_SCRATCH_WIDTH);
-    if (in->lora)
+    if (!in->full)
         add_adapter(p, x, job, in);
     add_fitted(p, "tokens_per_step", in->tokens.value, x, PRIOR_BATCH, PRIOR_BATCH);
     add_fitted(p, "steps", in->steps.value, x, PRIOR_STEPS_BELOW, PRIOR_STEPS_ABOVE);

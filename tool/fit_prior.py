@@ -353,6 +353,8 @@ def scores(observations):
             out[f"fixed {rate:g}, {name}"] = Score(group, [math.log10(rate)] * len(group))
         p = leave_out(observations, lambda o: o.model, group)
         out[f"leave one model out, {name}"] = Score(group, *zip(*p))
+        cautious = [mean - caution() * sd for mean, sd in p]
+        out[f"the same, as pace_prior gives it, {name}"] = Score(group, cautious)
     if own:
         p = leave_out(observations, lambda o: o.task, own)
         out["own: leave one task out"] = Score(own, *zip(*p))

@@ -11,7 +11,7 @@ Evidence, all of it in decades (log10 of the best peak rate):
   prior_points.tsv  single rates: earlier sweeps of ours, and what authors of models published
 
 Of a sweep the best rate is the vertex of the parabola (in log rate) through the best grid point and
-its neighbours, at most a quarter decade beyond the grid. The model is linear in the features below,
+its neighbours, at most a quarter decade beyond the grid; of two basins the lower one counts. The model is linear in the features below,
 with a normal prior on every coefficient (mean and spread stated with it, from the literature), a
 random effect for each family, model and task, and noise: so the posterior is one linear solve. It is
 written out whole, covariance included: the C side only evaluates.
@@ -43,6 +43,9 @@ LIMITS = {"narrow": 192, "few_rows": 240, "many_rows": 4800}
 # model and task) and of what a single best rate is known to. Near the maximum of the evidence.
 FAMILY_SD, MODEL_SD, TASK_SD, JOB_SD = 0.20, 0.12, 0.12, 0.10
 SWEEP_SD, EDGE_SD, SETTING_SD = 0.08, 0.15, 0.35
+# How much the effect of epochs differs between tasks: the memory of plain text is punished at once, that
+# of short answers hardly. Per unit of its feature.
+EPOCHS_SD = 0.50
 # What the guess is wider by: for preferences, whose evidence is what people set and not sweeps; for
 # each decade beyond what was swept.
 DPO_SD, BEYOND_SD = 0.35, 0.15
@@ -142,10 +145,17 @@ class Sweep:
     def __init__(self, points):
         self.x = np.array(sorted(points))
         self.y = np.array([float(np.mean(points[x])) for x in self.x])
-        self.best = int(np.argmin(self.y))
+        self.best = self.first_basin()
         self.middle = min(max(self.best, 1), len(self.x) - 2)
         near = slice(self.middle - 1, self.middle + 2)
         self.parabola = np.polyfit(self.x[near], self.y[near], 2)
+
+    def first_basin(self):
+        """The lowest rate that is a local minimum within 2 % of the best loss: where there are two
+        basins, the higher one is where the base is destroyed and the task learned anew."""
+        walled = np.concatenate(([np.inf], self.y, [np.inf]))
+        is_minimum = (walled[1:-1] <= walled[:-2]) & (walled[1:-1] <= walled[2:])
+        return int(np.argmax(is_minimum & (self.y <= 1.02 * self.y.min())))
 
     def at_edge(self):
         return self.best in (0, len(self.x) - 1)
@@ -293,7 +303,8 @@ class Fit:
         task = np.array([o.task for o in observations])
         noise = np.diag([o.sd**2 for o in observations])
         noise += MODEL_SD**2 * (model[:, None] == model[None, :])
-        noise += TASK_SD**2 * (task[:, None] == task[None, :])
+        epochs = EPOCHS_SD * X[:, NAMES.index("epochs")]
+        noise += (TASK_SD**2 + np.outer(epochs, epochs)) * (task[:, None] == task[None, :])
         gain = P @ X.T @ np.linalg.inv(X @ P @ X.T + noise)
         self.mean = self.prior_mean + gain @ (y - X @ self.prior_mean)
         self.covariance = P - gain @ X @ P
@@ -304,6 +315,7 @@ class Fit:
         """Mean and sd of the best rate of a new model and task with these features."""
         unknown_family = 0.0 if x[len(COEFFICIENTS):].any() else FAMILY_SD**2
         variance = x @ self.covariance @ x + MODEL_SD**2 + TASK_SD**2 + JOB_SD**2 + unknown_family
+        variance += (EPOCHS_SD * x[NAMES.index("epochs")]) ** 2
         return float(x @ self.mean), math.sqrt(variance)
 
 
@@ -419,7 +431,7 @@ def render(fit):
     ]
     constants = [(f"REFERENCE_{k.upper()}", v) for k, v in REFERENCE.items()]
     constants += [(k.upper(), v) for k, v in LIMITS.items()]
-    constants += [("MODEL_SD", MODEL_SD), ("TASK_SD", TASK_SD), ("JOB_SD", JOB_SD), ("FAMILY_SD", FAMILY_SD),
+    constants += [("MODEL_SD", MODEL_SD), ("TASK_SD", TASK_SD), ("JOB_SD", JOB_SD), ("FAMILY_SD", FAMILY_SD), ("EPOCHS_SD", EPOCHS_SD),
                   ("DPO_SD", DPO_SD), ("BEYOND_SD", BEYOND_SD), ("CAUTION", caution())]
     for name, least, most in swept_ranges(fit.observations):
         constants += [(name + "_LEAST", least), (name + "_MOST", most)]

@@ -9,7 +9,8 @@
  *
  *     mean = sum_i b_i x_i            x: features of the job, b: coefficients
  *     var  = x' S x                   S: covariance of the coefficients
- *          + between models + tasks + jobs + (family never swept: between families)
+ *          + between models, between tasks, between jobs of a task
+ *          + (a family never swept) between families + (epochs) between tasks' tolerance of them
  *          + what a value that is not known could change
  *          + (0.15 per decade)^2 beyond the range that was swept
  *     log10 rate = mean - 0.185 sd
@@ -24,7 +25,7 @@
  * 1/r scaling. While B is near zero the output moves by scale * rate, so a scale c times as large
  * wants the rate divided by c, whatever convention (1/r, 1/sqrt(r), none) produced it.
  *
- * To add a term: a coefficient in fit_prior.py, its feature here and there, a row in term_table.
+ * To add a term: a coefficient in fit_prior.py, its feature here and there, a line in add_terms.
  */
 #include <math.h>
 #include <string.h>
@@ -265,8 +266,8 @@ static double spread(const double x[PRIOR_COUNT], const struct pace_job *job,
     double family = in->family < 0 ? square(PRIOR_FAMILY_SD) : 0;
     double dpo = is_dpo(job) ? square(PRIOR_DPO_SD) : 0;
     return sqrt(variance(x, 0, PRIOR_COUNT - 1) + square(PRIOR_MODEL_SD) + square(PRIOR_TASK_SD) +
-                square(PRIOR_JOB_SD) + family + dpo + variance_of_blanks(in) +
-                variance_beyond_sweeps(in));
+                square(PRIOR_JOB_SD) + square(PRIOR_EPOCHS_SD * x[PRIOR_EPOCHS]) + family + dpo +
+                variance_of_blanks(in) + variance_beyond_sweeps(in));
 }
 
 /* ----------------------------------------------------------------------------------- terms -- */

@@ -111,17 +111,20 @@ void console_judge_bars(struct console *c)
         c->sheet->total_steps = best->total;
 }
 
-/* A postfix with a loss is a row; bars are drawn again and again for a step: the last one counts.
- */
+/* A postfix with a loss is a row; a bar is drawn again and again for a step: the last one counts. */
 static void read_postfix(struct console *c, const struct bar *bar)
 {
     struct sheet *s = c->sheet;
+    if (c->n_bars > 0 && c->bars[0].last == bar->done && c->bars[0].total == bar->total)
+        sheet_drop_row(s);
+    c->n_bars = 0;
     uint32_t row = s->n_rows;
     console_read_line(c, bar->postfix);
     if (s->n_rows == row)
         return;
-    sheet_put(s, sheet_column(s, span_of("bar step")), (double)bar->done);
+    sheet_put(s, sheet_column(s, span_of("step")), (double)bar->done);
     sheet_put(s, sheet_column(s, span_of("total steps")), (double)bar->total);
+    c->bars[c->n_bars++] = (struct console_bar){.total = bar->total, .last = bar->done};
 }
 
 /* ------------------------------------------------------------------------------- llama.cpp -- */

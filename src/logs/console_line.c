@@ -84,9 +84,11 @@ static size_t words_before(struct span s, size_t end, struct span words[WORDS_MO
         size_t start = end;
         while (start > 0 && is_word(s.at[start - 1]) && end - start < LONGEST_PHRASE)
             start--;
-        if (start == end || is_digit(s.at[start]))
+        struct span word = span_part(s, start, end - start);
+        double number;
+        if (start == end || is_digit(s.at[start]) || sheet_scan_number(word, &number) > 0)
             break;
-        words[n++] = span_part(s, start, end - start);
+        words[n++] = word;
         end = start;
         while (end > 0 && is_blank(s.at[end - 1]))
             end--;
@@ -332,6 +334,8 @@ static bool read_table_row(struct console *c, struct span line)
 void console_read_line(struct console *c, struct span line)
 {
     struct items items = {0};
+    if (span_starts_with(line, span_of("wandb:"))) /* its summary repeats the last values */
+        return;
     if (span_find(line, span_of(" metrics *****")) < line.len) {
         c->in_summary = true;
         return;

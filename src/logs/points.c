@@ -66,6 +66,20 @@ static bool is_summary(const struct sheet_column *column, size_t n_runtimes)
            column->n_cells <= n_runtimes;
 }
 
+/* Held-out losses of several data sets: one is read. */
+static void note_others(struct sheet *s, const int chosen[FIELD_COUNT])
+{
+    size_t n = 0;
+    int eval = chosen[FIELD_EVAL_LOSS];
+    for (size_t i = 0; eval >= 0 && i < s->n_columns; i++) {
+        const struct field_match *m = &s->columns[i].match;
+        n += m->field == FIELD_EVAL_LOSS && s->columns[i].n_cells > 0 &&
+             span_equal(m->group, s->columns[eval].match.group);
+    }
+    if (n > 1)
+        sheet_note(s, "%zu held-out losses are in it: %.60s is read", n, s->columns[eval].name);
+}
+
 /* chosen[field]: the column's index, or -1. */
 static void choose_columns(struct sheet *s, int chosen[FIELD_COUNT])
 {
@@ -104,6 +118,7 @@ struct walk {
     double epoch;
     int64_t loss_step; /* of the last loss, as logged */
     double loss_epoch;
+    bool are_together; /* losses and held-out losses, in a table */
     bool has_steps;
     bool is_summary; /* the present row */
     bool is_within_epoch;
@@ -183,18 +198,19 @@ static void set_field(struct walk *w, struct pace_point *p, enum field field, do
 }
 
 /* Steps that start anew with each epoch are added up. */
-static int64_t whole_step(struct walk *w, int64_t step, bool is_train)
+static int64_t whole_step(struct walk *w, const struct pace_point *p)
 {
-    if (is_train) {
-        if (step <= w->loss_step && floor(w->epoch) > floor(w->loss_epoch)) {
-            int64_t total = w->sheet->total_steps;
-            w->offset += total >= w->loss_step ? total : w->loss_step;
-            w->is_within_epoch = true;
-        }
-        w->loss_step = step;
-        w->loss_epoch = w->epoch;
+    if (!has_loss(p) && has_eval(p)) /* evaluations may have a count of their own */
+        return w->step + w->offset;
+    bool is_behind = has_loss(p) ? w->step <= w->loss_step : w->step < w->loss_step;
+    if (is_behind && floor(w->epoch) > floor(w->loss_epoch)) {
+        int64_t total = w->sheet->total_steps;
+        w->offset += total >= w->loss_step ? total : w->loss_step;
+        w->is_within_epoch = true;
     }
-    return step + w->offset;
+    w->loss_step = w->step;
+    w->loss_epoch = w->epoch;
+    return w->step + w->offset;
 }
 
 /* True where b only adds to what is known of a's step. */
@@ -236,7 +252,7 @@ static void end_row(struct walk *w, struct pace_point *p)
     w->is_summary = false;
     if (!is_train && !has_eval(p) && !has_norm(p) && isnan(p->learning_rate))
         return;
-    p->step = w->has_steps ? whole_step(w, w->step, is_train) : w->n_losses * w->spacing;
+    p->step = w->has_steps ? whole_step(w, p) : w->n_losses * w->spacing;
     struct pace_point *last = points_in(w, &n);
     if (n > 0 && can_merge(&last[n - 1], p))
         merge(&last[n - 1], p);
@@ -244,21 +260,62 @@ static void end_row(struct walk *w, struct pace_point *p)
         buf_add(&w->points, (struct span){(const uint8_t *)p, sizeof *p});
 }
 
+/* The value of the field's chosen column in the row that `cells` begins with; NAN for none. */
+static double value_in_row(const struct walk *w, const struct sheet_cell *cells, size_t n,
+                           enum field field)
+{
+    for (size_t i = 0; i < n && cells[i].row == cells[0].row; i++) {
+        if (w->chosen[field] == (int)cells[i].column)
+            return cells[i].value;
+    }
+    return NAN;
+}
+
+/* True where a row holds a loss and a held-out loss, both numbers. */
+static bool are_together(const struct walk *w)
+{
+    size_t n;
+    const struct sheet_cell *cells = sheet_cells(w->sheet, &n);
+    for (size_t i = 0; i < n; i++) {
+        bool is_first = i == 0 || cells[i].row != cells[i - 1].row;
+        if (is_first && isfinite(value_in_row(w, &cells[i], n - i, FIELD_LOSS)) &&
+            isfinite(value_in_row(w, &cells[i], n - i, FIELD_EVAL_LOSS)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A table may write NaN where it has no number: most of the time, or, when losses and held-out ones
+ * never share a row, beside the other one; and in the final summary. Numbers come back behind it.
+ */
+static bool is_empty(const struct walk *w, const struct sheet_cell *row, size_t n,
+                     const struct sheet_cell *cell)
+{
+    const struct sheet_column *column = &w->sheet->columns[cell->column];
+    if (!w->sheet->nan_is_empty || !isnan(cell->value) || column->n_returns < 2)
+        return false;
+    if (column->n_nan * 2 > column->n_cells || isfinite(value_in_row(w, row, n, FIELD_RUNTIME)))
+        return true;
+    return !w->are_together && (isfinite(value_in_row(w, row, n, FIELD_LOSS)) ||
+                                isfinite(value_in_row(w, row, n, FIELD_EVAL_LOSS)));
+}
+
 static void walk_rows(struct walk *w)
 {
     static const struct pace_point nothing = {-1, NAN, NAN, NAN, NAN, NAN, 0};
-    size_t n;
+    size_t n, row = 0;
     const struct sheet_cell *cells = sheet_cells(w->sheet, &n);
     struct pace_point p = nothing;
     for (size_t i = 0; i < n; i++) {
-        const struct sheet_column *column = &w->sheet->columns[cells[i].column];
-        enum field field = column->match.field;
-        bool is_empty = w->sheet->nan_is_empty && isnan(cells[i].value) && column->n_returns > 1;
-        if (w->chosen[field] == (int)cells[i].column && !is_empty)
+        enum field field = w->sheet->columns[cells[i].column].match.field;
+        if (w->chosen[field] == (int)cells[i].column &&
+            !is_empty(w, &cells[row], n - row, &cells[i]))
             set_field(w, &p, field, cells[i].value);
         if (i + 1 == n || cells[i + 1].row != cells[i].row) {
             end_row(w, &p);
             p = nothing;
+            row = i + 1;
         }
     }
 }
@@ -482,12 +539,14 @@ void points_of_sheet(struct sheet *sheet, struct pace_series *series, const char
     for (int i = 0; i < FIELD_COUNT; i++)
         w.chosen[i] = -1;
     choose_columns(sheet, w.chosen);
+    note_others(sheet, w.chosen);
     for (int i = 0; i < FIELD_COUNT; i++)
         columns[i] = w.chosen[i] < 0 ? NULL : sheet->columns[w.chosen[i]].name;
     if (w.chosen[FIELD_LOSS] < 0 && w.chosen[FIELD_EVAL_LOSS] < 0)
         return;
 
     w.has_steps = has_steps(&w);
+    w.are_together = sheet->nan_is_empty && are_together(&w);
     if (!w.has_steps)
         find_spacing(&w);
     walk_rows(&w);

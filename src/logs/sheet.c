@@ -89,6 +89,7 @@ void sheet_put(struct sheet *s, int column, double value)
     c->n_cells++;
     c->n_returns += c->was_nan && isfinite(value);
     c->was_nan = isnan(value);
+    c->n_nan += c->was_nan;
     buf_add(&s->cells, (struct span){(const uint8_t *)&cell, sizeof cell});
 }
 

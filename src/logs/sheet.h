@@ -22,7 +22,7 @@ enum {
 struct sheet_column {
     const char *name;
     struct field_match match;
-    size_t n_cells;
+    size_t n_cells, n_nan;
     size_t n_returns; /* times that a finite number followed NaN */
     bool was_nan;
 };

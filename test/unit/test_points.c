@@ -197,17 +197,30 @@ static void of_several_runs_in_columns_the_fullest_is_read(void **state)
     assert_true(has_note("2 runs are in it; the one with the most losses is read: \"b\""));
 }
 
+static void of_several_held_out_losses_one_is_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"step", "loss", "eval_wiki_loss", "eval_code_loss"};
+    READ(names, 1, 3, 2.5, 9, 2, 2, 2.25, 9);
+    assert_int_equal(series.n_points, 2);
+    assert_true(series.points[0].eval_loss == 2.5);
+    assert_true(has_note("2 held-out losses are in it: eval_wiki_loss is read"));
+}
+
 static void a_table_may_write_nan_for_nothing(void **state)
 {
     (void)state;
     static const char *const names[] = {"step", "loss", "eval_loss"};
-    const double values[] = {1, 3, NAN, 2, 2, 2.5, 3, 2, NAN, 4, 2, 2.5, 5, NAN, NAN};
+    const double values[] = {1, 3,   NAN, 2, NAN, 2.5, 3, 2, NAN, 4, NAN, 2.5,
+                             5, 1.5, NAN, 6, NAN, NAN, 7, 1, NAN, 8, 1,   NAN};
     read_rows(names, 3, values, COUNT_OF(values));
     assert_int_equal(series.points[0].flags, PACE_EVAL_NOT_FINITE);
+    assert_int_equal(series.points[1].flags, PACE_LOSS_NOT_FINITE);
     sheet.nan_is_empty = true;
     points_of_sheet(&sheet, &series, columns);
     assert_int_equal(series.points[0].flags, 0);
-    assert_int_equal(series.points[4].flags, PACE_LOSS_NOT_FINITE);
+    assert_int_equal(series.points[1].flags, 0);
+    assert_int_equal(series.points[5].flags, PACE_LOSS_NOT_FINITE);
 }
 
 static void a_progress_bar_gives_the_distance_of_steps(void **state)
@@ -255,6 +268,7 @@ int main(void)
         cmocka_unit_test(steps_out_of_order_all_over_are_sorted),
         cmocka_unit_test(a_mean_over_the_run_is_no_point),
         cmocka_unit_test(of_several_runs_in_columns_the_fullest_is_read),
+        cmocka_unit_test(of_several_held_out_losses_one_is_read),
         cmocka_unit_test(a_table_may_write_nan_for_nothing),
         cmocka_unit_test(a_progress_bar_gives_the_distance_of_steps),
         cmocka_unit_test(a_plan_that_the_run_outran_is_not_known),

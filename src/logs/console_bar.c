@@ -111,7 +111,8 @@ void console_judge_bars(struct console *c)
         c->sheet->total_steps = best->total;
 }
 
-/* A postfix with a loss is a row; a bar is drawn again and again for a step: the last one counts. */
+/* A postfix with a loss is a row; a bar is drawn again and again for a step: the last one counts.
+ */
 static void read_postfix(struct console *c, const struct bar *bar)
 {
     struct sheet *s = c->sheet;

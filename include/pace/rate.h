@@ -387,6 +387,14 @@ struct pace_alarm {
     double most;          /* largest excess since the last look */
 };
 
+/* Held-out losses since the start, or since the run went back to before the lowest of them. */
+struct pace_held_out {
+    int64_t n, n_worse; /* n_worse: in a row, up to the last one */
+    double first, last, lowest;
+    int64_t lowest_step;
+    double train; /* level of the training loss at the lowest */
+};
+
 struct pace_memory {
     struct pace_window loss, log_norm;
     struct pace_block block[PACE_BLOCKS];
@@ -412,8 +420,9 @@ struct pace_memory {
     bool raise_failed, plateau_told;
     double trend_eval;       /* the first held-out loss since trend_from */
     int64_t trend_eval_step; /* -1: there is none yet */
-    double last_eval, first_eval, best_eval, best_train; /* best_train: level of training then */
-    int64_t best_step, n_evals, n_worse;                 /* n_worse: in a row, behind the best */
+    struct pace_held_out held_out;
+    double best_eval;                  /* that of slot 0; NaN: there was none */
+    int64_t went_back_to, n_went_back; /* the last roll-back's step, -1; how often in a row there */
     bool stopped;
 };
 

@@ -50,6 +50,8 @@
 /* Against one loss, the first: its own sigma adds up to 1.15. It is drawn once in a run and not at
  * each step: 3.5 sigma are three errors, one run in seven hundred. */
 #define GUARD_START_SIGMAS 3.5
+/* Whatever the noise: a level of four times the first loss is out of the ordinary. */
+#define GUARD_START_TIMES 3.0
 /* What is taken for a loss's share in a block's mean. */
 #define GUARD_TAMED_SIGMAS 5.0
 /* What a spike must undo of the progress so far, or add to the loss, to be worth a roll-back. */
@@ -136,6 +138,8 @@
 /* An incident after so much calm begins at the first rung of the ladder again. */
 #define GUARD_CALM_SHARE 0.2
 #define GUARD_CALM_LEAST 100
+/* A state that was gone back to so often in a row, and broke again, is not trusted any more. */
+#define GUARD_SAME_STATE 2
 /* What keeps a hopeless run from going on for ever: incidents, and steps done twice, as a share of
  * the run or, in short ones, so many, but never more than the run has. */
 #define GUARD_INCIDENTS 8

@@ -71,40 +71,61 @@ static void cut(struct pace_rate *r, const struct guard_verdict *v, struct pace_
     }
 }
 
+/* Not one that failed again and again, where there is an older one. */
+static int choose_slot(struct pace_rate *r, int64_t onset)
+{
+    struct pace_memory *m = &r->memory;
+    int slot = guard_slot_before(r, onset);
+    if (slot < 0 || m->slot_step[slot] != m->went_back_to || m->n_went_back < GUARD_SAME_STATE)
+        return slot;
+    int older = guard_slot_before(r, m->went_back_to);
+    if (m->slot_step[older] < m->slot_step[slot]) {
+        m->slot_step[slot] = -1;
+        return older;
+    }
+    return slot;
+}
+
+/* The run is at the step that the slot goes on with; what came later is forgotten. */
+static void go_back(struct pace_rate *r, int slot, struct pace_rate_decision *d)
+{
+    struct pace_memory *m = &r->memory;
+    int64_t step = m->slot_step[slot];
+    m->n_went_back = step == m->went_back_to ? m->n_went_back + 1 : 1;
+    m->went_back_to = m->last_incident = m->warm_from = r->step = step;
+    m->n_not_finite = m->n_skips = 0;
+    m->kept_turn = -1;
+    for (int i = PACE_SLOT_BEST + 1; i < PACE_SLOTS; i++)
+        if (m->slot_step[i] > step)
+            m->slot_step[i] = -1;
+    guard_forget(m, step, r->options.schedule.total_steps);
+    d->action = PACE_ROLL_BACK;
+    d->apply_update = false;
+    d->restore_slot = slot;
+    d->step = step;
+}
+
 static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
                       struct pace_rate_decision *d)
 {
     struct pace_memory *m = &r->memory;
-    int slot = guard_slot_before(r, v->onset);
+    int slot = choose_slot(r, v->onset);
     int64_t again = slot >= 0 ? r->step - m->slot_step[slot] : 0;
     double total = (double)r->options.schedule.total_steps;
     double most = fmax(GUARD_REDONE_SHARE * total, fmin(GUARD_REDONE_LEAST, total));
     bool is_possible = slot >= 0 && (double)(m->redone + again) <= most;
-    bool is_hopeless = m->n_incidents >= GUARD_INCIDENTS || (v->is_broken && !is_possible);
-    if (is_hopeless) {
+    if (m->n_incidents >= GUARD_INCIDENTS || (v->is_broken && !is_possible)) {
         give_up(r, v, d);
         return;
     }
-    m->risen_since = v->onset;
-    m->risen_excess = v->number[1] - v->number[0];
     cut(r, v, d);
+    m->risen_since = is_possible ? v->onset : -1;
+    m->risen_excess = v->number[1] - v->number[0];
     m->risen_change = d->change;
-    if (!is_possible) {
-        m->risen_since = -1;
+    if (!is_possible)
         return;
-    }
     m->redone += again;
-    m->n_not_finite = m->n_skips = m->n_worse = 0;
-    m->last_incident = m->warm_from = r->step = m->slot_step[slot];
-    for (int i = 0; i < PACE_SLOTS; i++)
-        if (m->slot_step[i] > r->step)
-            m->slot_step[i] = -1;
-    guard_forget(m, r->step, r->options.schedule.total_steps);
-    m->kept_turn = -1;
-    d->action = PACE_ROLL_BACK;
-    d->apply_update = false;
-    d->restore_slot = slot;
-    d->step = r->step;
+    go_back(r, slot, d);
 }
 
 static void raise(struct pace_rate *r, const struct guard_scene *scene,

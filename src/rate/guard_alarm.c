@@ -38,7 +38,9 @@ static void reference(const struct guard_scene *s, struct pace_alarm *a)
     a->reference = is_young ? m->first : base;
     if (!is_young && m->loss.held >= GUARD_SHORT + GUARD_BASE)
         a->reference = window_median(&m->loss, GUARD_SHORT, GUARD_BASE);
-    a->margin = (is_young ? GUARD_START_SIGMAS : GUARD_SPIKE_SIGMAS) * sigma_at(s, a->reference);
+    double noise = sigma_at(s, a->reference);
+    a->margin = is_young ? fmin(GUARD_START_SIGMAS * noise, GUARD_START_TIMES * fabs(a->reference))
+                         : GUARD_SPIKE_SIGMAS * noise;
     a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
     a->margin = fmax(a->margin, GUARD_SPIKE_PROGRESS * s->progress);
 }

@@ -14,38 +14,39 @@
 
 #include "rate/guard.h"
 
-/* Not as good as the best, by more than chance; a loss that is not a number is worse as well. */
+/* Not as good as the lowest, by more than chance; a loss that is not a number is worse as well. */
 static bool is_worse(const struct guard_scene *s)
 {
-    const struct pace_memory *m = s->memory;
-    double margin = GUARD_OVERFIT_SHARE * fabs(m->best_eval);
-    return m->n_evals > 0 && !(s->obs->loss <= m->best_eval + margin);
+    const struct pace_held_out *h = &s->memory->held_out;
+    return h->n > 0 && !(s->obs->loss <= h->lowest + GUARD_OVERFIT_SHARE * fabs(h->lowest));
 }
 
-/* Since the best held-out loss, to about as low as it has ever been. */
+/* Since the lowest held-out loss, to about as low as it has ever been. */
 static bool training_falls(const struct guard_scene *s)
 {
-    const struct pace_memory *m = s->memory;
-    double fall = m->best_train - s->level, most = m->best_train - m->lowest;
+    const struct pace_held_out *h = &s->memory->held_out;
+    double fall = h->train - s->level, most = h->train - s->memory->lowest;
     return fall > GUARD_OVERFIT_SIGMAS * s->sigma && fall > GUARD_OVERFIT_HOLDS * most;
 }
 
 bool guard_best_so_far(const struct guard_scene *s, struct guard_verdict *v)
 {
-    const struct pace_memory *m = s->memory;
-    if (!isfinite(s->obs->loss) || (m->n_evals > 0 && s->obs->loss >= m->best_eval))
+    double best = s->memory->best_eval;
+    if (!isfinite(s->obs->loss) || s->obs->loss >= best)
         return false;
     v->action = PACE_GO;
     v->reason = PACE_REASON_BEST_SO_FAR;
     v->number[0] = s->obs->loss;
-    v->number[1] = m->n_evals > 0 ? m->best_eval : NAN;
+    v->number[1] = best;
     return true;
 }
 
 bool guard_best_at_the_end(const struct guard_scene *s, struct guard_verdict *v)
 {
     const struct pace_memory *m = s->memory;
-    if (s->step < s->total || m->slot_step[PACE_SLOT_BEST] < 0 || !is_worse(s))
+    double margin = GUARD_OVERFIT_SHARE * fabs(m->best_eval);
+    bool is_best = s->obs->loss <= m->best_eval + margin;
+    if (s->step < s->total || m->slot_step[PACE_SLOT_BEST] < 0 || is_best)
         return false;
     v->action = PACE_BEST;
     v->reason = PACE_REASON_DONE;
@@ -57,69 +58,83 @@ bool guard_best_at_the_end(const struct guard_scene *s, struct guard_verdict *v)
 
 bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
 {
-    const struct pace_memory *m = s->memory;
-    double rise = s->obs->loss - m->best_eval, gain = m->first_eval - m->best_eval;
+    const struct pace_held_out *h = &s->memory->held_out;
     bool is_first_epoch = s->step <= s->rate->options.steps_per_epoch;
-    if (!is_worse(s) || m->n_worse + 1 < GUARD_OVERFIT_EVALS || is_first_epoch ||
-        !training_falls(s) || rise < GUARD_OVERFIT_GAIN * gain)
+    bool is_much = s->obs->loss - h->lowest > GUARD_OVERFIT_GAIN * (h->first - h->lowest);
+    if (!is_worse(s) || h->n_worse + 1 < GUARD_OVERFIT_EVALS || is_first_epoch || !is_much ||
+        !training_falls(s))
         return false;
     v->action = PACE_STOP;
     v->reason = PACE_REASON_OVERFIT;
-    v->number[0] = m->best_eval;
+    v->number[0] = h->lowest;
     v->number[1] = s->obs->loss;
-    v->number[2] = (double)m->best_step;
-    v->number[3] = m->best_train - s->level;
+    v->number[2] = (double)h->lowest_step;
+    v->number[3] = h->train - s->level;
     return true;
 }
 
-/*
- * Far above the best and still rising, or by a large jump; or, at the first evaluation, above where
- * training began: by a factor of two, or together with the training loss. So it is broken, and that
- * is known sooner than from noisy batches.
+/* The first held-out loss has only the training loss to be compared with, which is of other rows.
  */
+static bool is_above_start(const struct guard_scene *s)
+{
+    double start = s->memory->start, rise = s->obs->loss - start;
+    bool both = rise > GUARD_FIRST_EVAL_SHARE * fabs(start) && s->loss_now > start;
+    return s->memory->n_losses > 0 && (both || rise > fabs(start));
+}
+
+/* Above the lowest by a large jump, or by less and still rising. */
+static bool is_above_lowest(const struct guard_scene *s)
+{
+    const struct pace_held_out *h = &s->memory->held_out;
+    double margin = fmax(GUARD_DIVERGENCE_PROGRESS * (h->first - h->lowest),
+                         GUARD_EVAL_SHARE * fabs(h->lowest));
+    double rise = s->obs->loss - h->lowest;
+    bool is_jump = rise > 2 * margin && h->n_worse == 0;
+    bool is_growing = h->n_worse > 0 && rise > GUARD_EVAL_GROWS * (h->last - h->lowest);
+    return rise > margin && (is_jump || is_growing) && !training_falls(s);
+}
+
 bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
 {
     const struct pace_memory *m = s->memory;
-    bool is_first = m->n_evals == 0;
-    double reference = is_first ? m->start : m->best_eval;
-    double gain = is_first ? 0 : m->first_eval - m->best_eval;
-    double share = is_first ? GUARD_FIRST_EVAL_SHARE : GUARD_EVAL_SHARE;
-    double margin = fmax(GUARD_DIVERGENCE_PROGRESS * gain, share * fabs(reference));
-    double rise = s->obs->loss - reference;
-    bool is_jump = rise > 2 * margin && m->n_worse == 0;
-    bool is_growing = m->n_worse > 0 && rise > GUARD_EVAL_GROWS * (m->last_eval - reference);
-    bool is_doubled = rise > fabs(m->start);
-    bool confirmed = is_first ? s->loss_now > m->start || is_doubled : is_jump || is_growing;
-    if (m->n_losses == 0 || !(rise > margin) || !confirmed || training_falls(s))
+    const struct pace_held_out *h = &m->held_out;
+    if (h->n == 0 ? !is_above_start(s) : !is_above_lowest(s))
         return false;
-    v->onset = GUARD_ONSET_MARGIN + (is_first ? 0 : m->best_step);
-    v->above_start = s->obs->loss > m->start + margin;
-    if (!v->above_start && guard_is_the_data(s, v->onset, rise, v))
+    double reference = h->n == 0 ? m->start : h->lowest;
+    int64_t since = h->n == 0 ? 0 : h->lowest_step;
+    v->above_start = s->obs->loss > m->start + GUARD_EVAL_SHARE * fabs(m->start);
+    v->onset = since + GUARD_ONSET_MARGIN;
+    if (!v->above_start && guard_is_the_data(s, v->onset, s->obs->loss - reference, v))
         return true;
     v->action = PACE_ROLL_BACK;
     v->reason = PACE_REASON_HELD_OUT_RISEN;
     v->number[0] = reference;
     v->number[1] = s->obs->loss;
-    v->number[2] = (double)(s->step - (is_first ? 0 : m->best_step));
+    v->number[2] = (double)(s->step - since);
     return true;
 }
 
 void guard_remember_eval(struct pace_rate *r, const struct guard_scene *s)
 {
     struct pace_memory *m = &r->memory;
-    m->n_worse = is_worse(s) ? m->n_worse + 1 : 0;
-    if (isfinite(s->obs->loss) && (m->n_evals == 0 || s->obs->loss < m->best_eval)) {
-        m->best_eval = s->obs->loss;
-        m->best_step = s->step;
-        m->best_train = s->level;
-    }
-    m->last_eval = s->obs->loss;
-    if (!isfinite(s->obs->loss))
+    struct pace_held_out *h = &m->held_out;
+    double loss = s->obs->loss;
+    h->n_worse = is_worse(s) ? h->n_worse + 1 : 0;
+    h->last = loss;
+    if (!isfinite(loss))
         return;
-    if (m->n_evals++ == 0)
-        m->first_eval = s->obs->loss;
+    if (!(loss >= m->best_eval))
+        m->best_eval = loss;
+    if (h->n == 0)
+        h->first = loss;
+    if (h->n == 0 || loss < h->lowest) {
+        h->lowest = loss;
+        h->lowest_step = s->step;
+        h->train = fmin(s->level, s->loss_now); /* a level of many lags behind one of few */
+    }
+    h->n++;
     if (m->trend_eval_step < m->trend_from) {
-        m->trend_eval = s->obs->loss;
+        m->trend_eval = loss;
         m->trend_eval_step = s->step;
     }
 }

@@ -29,6 +29,14 @@ void guard_forget(struct pace_memory *m, int64_t step, int64_t total)
     window_forget(&m->log_norm, step);
     block_forget(m, step, total);
     m->alarm = (struct pace_alarm){0};
+    if (m->held_out.lowest_step > step)
+        m->held_out = (struct pace_held_out){0};
+    m->held_out.n_worse = 0;
+    if (m->lowest_step <= step)
+        return;
+    double level = window_median(&m->loss, 0, GUARD_SHORT);
+    m->lowest = isnan(level) ? m->first : level;
+    m->lowest_step = step;
 }
 
 void guard_accept(struct pace_memory *m, const struct guard_scene *s)
@@ -37,7 +45,7 @@ void guard_accept(struct pace_memory *m, const struct guard_scene *s)
     m->lowest = isnan(s->loss_now) ? m->lowest : s->loss_now;
     m->lowest_step = s->step;
     m->first = m->lowest;
-    m->n_evals = 0;
+    m->held_out.n = 0;
     m->alarm = (struct pace_alarm){0};
 }
 

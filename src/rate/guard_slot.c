@@ -26,7 +26,7 @@ int guard_slot_before(const struct pace_rate *r, int64_t onset)
     int newest = -1, oldest = -1;
     for (int i = 0; i < PACE_SLOTS; i++) {
         int64_t step = m->slot_step[i];
-        if (step < 0)
+        if (step < 0 || step > r->step)
             continue;
         if (oldest < 0 || step < m->slot_step[oldest])
             oldest = i;

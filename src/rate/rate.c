@@ -250,7 +250,8 @@ void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o)
         r->memory.slot_step[i] = -1;
     r->memory.raise_slot = -1;
     r->memory.kept_turn = -1;
-    r->memory.trend_eval_step = -1;
+    r->memory.trend_eval_step = r->memory.went_back_to = -1;
+    r->memory.best_eval = NAN;
     r->memory.raise_step = r->memory.anneal_step = -1;
     r->memory.quick_until = r->memory.warm_from = r->memory.risen_since = -1;
     r->decision = go(r);

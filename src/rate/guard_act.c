@@ -23,7 +23,8 @@ static void stop(struct pace_rate *r, struct pace_rate_decision *d, int slot)
     d->apply_update = false;
     d->restore_slot = slot;
     if (slot >= 0)
-        d->step = r->step = r->memory.slot_step[slot];
+        d->step = r->memory.slot_step[slot];
+    r->step = d->step < r->step ? d->step : r->step; /* the best may be from before a roll-back */
     r->memory.stopped = true;
 }
 

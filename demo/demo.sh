@@ -17,3 +17,4 @@ echo 'id    trained on    token'
 head -1 "$here/tickets.jsonl" | "$pace" tokenize --model "$here/model" --chat
 show find "$here/model" "$here/tickets.jsonl" --prior-only
 show schedule cosine --lr 2e-4 --steps 1000 --warmup-steps 100 --plot
+show doctor "$here/trainer_state.json"

@@ -2,6 +2,7 @@
 """make.py: writes the demo's files again, the same each time.
 
     demo/make.py            tickets.jsonl: 240 support messages and the JSON tickets they should become
+                            trainer_state.json: the log of a run whose rate was too high
     demo/make.py --model    also model/: a byte-level tokenizer trained on that text (needs the Python
                             package `tokenizers`: run it with the Python that tool/oracle.sh prints)
 
@@ -73,7 +74,21 @@ def make_model(texts):
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 
 
+def make_log():
+    """A run of 300 steps as transformers' Trainer logs it: a blow-up at step 120 that comes back."""
+    draw = random.Random(4)
+    history = []
+    for step in range(5, 305, 5):
+        loss = 1.4 + 1.9 / (1 + step / 25) + (1.6 * 0.97 ** (step - 120) if step >= 120 else 0)
+        rate = 1e-3 * min(step / 15, (301 - step) / 286)
+        history.append({"epoch": round(step / 100, 2), "grad_norm": round(0.6 * loss * draw.uniform(0.8, 1.2), 3),
+                        "learning_rate": rate, "loss": round(loss * draw.gauss(1, 0.02), 4), "step": step})
+    state = {"epoch": 3.0, "global_step": 300, "log_history": history, "logging_steps": 5, "max_steps": 300}
+    (HERE / "trainer_state.json").write_text(json.dumps(state, indent=1) + "\n")
+
+
 def main():
+    make_log()
     draw = random.Random(20)
     rows = [row(draw) for _ in range(ROWS)]
     (HERE / "tickets.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))

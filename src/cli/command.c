@@ -19,6 +19,16 @@ const struct command command_table[] = {
      "rows are bad and --skip-bad-rows is not given. A YAML file may hold the\n"
      "arguments and options: pace data run.yaml.",
      cmd_data, .takes_run_file = true},
+    {"doctor", FOR_DOCTOR, "LOG...", 1, OPTIONS_MOST_ARGUMENTS,
+     "what a training log says of its learning rate, and what to set",
+     "Reads what a trainer left behind (trainer_state.json, a checkpoint or output\n"
+     "folder, TensorBoard events, CSV, JSON lines, the text of a console, our own\n"
+     "journal) and says, in order of importance, what happened, why it thinks so and\n"
+     "what to set: spikes, divergence, NaN (also where the trainer hides it), a loss\n"
+     "that does not move, overfitting, warmup and decay, a resume gone wrong. A\n"
+     "healthy log is called healthy. The exit code is 0 whatever the verdict, 3 where\n"
+     "a log cannot be read; of several logs all others are reported.",
+     cmd_doctor, .takes_run_file = false},
     {"explain", FOR_EXPLAIN, "RUN", 1, 1, "the story of a run, from the journal that it left",
      "Reads journal.jsonl (RUN is the file, or the output folder that holds it) and\n"
      "tells what happened: how the run was set up, loss and learning rate as a plot,\n"

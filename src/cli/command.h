@@ -23,6 +23,7 @@ struct command {
 
 /* What the commands do: one function a file, cmd_<name>.c. */
 bool cmd_data(const struct options *options, struct err *err);
+bool cmd_doctor(const struct options *options, struct err *err);
 bool cmd_explain(const struct options *options, struct err *err);
 bool cmd_find(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);

@@ -159,6 +159,31 @@ size_t term_add_line(const struct term *t, struct buf *out, struct span text, si
     return used;
 }
 
+void term_add_paragraph(const struct term *t, struct buf *out, const char *lead, const char *text)
+{
+    size_t indent = strlen(lead), column = indent;
+    buf_add_text(out, lead);
+    struct span left = span_of(text);
+    for (bool is_first = true; left.len > 0; is_first = false) {
+        size_t len = span_find(left, span_of(" "));
+        struct buf word;
+        buf_init(&word, BUF_NO_LIMIT);
+        size_t columns = term_add_line(t, &word, span_part(left, 0, len), t->width);
+        if (!is_first && column + 1 + columns > t->width) {
+            buf_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!is_first) {
+            buf_add_byte(out, ' ');
+            column++;
+        }
+        buf_add(out, buf_span(&word));
+        buf_release(&word);
+        column += columns;
+        left = span_from(left, min_size(len + 1, left.len));
+    }
+    buf_add_byte(out, '\n');
+}
+
 /* ------------------------------------------------------------------------------------ numbers --
  */
 

@@ -35,6 +35,12 @@ size_t term_add_safe(const struct term *t, struct buf *out, struct span text, si
 /* All of the text, on one line, cut with "…" where it would pass `columns`. Returns those used. */
 size_t term_add_line(const struct term *t, struct buf *out, struct span text, size_t columns);
 
+/*
+ * The text as a paragraph: broken at blanks where it would pass the terminal's width, the first
+ * line behind `lead`, the others indented as far. Ends with a line break.
+ */
+void term_add_paragraph(const struct term *t, struct buf *out, const char *lead, const char *text);
+
 /* A bar of `share` (0 … 1) of `columns`; a share that is not 0 shows at least a trace. */
 void term_add_bar(const struct term *t, struct buf *out, double share, size_t columns);
 

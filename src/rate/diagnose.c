@@ -65,25 +65,38 @@ static enum pace_verdict verdict_of(enum pace_finding_kind kind)
     return verdicts[kind];
 }
 
-/* Two significant digits, rounded by `to_whole` (floor, ceil or round). */
-static double two_digits(double x, double (*to_whole)(double))
+/*
+ * The number that people would write next to x: at most x, or at least. Neighbours differ by a
+ * third at most, so what is asked for between a third and a half of a rate stays there.
+ */
+static double round_number(double x, bool at_least)
 {
-    double unit = pow(10, floor(log10(x)) - 1);
-    double digits = to_whole(x / unit * (to_whole == floor ? 1 + 1e-9 : 1 - 1e-9));
-    return unit < 1 ? digits / round(1 / unit) : digits * unit;
+    static const double digits[] = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
+    static const double SLACK = 1e-9;
+    double unit = pow(10, floor(log10(x) + SLACK)), found = 0;
+    for (size_t i = 0; i < COUNT_OF(digits); i++) {
+        /* Divided, not multiplied: 2 / 1e4 is the double that "2e-4" reads as. */
+        double number = unit < 1 ? digits[i] / round(1 / unit) : digits[i] * unit;
+        if (at_least && number >= x * (1 - SLACK))
+            return number;
+        if (number <= x * (1 + SLACK))
+            found = number;
+    }
+    return found;
 }
 
 static double suggest(const struct pace_diagnosis *d)
 {
+    static const double RAISE = 3.6;
     if (!(d->used > 0 && isfinite(d->used)) || d->n_findings == 0)
         return NAN;
     switch (d->verdict) {
     case PACE_VERDICT_TOO_HIGH:
-        return two_digits(d->used / 2, floor);
+        return round_number(d->used / 2, false);
     case PACE_VERDICT_DIVERGED:
-        return two_digits(d->used / 3, ceil);
+        return round_number(d->used / 3, true);
     case PACE_VERDICT_TOO_LOW:
-        return two_digits(d->used * 4, round);
+        return round_number(d->used * RAISE, true);
     default:
         return NAN;
     }

@@ -181,16 +181,18 @@ bool detect_excursions(const struct curve *c, struct pace_finding *found)
     struct excursions e = scan_all(c);
     if (e.count == 0)
         return detect_waves(c, found);
-    size_t highest = e.high.at.first;
+    size_t onset = e.first, highest = e.high.at.first;
+    while (onset + 1 < e.high.at.end && c->y[onset] - e.low.y < (e.high.y - e.low.y) / 2)
+        onset++;
     for (size_t i = highest; i < e.high.at.end; i++)
         highest = c->loss[i] > c->loss[highest] ? i : highest;
     bool many = e.count >= OSCILLATION_LEAST;
     *found = (struct pace_finding){
         .kind = many ? PACE_FINDING_OSCILLATION : PACE_FINDING_SPIKE,
-        .step = c->step[e.first],
+        .step = c->step[onset],
         .last_step = c->step[min_size(e.end, c->n) - 1],
         .number = {exp(e.low.y), c->loss[highest], many ? (double)e.count : e.surprise,
-                   c->rate[e.first]},
+                   c->rate[onset]},
     };
     return true;
 }
@@ -219,9 +221,10 @@ static size_t peak_index(const struct curve *c)
 static bool rises_early(const struct curve *c, struct level *top)
 {
     enum { EARLY_LEAST = 8, NEXT = 3 };
-    static const double RISE = 0.1, CERTAIN = 4, CERTAIN_NEXT = 3;
+    static const double RISE = 0.1, CERTAIN = 4, CERTAIN_NEXT = 3.5;
     struct level start = level_of(c, 0, 1);
     double highest = 0;
+    *top = start;
     for (size_t k = 1; k < max_size(c->n / 5, EARLY_LEAST); k++) {
         for (size_t width = k < NEXT ? 1 : 3; width <= BLOCK_LEAST; width += 2) {
             struct level here = level_of(c, k, width);
@@ -252,7 +255,8 @@ bool detect_early_rise(const struct curve *c, struct pace_finding *found)
     size_t back = top.at.end;
     while (back + BLOCK_LEAST < c->n && level_of(c, back, BLOCK_LEAST).y > c->y[0])
         back++;
-    bool had_none = (double)peak_index(c) <= WARMUP_SHARE * (double)c->n;
+    bool had_none = (double)peak_index(c) <= WARMUP_SHARE * (double)c->n &&
+                    top.at.first <= max_size(c->n / 10, BLOCK_LEAST);
     bool is_over = (double)back < BACK_SHARE * (double)c->n && c->rate[back] > SAME * c->peak;
     bool warmup = had_none && is_over && !has_rises_behind(c, back);
     struct level end = level_of(c, c->n - BLOCK_LEAST, BLOCK_LEAST);
@@ -330,6 +334,7 @@ static bool comes_back(const struct curve *c)
  */
 static bool is_lost(const struct curve *c, size_t width, struct pace_finding *found)
 {
+    static const double TWICE = 2;
     size_t newest = min_size(width, BLOCK_LEAST);
     struct level last = level_of(c, c->n - width, width);
     struct level end = level_of(c, c->n - newest, newest), low = lowest_before(c, &last);
@@ -337,9 +342,9 @@ static bool is_lost(const struct curve *c, size_t width, struct pace_finding *fo
     if (surprise(&low, &last, blocks) < SURE || rise < log1p(RISE_SHARE / 2) ||
         end.y - low.y < rise / 2)
         return false;
-    bool worse_than_start = exp(last.y) > (1 + RISE_SHARE / 2) * c->start;
-    double share = share_of_progress(c, low.y, last.y);
-    if (!worse_than_start && (share < DIVERGED_SHARE || comes_back(c)))
+    double of_start = exp(last.y) / c->start, share = share_of_progress(c, low.y, last.y);
+    if ((of_start < 1 + RISE_SHARE / 2 && share < DIVERGED_SHARE) ||
+        (of_start < TWICE && comes_back(c)))
         return false;
     size_t onset = low.at.end - 1;
     *found = (struct pace_finding){
@@ -365,12 +370,22 @@ bool detect_diverged(const struct curve *c, struct pace_finding *found)
 
 /* ---------------------------------------------------------------------------------- no movement */
 
-/* A fall of y from the first to the last block, with its standard error. */
+/*
+ * A fall of y to the last twentieth of the log, with its standard error: from the first twentieth,
+ * or from the first few points where that is surely more, for a quick fall hides in a wide block.
+ */
 static struct trend block_fall(const struct curve *c)
 {
     size_t width = c->n < 3 * BLOCK_LEAST ? 1 : max_size(c->n / 20, BLOCK_LEAST);
-    struct level first = level_of(c, 0, width), last = level_of(c, c->n - width, width);
-    return (struct trend){first.y - last.y, hypot(first.se, last.se)};
+    struct level last = level_of(c, c->n - width, width), first = level_of(c, 0, width);
+    struct trend fall = {first.y - last.y, hypot(first.se, last.se)};
+    for (size_t few = 1; few < width; few = few == 1 ? BLOCK_LEAST : 2 * few) {
+        struct level start = level_of(c, 0, few);
+        double se = hypot(start.se, last.se), change = start.y - last.y;
+        if (change - 3 * se > fall.change - 2 * fall.se)
+            fall = (struct trend){change, se};
+    }
+    return fall;
 }
 
 /* The share of the whole fall that is done when a third of the sum of the rates is spent. */
@@ -401,7 +416,7 @@ bool detect_flat(const struct curve *c, struct pace_finding *found)
     struct trend line = curve_trend(c, (struct stretch){0, c->n}), ends = block_fall(c);
     bool nothing = fabs(line.change) < NOTHING + line.se &&
                    fabs(line.change) + 2 * line.se < KNOWN &&
-                   ends.change - 2 * ends.se < NOTHING / 2;
+                   ends.change - 2 * ends.se < NOTHING / 2 && ends.change < KNOWN;
     bool little = -line.change + line.se < LITTLE && ends.change < LITTLE &&
                   line.change < -3 * line.se && early_share(c, ends.change) < EVENLY;
     if (!nothing && !little)

@@ -12,6 +12,8 @@
  *                 where the loss steps down as each epoch begins, or after very many epochs.
  *   a bad resume  the loss jumps up where the log says that the run was taken up again, or where
  *                 step or rate break off: the optimizer's state or the place in the data was lost.
+ *                 A jump alone is not enough, even if the loss is back where it began: a blow-up
+ *                 looks just so.
  */
 #include <math.h>
 
@@ -128,38 +130,14 @@ static bool breaks_off(const struct curve *c, size_t i)
     return c->step[i] <= c->step[i - 1];
 }
 
-/* The rate leaps up, or drops to a small part, from one point to the next, once in the log. */
-static bool rate_breaks_off(const struct curve *c, size_t i)
+/* The rate leaps up though it has been higher before (so this is no warmup), or drops to a part. */
+static bool rate_breaks_off(const struct curve *c, size_t i, double highest_before)
 {
+    static const double LEAP = 0.1, PART = 0.2, SMALL = 0.05;
     double before = c->rate[i - 1], after = c->rate[i];
-    return i >= 3 && (after > 2 * before + 0.05 * c->peak || after < 0.2 * before) &&
-           fmax(before, after) > 0.05 * c->peak;
-}
-
-/*
- * From one line to the next the loss is back near where the run began, and goes down the same curve
- * again: the weights that had been trained are gone. The line of the jump itself may be a mean of
- * both, so the curves are compared from the next one on.
- */
-static bool begins_anew(const struct curve *c, size_t i)
-{
-    enum { LEAST = 8, PART = 8, LAG_MOST = 1 };
-    static const double SIZE = 0.25, SAME = 0.15, FAR = 0.8;
-    size_t len = max_size(c->n / PART, LEAST);
-    if (i < len || i + 1 + len > c->n)
-        return false;
-    double before = log(curve_level(c, (struct stretch){i - LEAST / 2, i}));
-    double jump = c->y[i] - before;
-    double back = jump / (c->y[0] - before); /* 1: exactly where it began */
-    if (jump < SIZE || !(back > FAR && back < 2 - FAR))
-        return false;
-    for (size_t lag = 0; lag <= LAG_MOST; lag++) {
-        for (size_t k = 0; k < len; k++)
-            c->scratch[k] = fabs(c->y[i + 1 + k] - c->y[lag + k]);
-        if (stat_median(c->scratch, len) < SAME * jump)
-            return true;
-    }
-    return false;
+    bool leaps = after - before > LEAP * c->peak && highest_before > before * 1.001;
+    bool drops = after < PART * before && before > SMALL * c->peak;
+    return leaps || drops;
 }
 
 /* The jump at point i, in logs: of the level, or of the one line behind it; 0 where it is noise. */
@@ -182,9 +160,10 @@ static double jump_at(const struct curve *c, size_t i, double *before, double *b
 bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
 {
     static const double JUMP = 0.1;
-    double before, behind;
+    double before, behind, highest = NAN;
     for (size_t i = 2; i + 1 < c->n && c->is_likelihood; i++) {
-        if (!breaks_off(c, i) && !rate_breaks_off(c, i) && !begins_anew(c, i))
+        highest = fmax(highest, c->rate[i - 1]);
+        if (!breaks_off(c, i) && !rate_breaks_off(c, i, highest))
             continue;
         if (!(jump_at(c, i, &before, &behind) > JUMP))
             continue;

@@ -92,6 +92,8 @@ const struct option_row option_table[] = {
      "a line per update: step and learning rate"},
     {"plot", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(plot), 0, 0, NULL,
      "draw it in the terminal"},
+    {"html", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_DOCTOR, AT(html_path), 0, 0, "FILE",
+     "write a page with the curves as well, which needs no network"},
     {"svg", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(svg_path), 0, 0, "FILE",
      "draw it into an SVG file"},
 

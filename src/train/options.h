@@ -103,6 +103,7 @@ struct options {
     bool csv;
     bool plot;
     const char *svg_path;
+    const char *html_path;
 
     bool lines;
     bool decode;

@@ -151,7 +151,7 @@ def preference(r):
     lines = []
     for i in range(run.lines):
         share = i / run.lines
-        margin = (math.exp(math.log(2)) - 1) and -math.log(math.exp(end) - 1) * min(1, 1.3 * share)
+        margin = -math.log(math.exp(end) - 1) * min(1, 1.3 * share)
         losses = []
         for _ in range(run.every * 4):
             m = margin * abs(r.gauss(1, 0.6)) + r.gauss(0, 0.5 * share)
@@ -313,8 +313,9 @@ def plateau(r):
     run = Run(r)
     run.lines = max(run.lines, 40)
     run.steps = run.lines * run.every
-    run.sigma = min(run.sigma, 0.02 * math.sqrt(run.every * run.lines / 40))
-    run.epochs, run.stair, run.schedule = 1, 0, r.choice(["constant", "constant_with_warmup"])
+    run.sigma = min(run.sigma, 0.008 * math.sqrt(run.every * run.lines / 40))  # else it may still fall
+    run.epochs, run.stair, run.has_rate = 1, 0, True
+    run.schedule = r.choice(["constant", "constant_with_warmup"])
     fall, until = r.uniform(0.1, 0.4), r.uniform(0.03, 0.12)
     levels = [run.start * (1 - fall * min(1, s / (until * run.steps))) for s in range(run.steps)]
     return run, means(run, levels)

@@ -246,12 +246,15 @@ static bool always(const struct story *s)
     return true;
 }
 
+/* The loss alone cannot tell a bad resume from a blow-up: steps or rate must break off too. */
 static bool was_resumed_wrong(const struct story *s)
 {
     const struct outcome *o = &s->outcome;
-    double before = s->trace.true_loss[s->plan.forget_at - 1];
-    return o->rise_early < 0.1 * o->gain && can_be_seen(0.5 * (o->first - before), o) &&
-           o->last < o->first - 0.3 * o->gain;
+    int64_t at = s->plan.forget_at;
+    double before = s->trace.true_loss[at - 1];
+    bool breaks_off = fabs(s->trace.rate[at] - s->trace.rate[at - 1]) > 0.2 * s->plan.peak;
+    return (breaks_off || s->steps_begin_anew) && o->rise_early < 0.1 * o->gain &&
+           can_be_seen(0.5 * (o->first - before), o) && o->last < o->first - 0.3 * o->gain;
 }
 
 static const struct story_row {

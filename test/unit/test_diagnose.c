@@ -77,7 +77,7 @@ static void a_burst_is_a_spike_and_halves_the_rate(void **state)
     const struct pace_finding *f = &diagnosis.findings[0];
     assert_in_range(f->step, points[96].step, points[101].step);
     assert_true(f->number[1] > 3 && f->number[0] < 1.8);
-    assert_true(diagnosis.suggested == 9.9e-5); /* half of 1.98e-4 */
+    assert_true(diagnosis.suggested == 8e-5); /* half of 1.98e-4, and round */
 }
 
 static void a_single_line_may_hold_a_burst_of_many_steps(void **state)
@@ -222,13 +222,25 @@ static void steps_that_go_back_are_a_resume_too(void **state)
     assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
 }
 
-static void the_same_curve_from_the_beginning_is_lost_weights(void **state)
+static void a_schedule_that_begins_anew_with_a_jump_is_a_resume_too(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 120; i < N; i++) {
+        points[i].loss *= 1 + 0.5 * exp(-(i - 120) / 40.0);
+        points[i].learning_rate = points[i - 120].learning_rate;
+    }
+    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+}
+
+static void a_jump_alone_is_a_blow_up(void **state)
 {
     (void)state;
     clean_log();
     for (int i = 100; i < N; i++)
         points[i].loss = points[i - 100].loss;
-    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_TOO_HIGH);
 }
 
 static void a_resume_without_a_jump_is_healthy(void **state)
@@ -369,6 +381,37 @@ static void the_unit_of_the_loss_does_not_matter(void **state)
     assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
 }
 
+static void suggestions_are_round_and_within_bounds(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 400; i++) {
+        double peak = pow(10, -7 + i / 80.0);
+        clean_log();
+        for (int k = 0; k < N; k++) {
+            points[k].learning_rate = peak;
+            points[k].loss += k < 90 ? 0 : 4;
+        }
+        diagnose();
+        assert_true(diagnosis.suggested >= peak / 3 && diagnosis.suggested <= peak / 2);
+        for (int k = 0; k < N; k++)
+            points[k].loss = 2 + 0.001 * (k % 2);
+        diagnose();
+        assert_true(diagnosis.suggested >= 3 * peak && diagnosis.suggested <= 5 * peak);
+    }
+}
+
+static void a_quick_fall_at_the_start_is_not_flat(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 12};
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss =
+            (1.97 + 0.07 * exp(-i / 60.0) + 0.3 * exp(-i / 3.0)) * exp(0.004 * rng_normal(&rng));
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
 static void no_rate_in_the_log_gives_no_suggestion(void **state)
 {
     (void)state;
@@ -425,7 +468,8 @@ int main(void)
         cmocka_unit_test(overflowed_norms_that_are_skipped_are_no_finding),
         cmocka_unit_test(a_jump_at_a_resume_is_not_the_rates_fault),
         cmocka_unit_test(steps_that_go_back_are_a_resume_too),
-        cmocka_unit_test(the_same_curve_from_the_beginning_is_lost_weights),
+        cmocka_unit_test(a_schedule_that_begins_anew_with_a_jump_is_a_resume_too),
+        cmocka_unit_test(a_jump_alone_is_a_blow_up),
         cmocka_unit_test(a_resume_without_a_jump_is_healthy),
         cmocka_unit_test(a_loss_that_does_not_move_is_flat),
         cmocka_unit_test(a_small_even_fall_is_too_low_as_well),
@@ -438,6 +482,8 @@ int main(void)
         cmocka_unit_test(a_rate_that_is_gone_early_stops_the_fall),
         cmocka_unit_test(a_loss_that_falls_only_with_the_rate_was_held_up),
         cmocka_unit_test(the_unit_of_the_loss_does_not_matter),
+        cmocka_unit_test(suggestions_are_round_and_within_bounds),
+        cmocka_unit_test(a_quick_fall_at_the_start_is_not_flat),
         cmocka_unit_test(no_rate_in_the_log_gives_no_suggestion),
         cmocka_unit_test(any_numbers_get_a_verdict),
     };

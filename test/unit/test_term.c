@@ -52,6 +52,20 @@ static void a_line_is_cut_where_it_is_full(void **state)
     buf_release(&out);
 }
 
+static void a_paragraph_is_broken_at_blanks_and_indented(void **state)
+{
+    (void)state;
+    struct term narrow = {.width = 14};
+    struct buf out;
+    buf_init(&out, BUF_NO_LIMIT);
+    term_add_paragraph(&narrow, &out, "  do: ", "halve the rate now");
+    term_add_paragraph(&narrow, &out, "", "a\x1b an-overlong-word-alone b");
+    term_add_paragraph(&narrow, &out, "- ", "");
+    assert_string_equal(buf_string(&out), "  do: halve\n      the rate\n      now\n"
+                                          "a\\x1b\nan-overlong...\nb\n- \n");
+    buf_release(&out);
+}
+
 static void bars_and_counts_are_drawn(void **state)
 {
     (void)state;
@@ -106,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_steer_a_terminal_is_written_out),
         cmocka_unit_test(a_line_is_cut_where_it_is_full),
+        cmocka_unit_test(a_paragraph_is_broken_at_blanks_and_indented),
         cmocka_unit_test(bars_and_counts_are_drawn),
         cmocka_unit_test(styles_need_colour),
         cmocka_unit_test(the_environment_says_what_the_terminal_can),

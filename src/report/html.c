@@ -1,0 +1,92 @@
+/*
+ * html.c - the frame of the pages that pace writes, and text made safe for them.
+ *
+ * A page is mailed, opened from a disk without a network, read in the dark: so the style stands in
+ * its head, colours are named once for light and once for dark, and nothing is loaded. A policy in
+ * the head says so to the browser as well: should a text ever slip through unescaped, it can load
+ * and run nothing.
+ */
+#include "report/html.h"
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+static const char head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<meta http-equiv=\"Content-Security-Policy\" "
+    "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n";
+
+static const char style[] =
+    "<style>\n"
+    ":root { color-scheme: light dark; --line: #d0d4da; --soft: #5b6470; --paper: #ffffff;\n"
+    "  --ink: #1b1f24; --good: #1a7f37; --bad: #b35900; }\n"
+    "@media (prefers-color-scheme: dark) { :root { --line: #3a414a; --soft: #9aa4b0;\n"
+    "  --paper: #16191d; --ink: #e6e9ed; --good: #4cc26a; --bad: #f0a040; } }\n"
+    "body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);\n"
+    "  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }\n"
+    "h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem;\n"
+    "  border-top: 1px solid var(--line); padding-top: 1.5rem; overflow-wrap: anywhere; }\n"
+    "svg { width: 100%; height: auto; } .soft { color: var(--soft); }\n"
+    ".good, .bad { font-weight: 600; font-size: 1.15rem; }\n"
+    ".good { color: var(--good); } .bad { color: var(--bad); }\n"
+    "pre { border: 1px solid var(--line); border-radius: 6px; padding: 0.6rem 0.8rem;\n"
+    "  overflow-x: auto; } dt { font-weight: 600; margin-top: 0.8rem; } dd { margin: 0 0 0 1.2rem; "
+    "}\n"
+    "</style>\n";
+
+void html_begin(struct buf *out, const char *title)
+{
+    buf_add_text(out, head);
+    html_put(out, "title", title);
+    buf_add_text(out, style);
+    buf_add_text(out, "</head>\n<body>\n");
+    html_put(out, "h1", title);
+}
+
+void html_end(struct buf *out)
+{
+    buf_add_text(out, "</body>\n</html>\n");
+}
+
+static void add_character(struct buf *out, char c)
+{
+    switch (c) {
+    case '&':
+        buf_add_text(out, "&amp;");
+        break;
+    case '<':
+        buf_add_text(out, "&lt;");
+        break;
+    case '>':
+        buf_add_text(out, "&gt;");
+        break;
+    case '"':
+        buf_add_text(out, "&quot;");
+        break;
+    case '\'':
+        buf_add_text(out, "&#39;");
+        break;
+    default:
+        buf_add_byte(out, (uint8_t)c);
+    }
+}
+
+void html_add_text(struct buf *out, const char *text)
+{
+    size_t len = strlen(text);
+    char *copy = mem_alloc(len + 1);
+    memcpy(copy, text, len + 1);
+    utf8_make_printable(copy);
+    for (const char *c = copy; *c; c++)
+        add_character(out, *c);
+    mem_free(copy);
+}
+
+void html_put(struct buf *out, const char *tag, const char *text)
+{
+    size_t name_len = strcspn(tag, " ");
+    buf_printf(out, "<%s>", tag);
+    html_add_text(out, text);
+    buf_printf(out, "</%.*s>\n", (int)name_len, tag);
+}

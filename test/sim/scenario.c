@@ -45,6 +45,14 @@ const struct sim_scenario sim_scenarios[] = {
     {"one gradient x1000", SIM_BROKEN, 1, {.flip_at = 0.4}, {0}},
     {"a weight becomes NaN", SIM_BROKEN, 1, {.break_at = 0.4}, {0}},
 
+    {"loss alone is told", SIM_CLEAN, 1, {0}, {0}, .is_blind = true},
+    {"rate x30, loss alone is told", SIM_TOO_HIGH, 30, {0}, {0}, .is_blind = true},
+    {"2 % NaN, loss alone is told", SIM_BAD_DATA, 1, POISON(NAN, 0.02), {0}, .is_blind = true},
+
+    {"no clipping", SIM_CLEAN, 1, {0}, {0}, .is_unclipped = true},
+    {"rate x30, no clipping", SIM_TOO_HIGH, 30, {0}, {0}, .is_unclipped = true},
+    {"1 % huge, no clipping", SIM_BAD_DATA, 1, POISON(HUGE, 0.01), {0}, .is_unclipped = true},
+
     {"heavy tails", SIM_CLEAN, 1, {0}, {.heavy_tails = true}},
     {"rate x30, heavy tails", SIM_TOO_HIGH, 30, {0}, {.heavy_tails = true}},
 
@@ -106,6 +114,7 @@ void sim_ground_make(struct sim_ground *g, const struct sim_case *c, const struc
     struct sim_plan plan = c->plan;
     sim_landscape_make(&g->landscape, c->kind, seed, &s->terms, arena);
     plan.landscape = &g->landscape;
+    plan.max_grad_norm = s->is_unclipped ? 0 : plan.max_grad_norm;
     g->good_rate = sim_good_rate(&plan, &g->clean_loss);
 }
 
@@ -128,7 +137,8 @@ void sim_case_job(const struct sim_case *c, const struct sim_scenario *s,
     o->schedule.learning_rate = g->good_rate * s->factor;
     o->schedule.total_steps = c->plan.steps;
     o->schedule.warmup_steps = c->plan.warmup;
-    o->max_grad_norm = c->plan.max_grad_norm;
+    o->max_grad_norm = s->is_unclipped ? 0 : c->plan.max_grad_norm;
+    job->tells_loss_alone = s->is_blind;
     o->uniform_loss = g->landscape.uniform_loss;
     o->steps_per_epoch = (int64_t)sim_landscape_batches(&g->landscape);
     o->n_slots = PACE_SLOTS;

@@ -28,7 +28,9 @@ struct sim_scenario {
     double factor; /* of the good rate */
     struct sim_faults faults;
     struct sim_terms terms;
-    bool is_hopeless; /* nothing can be learned: all that can be done is to stop soon */
+    bool is_blind;     /* the trainer tells the loss alone: no norms, no batches, no counts */
+    bool is_unclipped; /* no ordinary clipping */
+    bool is_hopeless;  /* nothing can be learned: all that can be done is to stop soon */
 };
 
 extern const struct sim_scenario sim_scenarios[];

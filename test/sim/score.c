@@ -128,27 +128,28 @@ static void run_case(struct table *t, size_t scenario, const struct sim_case *c,
     score_add(&t->kind_off[row], s, total, g, &result);
 }
 
-static bool same_terms(const struct sim_terms *a, const struct sim_terms *b)
+/* A clean run of the one is a clean run of the other. */
+static bool same_grounds(const struct sim_scenario *a, const struct sim_scenario *b)
 {
-    return a->heavy_tails == b->heavy_tails && a->few_rows == b->few_rows &&
-           a->overflows == b->overflows;
+    return a->terms.heavy_tails == b->terms.heavy_tails && a->terms.few_rows == b->terms.few_rows &&
+           a->terms.overflows == b->terms.overflows && a->is_unclipped == b->is_unclipped;
 }
 
-/* The grounds are made once for neighbours in the table with the same terms. */
+/* The grounds are made once for neighbours in the table that share them. */
 static void run_seed(struct table *t, uint64_t seed, const char *only)
 {
     static struct sim_ground ground;
     struct arena arena = {0};
     struct sim_case c;
-    const struct sim_terms *made = NULL;
+    const struct sim_scenario *made = NULL;
     sim_case_draw(&c, seed);
     for (size_t i = 0; i < sim_scenario_count; i++) {
         const struct sim_scenario *s = &sim_scenarios[i];
         if (!sim_scenario_fits(s, c.kind) || (only && strcmp(only, c.kind->name) != 0))
             continue;
-        if (!made || !same_terms(made, &s->terms))
+        if (!made || !same_grounds(made, s))
             sim_ground_make(&ground, &c, s, seed, &arena);
-        made = &s->terms;
+        made = s;
         run_case(t, i, &c, &ground);
     }
     arena_release(&arena);
@@ -191,8 +192,10 @@ static void print_rules(const struct table *t)
         (void)printf("%s", acted[rule] ? "---|" : "");
     for (size_t i = 0; i < sim_scenario_count; i++) {
         const struct score *score = &t->on[i];
+        if (score->n == 0)
+            continue;
         (void)printf("\n| %-28s |", sim_scenarios[i].name);
-        for (int rule = 0; rule < PACE_REASON_COUNT && score->n > 0; rule++) {
+        for (int rule = 0; rule < PACE_REASON_COUNT; rule++) {
             if (acted[rule])
                 (void)printf(" %.0f |", 100 * (double)score->n_rule[rule] / (double)score->n);
         }

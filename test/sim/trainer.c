@@ -48,12 +48,22 @@ static struct pace_rate_obs observe_step(struct run *run)
     }
     if (is_due(run, faults->harder_at))
         loss += faults->harder;
+    if (job->tells_loss_alone)
+        return pace_rate_obs_step(loss, -1);
     struct pace_rate_obs obs = pace_rate_obs_step(loss, sim_norm(run->gradient, run->now.n));
     bool is_empty = faults->poison == SIM_POISON_EMPTY &&
                     sim_batch_is_poisoned(faults, job->landscape->seed, id);
     obs.n_targets = is_empty ? 0 : 100;
     obs.batch = (int64_t)id;
     return obs;
+}
+
+/* Who does not tell the norm has to clip by himself, as trainers do. */
+static double own_scale(const struct run *run)
+{
+    double norm = sim_norm(run->gradient, run->now.n);
+    double most = run->job->options.max_grad_norm;
+    return run->job->tells_loss_alone ? sim_clip_scale(norm, most) : 1;
 }
 
 /* What the decision asks for, in the order that rate.h prescribes. */
@@ -66,7 +76,8 @@ static void obey(struct run *run, const struct pace_rate_decision *d)
     if (d->restore_slot >= 0)
         run->now = run->slot[d->restore_slot];
     if (d->apply_update)
-        sim_weights_update(&run->now, run->gradient, d->learning_rate, d->gradient_scale);
+        sim_weights_update(&run->now, run->gradient, d->learning_rate,
+                           d->gradient_scale * own_scale(run));
 }
 
 static struct pace_rate_decision take(struct run *run, const struct pace_rate_obs *obs)

@@ -34,7 +34,8 @@ struct sim_job {
     /* Called after each decision has been taken and before it is obeyed; NULL: nobody listens. */
     void (*listen)(void *listener, const struct pace_rate *rate, const struct sim_event *event);
     void *listener;
-    bool wants_true_loss; /* of every event: costs an evaluation each */
+    bool tells_loss_alone; /* no norms, no counts of targets, no numbers of batches */
+    bool wants_true_loss;  /* of every event: costs an evaluation each */
 };
 
 struct sim_result {

@@ -85,8 +85,7 @@ static size_t words_before(struct span s, size_t end, struct span words[WORDS_MO
         while (start > 0 && is_word(s.at[start - 1]) && end - start < LONGEST_PHRASE)
             start--;
         struct span word = span_part(s, start, end - start);
-        double number;
-        if (start == end || is_digit(s.at[start]) || sheet_scan_number(word, &number) > 0)
+        if (start == end || is_digit(s.at[start]) || sheet_number_length(word) > 0)
             break;
         words[n++] = word;
         end = start;
@@ -113,12 +112,12 @@ static int column_of_words(struct sheet *sheet, const struct span *words, size_t
     for (; n > 0; n--) {
         const uint8_t *start = words[n - 1].at;
         struct span name = {start, (size_t)(words[0].at + words[0].len - start)};
-        struct field_match m = field_of(name);
-        int clock = clock_column(sheet, m.field);
-        if (m.field != FIELD_NONE)
+        enum field field = sheet_field(sheet, name);
+        int clock = clock_column(sheet, field);
+        if (field != FIELD_NONE)
             return clock >= 0 ? clock : sheet_column(sheet, name);
         if (!is_capitals(words[n - 1]))
-            return clock_column(sheet, field_of(words[0]).field);
+            return clock_column(sheet, sheet_field(sheet, words[0]));
     }
     return -1;
 }
@@ -184,10 +183,10 @@ static void scan_items(struct sheet *sheet, struct span s, struct items *items)
 {
     bool is_short = s.len > 2 && s.at[0] == 's' && s.at[1] == ':' && is_digit(s.at[2]);
     for (size_t i = 0; i < s.len;) {
-        double value;
+        double value = 0;
         uint8_t c = s.at[i];
         bool may = is_digit(c) || c == '-' || c == '+' || c == '.' || is_special(s, i);
-        size_t len = may && can_begin(s, i) ? sheet_scan_number(span_from(s, i), &value) : 0;
+        size_t len = may && can_begin(s, i) ? sheet_number_length(span_from(s, i)) : 0;
         if (len == 0) {
             i++;
             continue;
@@ -197,6 +196,8 @@ static void scan_items(struct sheet *sheet, struct span s, struct items *items)
         int column = is_short && n > 0 ? column_of_alias(sheet, words[0]) : -1;
         if (column < 0)
             column = column_of_words(sheet, words, n);
+        if (column >= 0)
+            (void)sheet_scan_number(span_from(s, i), &value);
         i += len;
         if (column < 0)
             continue;
@@ -285,15 +286,14 @@ static bool read_header(struct console *c, struct span line)
     struct span token, rest = line;
     size_t n = 0;
     unsigned fields = 0;
-    double value;
     int columns[COUNT_OF(c->columns)];
     while (next_token(&rest, &token)) {
-        if (n == COUNT_OF(columns) || !is_letter(token.at[0]) ||
-            sheet_scan_number(token, &value) > 0 || strchr(":,=.", token.at[token.len - 1]))
+        if (n == COUNT_OF(columns) || !is_letter(token.at[0]) || sheet_number_length(token) > 0 ||
+            strchr(":,=.", token.at[token.len - 1]))
             return false;
-        struct field_match m = field_of(token);
-        columns[n++] = m.field == FIELD_NONE ? -1 : sheet_column(c->sheet, token);
-        fields |= 1u << m.field;
+        enum field field = sheet_field(c->sheet, token);
+        columns[n++] = field == FIELD_NONE ? -1 : sheet_column(c->sheet, token);
+        fields |= 1u << field;
     }
     if (!(fields & 1u << FIELD_LOSS) || !(fields & 1u << FIELD_STEP))
         return false;

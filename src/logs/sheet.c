@@ -59,16 +59,27 @@ static int find_column(struct sheet *s, struct span name)
     return (int)s->n_columns++;
 }
 
-int sheet_column(struct sheet *s, struct span name)
+static struct sheet_name *recall(struct sheet *s, struct span name)
 {
     uint64_t hash = hash_bytes(name, s->seed);
-    size_t place = hash % SHEET_CACHE;
-    if (!s->cache[place].is_used || s->cache[place].hash != hash) {
-        s->cache[place].column = find_column(s, name);
-        s->cache[place].hash = hash;
-        s->cache[place].is_used = true;
-    }
-    return s->cache[place].column;
+    struct sheet_name *known = &s->cache[hash % SHEET_CACHE];
+    if (!known->is_used || known->hash != hash)
+        *known = (struct sheet_name){hash, field_of(name).field, -1, true, false};
+    return known;
+}
+
+enum field sheet_field(struct sheet *s, struct span name)
+{
+    return recall(s, name)->field;
+}
+
+int sheet_column(struct sheet *s, struct span name)
+{
+    struct sheet_name *known = recall(s, name);
+    if (!known->is_asked)
+        known->column = find_column(s, name);
+    known->is_asked = true;
+    return known->column;
 }
 
 /* ----------------------------------------------------------------------------------- cells -- */
@@ -120,7 +131,7 @@ static size_t count_digits(struct span text, size_t start)
 }
 
 /* The length of the longest "-12.5e-3" at the start: "2.5e" is 2.5, "10-20" is 10. */
-static size_t number_length(struct span text)
+static size_t decimal_length(struct span text)
 {
     size_t sign = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
     size_t whole = count_digits(text, sign), fraction = 0, len = sign + whole;
@@ -151,6 +162,8 @@ static size_t scan_special(struct span text, double *value)
         double value;
     } specials[] = {{"nan", NAN}, {"infinity", INFINITY}, {"inf", INFINITY}};
     size_t sign = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
+    if (text.len < sign + 3 || (text.at[sign] | 0x20) < 'i' || (text.at[sign] | 0x20) > 'n')
+        return 0;
     for (size_t i = 0; i < COUNT_OF(specials); i++) {
         size_t len = sign + strlen(specials[i].word);
         if (text.len < len || (text.len > len && is_letter(text.at[len])) ||
@@ -164,12 +177,19 @@ static size_t scan_special(struct span text, double *value)
 
 size_t sheet_scan_number(struct span text, double *value)
 {
-    size_t len = number_length(text);
+    size_t len = decimal_length(text);
     if (len == 0)
         return scan_special(text, value);
     if (!num_parse_double(span_part(text, 0, len), value)) /* beyond a double */
         *value = text.at[0] == '-' ? -INFINITY : INFINITY;
     return len;
+}
+
+size_t sheet_number_length(struct span text)
+{
+    double value;
+    size_t len = decimal_length(text);
+    return len > 0 ? len : scan_special(text, &value);
 }
 
 static struct span trimmed(struct span text)

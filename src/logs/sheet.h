@@ -56,15 +56,19 @@ struct sheet {
     size_t n_names;
 
     uint64_t seed;
-    struct {
+    struct sheet_name {
         uint64_t hash;
-        int column;
-        bool is_used;
+        enum field field;
+        int column; /* -1: none, or not asked for yet */
+        bool is_used, is_asked;
     } cache[SHEET_CACHE];
 };
 
 void sheet_init(struct sheet *s, struct arena *arena);
 void sheet_release(struct sheet *s);
+
+/* What a column of that name would hold: field_of, remembered. */
+enum field sheet_field(struct sheet *s, struct span name);
 
 /* The column of a name, -1 for one that says nothing of the run. The name is copied. */
 int sheet_column(struct sheet *s, struct span name);
@@ -89,6 +93,9 @@ bool sheet_put_text(struct sheet *s, int column, struct span text);
 
 /* The number that begins the text and its length; 0 where none does. Also "nan", "inf", "-inf". */
 size_t sheet_scan_number(struct span text, double *value);
+
+/* Its length alone. */
+size_t sheet_number_length(struct span text);
 
 static inline const struct sheet_cell *sheet_cells(const struct sheet *s, size_t *n)
 {

@@ -1,6 +1,8 @@
 #include "test/support/support.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/num.h"
 #include "base/rng.h"
@@ -75,6 +77,29 @@ static void what_is_no_finite_decimal_number_is_refused(void **state)
             fail_msg("\"%s\" is read as %.17g", texts[i], value);
     }
     assert_false(num_parse_double((struct span){(const uint8_t *)"1\0", 2}, &value));
+}
+
+/* Texts of all lengths and exponents around the bounds up to which one operation is exact. */
+static void short_numbers_are_read_exactly(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 5};
+    for (int i = 0; i < 200000; i++) {
+        char text[64];
+        int len = 0, n_digits = 1 + (int)rng_below(&rng, 20);
+        size_t point = rng_below(&rng, 24);
+        if (rng_below(&rng, 4) == 0)
+            text[len++] = '-';
+        for (int d = 0; d < n_digits; d++) {
+            if ((size_t)d == point)
+                text[len++] = '.';
+            text[len++] = (char)('0' + rng_below(&rng, 10));
+        }
+        text[len] = '\0';
+        if (rng_below(&rng, 2) == 0)
+            snprintf(text + len, sizeof text - (size_t)len, "e%d", (int)rng_below(&rng, 60) - 30);
+        assert_double(text, strtod(text, NULL));
+    }
 }
 
 static void hundreds_of_digits_are_read_exactly(void **state)
@@ -174,6 +199,7 @@ int main(void)
         cmocka_unit_test(what_is_no_whole_number_is_refused),
         cmocka_unit_test(decimal_numbers_are_read),
         cmocka_unit_test(what_is_no_finite_decimal_number_is_refused),
+        cmocka_unit_test(short_numbers_are_read_exactly),
         cmocka_unit_test(hundreds_of_digits_are_read_exactly),
         cmocka_unit_test(doubles_are_written_as_python_writes_them),
         cmocka_unit_test(every_double_reads_back_as_itself),

@@ -65,10 +65,10 @@ static void take_losses(struct curve *c)
     double *epoch = new_doubles(c, s->n_points);
     int64_t *step = arena_array(c->arena, int64_t, max_size(s->n_points, 1));
     size_t *point = arena_array(c->arena, size_t, max_size(s->n_points, 1));
-    bool evals_alone = has_evals_alone(s);
+    c->evals_alone = has_evals_alone(s);
     for (size_t i = 0; i < s->n_points; i++) {
         const struct pace_point *p = &s->points[i];
-        double value = evals_alone ? p->eval_loss : p->loss;
+        double value = c->evals_alone ? p->eval_loss : p->loss;
         if (!isfinite(value))
             continue;
         loss[c->n] = value;
@@ -127,6 +127,20 @@ static void take_logs(struct curve *c)
 }
 
 /*
+ * The noise of a short log from second differences where that is less: among a few points a rise
+ * from each to the next is no noise, though neighbours differ.
+ */
+static double noise_of_few(const struct curve *c)
+{
+    double first = stat_noise(c->y, c->n, c->scratch);
+    if (c->n < 4)
+        return first;
+    for (size_t i = 1; i + 1 < c->n; i++)
+        c->scratch[i - 1] = fabs(c->y[i] - 0.5 * (c->y[i - 1] + c->y[i + 1]));
+    return fmin(first, STAT_MAD_TO_SD * stat_median(c->scratch, c->n - 2) / sqrt(1.5));
+}
+
+/*
  * Noise by stretches. A point's is the larger of its own stretch's and that of the one before, so
  * that neither a calm beginning nor a calm end makes ordinary noise look like an event. The first
  * stretch, in which the loss falls steeply or blows up, takes the second's.
@@ -138,7 +152,8 @@ static void measure_noise(struct curve *c)
     size_t count = max_size(c->n / len, 1);
     for (size_t k = 0; k < count; k++) {
         size_t end = k + 1 < count ? (k + 1) * len : c->n;
-        here[k] = stat_noise(c->y + k * len, end - k * len, c->scratch);
+        here[k] =
+            count == 1 ? noise_of_few(c) : stat_noise(c->y + k * len, end - k * len, c->scratch);
     }
     for (size_t i = 0; i < c->n; i++) {
         size_t k = min_size(i / len, count - 1);

@@ -36,6 +36,7 @@ struct curve {
     double best;        /* the lowest level of the loss */
     double peak;        /* the highest rate, NAN: none logged */
     bool is_likelihood; /* the loss is one that falls as the model learns */
+    bool evals_alone;   /* no training loss was logged: `loss` is the held-out loss */
 };
 
 /* Fills the curve; its arrays live in the arena. */

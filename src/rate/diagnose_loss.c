@@ -25,13 +25,14 @@
 
 enum { BLOCK_LEAST = 3, BLOCKS_LEAST = 8, OSCILLATION_LEAST = 3, FLAT_LEAST = 5, STALL_LEAST = 24 };
 
-static const double SURE = 4;             /* standard errors beyond chance */
-static const double ALONE_SURE = 12;      /* for a single point */
-static const double MEDIAN_SE = 1.2533;   /* of a median, in those of a mean: sqrt(pi / 2) */
-static const double RISE_SHARE = 0.25;    /* of the level */
-static const double ALONE_SHARE = 0.75;   /* for a single point */
-static const double PROGRESS_SHARE = 0.1; /* of the fall of the whole run */
-static const double DIVERGED_SHARE = 0.2; /* of that fall, lost for good */
+static const double SURE = 4;           /* standard errors beyond chance */
+static const double ALONE_SURE = 12;    /* for a single point */
+static const double MEDIAN_SE = 1.2533; /* of a median, in those of a mean: sqrt(pi / 2) */
+static const double RISE_SHARE = 0.25;  /* of the level */
+static const double ALONE_SHARE = 0.75, STEP_SHARE = 1.5; /* for a single point */
+static const double PROGRESS_SHARE = 0.1;                 /* of the fall of the whole run */
+static const double TWICE = 2;                            /* the start: too far up to be a wave */
+static const double DIVERGED_SHARE = 0.2;                 /* of that fall, lost for good */
 
 /* The level of y over one block, with its standard error. */
 struct level {
@@ -84,12 +85,20 @@ struct excursions {
     bool is_open; /* the newest is not over at the end of the log */
 };
 
+/* A point is the mean of many steps, or one of many: then a blow-up may be a single point. */
+static bool is_averaged(const struct curve *c)
+{
+    return (double)(c->step[c->n - 1] - c->step[0]) >= 3 * (double)(c->n - 1);
+}
+
 /* The rises at one scale, one after another. */
 static struct excursions scan(const struct curve *c, size_t width)
 {
     struct excursions found = {0};
     size_t stride = max_size(width / 2, 1);
-    double sure = width > 1 ? SURE : ALONE_SURE, least = width > 1 ? RISE_SHARE : ALONE_SHARE;
+    double sure = width > 1 ? SURE : ALONE_SURE, least = width > 1        ? RISE_SHARE
+                                                         : is_averaged(c) ? ALONE_SHARE
+                                                                          : STEP_SHARE;
     struct level low = level_of(c, 0, 1), top = low;
     bool is_up = false;
     size_t first = 0;
@@ -116,6 +125,8 @@ static struct excursions scan(const struct curve *c, size_t width)
             if (found.first == first)
                 found.end = here.at.end;
         }
+        if (width == 1 && k + BLOCK_LEAST <= c->n) /* one low line is no level */
+            here = level_of(c, k, BLOCK_LEAST);
         if (!is_up && here.y < low.y)
             low = here;
     }
@@ -123,23 +134,25 @@ static struct excursions scan(const struct curve *c, size_t width)
     return found;
 }
 
-/* A point is the mean of many steps, or one of many: then a blow-up may be a single point. */
-static bool is_averaged(const struct curve *c)
-{
-    return (double)(c->step[c->n - 1] - c->step[0]) >= 3 * (double)(c->n - 1);
-}
-
 /* The scale at which the rises stand out most. */
 static struct excursions scan_all(const struct curve *c)
 {
     struct excursions best = {0};
-    for (size_t width = is_averaged(c) ? 1 : BLOCK_LEAST; c->n / width >= BLOCKS_LEAST;
-         width = width == 1 ? 3 : 2 * width) {
+    for (size_t width = 1; c->n / width >= BLOCKS_LEAST; width = width == 1 ? 3 : 2 * width) {
         struct excursions here = scan(c, width);
         if (here.count > 0 && (best.count == 0 || here.surprise > best.surprise))
             best = here;
     }
     return best;
+}
+
+/* Rises that end again and again: the last, at the end of the log, would have ended too. */
+static bool comes_back(const struct curve *c)
+{
+    struct excursions e = {0};
+    if (c->n >= BLOCKS_LEAST)
+        e = scan_all(c);
+    return e.count - e.is_open >= OSCILLATION_LEAST - 1;
 }
 
 /*
@@ -267,7 +280,7 @@ bool detect_early_rise(const struct curve *c, struct pace_finding *found)
         .number = {c->loss[0], exp(top.y), warmup ? (double)c->step[peak_index(c)] : NAN,
                    warmup ? c->peak : c->rate[top.at.first]},
     };
-    if (end.y - c->y[0] > log1p(RISE_SHARE))
+    if (end.y - c->y[0] > log1p(RISE_SHARE) && (end.y - c->y[0] > log(TWICE) || !comes_back(c)))
         *found = (struct pace_finding){
             .kind = PACE_FINDING_DIVERGED,
             .step = c->step[0],
@@ -321,20 +334,10 @@ static struct level lowest_before(const struct curve *c, const struct level *las
     return low;
 }
 
-/* Rises that end again and again: the last, at the end of the log, would have ended too. */
-static bool comes_back(const struct curve *c)
-{
-    struct excursions e = {0};
-    if (c->n >= BLOCKS_LEAST)
-        e = scan_all(c);
-    return e.count - e.is_open >= OSCILLATION_LEAST - 1;
-}
-
 /* The last `width` points lie above the lowest level before them, and the newest of them still do.
  */
 static bool is_lost(const struct curve *c, size_t width, struct pace_finding *found)
 {
-    static const double TWICE = 2;
     size_t newest = min_size(width, BLOCK_LEAST);
     struct level last = level_of(c, c->n - width, width);
     struct level end = level_of(c, c->n - newest, newest), low = lowest_before(c, &last);
@@ -432,15 +435,19 @@ bool detect_flat(const struct curve *c, struct pace_finding *found)
     return true;
 }
 
-/* It stands still to the end of the log, high up, while the rate is not low. */
+/*
+ * It stands still to the end of the log, high up, while the rate is high; or while the rate comes
+ * down, but then beyond doubt, since a loss may well level off as the rate ends.
+ */
 static bool stays_put(const struct curve *c, struct stretch stall)
 {
-    static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.5, RATE = 0.6;
+    static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.5;
+    static const double HIGH_RATE = 0.6, SOME_RATE = 0.3, STRICTER = 0.4;
     struct trend trend = curve_trend(c, stall), ends = block_fall(c);
-    double rate = stat_mean(c->rate + stall.first, stall.end - stall.first);
-    return -trend.change < NOTHING && 2 * trend.se - trend.change < KNOWN && trend.change < KNOWN &&
-           ends.change > FELL && curve_level(c, stall) > HIGH_SHARE * c->start &&
-           rate > RATE * c->peak;
+    double rate = stat_mean(c->rate + stall.first, stall.end - stall.first) / c->peak;
+    double strict = rate > HIGH_RATE ? 1 : STRICTER;
+    return -trend.change < NOTHING * strict && 2 * trend.se + fabs(trend.change) < KNOWN * strict &&
+           ends.change > FELL && curve_level(c, stall) > HIGH_SHARE * c->start && rate > SOME_RATE;
 }
 
 static bool is_at_border(const struct curve *c, size_t i, size_t around)

@@ -212,8 +212,8 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
     double rise = 0.5 * (c->eval[last] + c->eval[last - 1]) - c->eval[best];
     double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : eval_noise(c);
     double then = loss_at(c, c->eval_step[best]), now = loss_at(c, c->eval_step[last]);
-    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || now > STILL * then ||
-        now > LEARNED * c->start)
+    bool learns = c->evals_alone || (now <= STILL * then && now <= LEARNED * c->start);
+    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || !learns)
         return false;
     *found = (struct pace_finding){
         .kind = PACE_FINDING_OVERFIT,
@@ -225,19 +225,19 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
 }
 
 /*
- * How the loss changes as an epoch begins: levels of the neighbouring quarters of an epoch, the
+ * How the loss changes as an epoch begins: levels of the neighbouring thirds of an epoch, the
  * greatest fall of all borders. 0 where the log shows no border.
  */
 static double fall_at_border(const struct curve *c, size_t *where)
 {
-    enum { LEAST = 4 };
+    enum { LEAST = 2 };
     static const double SURE = 4;
     double greatest = 0;
     size_t begun = 0;
     for (size_t i = 1; i < c->n; i++) {
         if (!(floor(c->epoch[i] - 1e-9) > floor(c->epoch[i - 1] - 1e-9)))
             continue;
-        size_t around = min_size((i - begun) / 4, (c->n - i));
+        size_t around = min_size((i - begun) / 3, (c->n - i));
         begun = i;
         if (around < LEAST)
             continue;

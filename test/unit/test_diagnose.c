@@ -1,6 +1,7 @@
 #include "test/support/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -94,9 +95,31 @@ static void a_single_step_is_a_hard_batch(void **state)
     clean_log();
     for (int i = 0; i < N; i++)
         points[i].step = i + 1;
-    points[120].loss *= 3;
+    points[120].loss *= 2;
     diagnose();
     assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
+static void a_single_step_far_above_all_is_a_spike(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].step = i + 1;
+    points[120].loss *= 4;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+    assert_int_equal(diagnosis.findings[0].step, 121);
+}
+
+static void held_out_losses_alone_can_show_overfitting(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = NAN;
+        points[i].eval_loss = i % 20 == 19 ? 2 + 0.002 * abs(i - 79) : NAN;
+    }
+    assert_found(PACE_FINDING_OVERFIT, PACE_VERDICT_OVERFIT);
 }
 
 static void many_bursts_are_an_oscillation(void **state)
@@ -136,6 +159,11 @@ static void a_handful_of_rising_points_has_diverged(void **state)
     for (int i = 0; i < 8; i++)
         points[i].loss = 1 + 3.0 * i;
     series.n_points = 8;
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+    const double losses[] = {2, 1.8, 1.6, 3, 5, 9, 12};
+    for (int i = 0; i < 7; i++)
+        points[i].loss = losses[i];
+    series.n_points = 7;
     assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
 }
 
@@ -457,6 +485,8 @@ int main(void)
         cmocka_unit_test(a_burst_is_a_spike_and_halves_the_rate),
         cmocka_unit_test(a_single_line_may_hold_a_burst_of_many_steps),
         cmocka_unit_test(a_single_step_is_a_hard_batch),
+        cmocka_unit_test(a_single_step_far_above_all_is_a_spike),
+        cmocka_unit_test(held_out_losses_alone_can_show_overfitting),
         cmocka_unit_test(many_bursts_are_an_oscillation),
         cmocka_unit_test(waves_too_dense_for_bursts_are_an_oscillation),
         cmocka_unit_test(a_loss_that_stays_up_has_diverged),

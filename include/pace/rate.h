@@ -423,6 +423,7 @@ struct pace_memory {
     struct pace_held_out held_out;
     double best_eval;                  /* that of slot 0; NaN: there was none */
     int64_t went_back_to, n_went_back; /* the last roll-back's step, -1; how often in a row there */
+    double broke_scale; /* the scale that the last cut was made at; 0: there was none */
     bool stopped;
 };
 

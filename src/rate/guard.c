@@ -43,6 +43,7 @@ static const struct guard_row {
     {PACE_OBS_STEP, guard_raise_failed},
     {PACE_OBS_STEP, guard_not_finite},
     {PACE_OBS_STEP, guard_risen},
+    {PACE_OBS_STEP, guard_lost},
     {PACE_OBS_STEP, guard_gradient},
     {PACE_OBS_STEP, guard_oscillation},
     {PACE_OBS_STEP, guard_flat},

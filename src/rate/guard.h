@@ -60,6 +60,9 @@
 /* Divergence, against the lowest level ever: half of all progress is gone. */
 #define GUARD_DIVERGENCE_PROGRESS 0.5
 #define GUARD_DIVERGENCE_SIGMAS 3.0
+/* The same of block means: how many standard errors, how much of the progress. */
+#define GUARD_LOST_ERRORS 5.0
+#define GUARD_LOST_PROGRESS 0.75
 /* Most spikes go away by themselves. A raised loss is looked at every so many steps (a share of the
  * run, within bounds); while its excess falls by this share in between, it is left alone. */
 #define GUARD_PATIENCE_SHARE 0.04
@@ -95,6 +98,8 @@
 #define GUARD_RAISE_LEAST 3.0
 #define GUARD_RAISE_MOST 5.0
 #define GUARD_RAISES 4
+/* Not to within this share of a rate that broke the run. */
+#define GUARD_RAISE_BELOW 0.5
 /* Blocks in which a raise is on trial; how much worse, in standard errors and as a share, is worse.
  * One trial is seen many times over a run's life, hence not the two errors of above. */
 #define GUARD_TRIAL_BLOCKS 2
@@ -214,7 +219,7 @@ guard_rule guard_no_targets, guard_not_finite, guard_gradient; /* guard_batch.c 
 bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess,
                        struct guard_verdict *v);
 
-guard_rule guard_risen, guard_oscillation;                         /* guard_loss.c */
+guard_rule guard_risen, guard_lost, guard_oscillation;             /* guard_loss.c */
 guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;    /* guard_raise.c */
 guard_rule guard_plateau;                                          /* guard_trend.c */
 guard_rule guard_best_so_far, guard_held_out_risen, guard_overfit, /* guard_eval.c */

@@ -61,9 +61,10 @@ static void cut(struct pace_rate *r, const struct guard_verdict *v, struct pace_
     struct pace_memory *m = &r->memory;
     d->action = PACE_CUT;
     d->change = v->change > 0 ? v->change : by_ladder(r, v);
+    m->broke_scale = r->scale;
     r->scale *= d->change;
     m->n_incidents++;
-    m->last_incident = r->step;
+    m->last_incident = m->trend_from = r->step;
     m->quick_until = -1;
     m->alarm = (struct pace_alarm){0};
     if (v->reason == PACE_REASON_RAISE_FAILED) {
@@ -93,7 +94,7 @@ static void go_back(struct pace_rate *r, int slot, struct pace_rate_decision *d)
     struct pace_memory *m = &r->memory;
     int64_t step = m->slot_step[slot];
     m->n_went_back = step == m->went_back_to ? m->n_went_back + 1 : 1;
-    m->went_back_to = m->last_incident = m->warm_from = r->step = step;
+    m->went_back_to = m->last_incident = m->trend_from = m->warm_from = r->step = step;
     m->n_not_finite = m->n_skips = 0;
     m->kept_turn = -1;
     for (int i = PACE_SLOT_BEST + 1; i < PACE_SLOTS; i++)

@@ -53,6 +53,11 @@ int64_t block_after(const struct guard_scene *s, int64_t step)
     return (step + steps - 1) / steps;
 }
 
+double block_error(const struct pace_block *b)
+{
+    return b->n > 1 ? sqrt(b->squares / (double)((b->n - 1) * b->n)) : INFINITY;
+}
+
 bool block_trend(const struct guard_scene *s, int64_t from, int64_t to, struct trend *t)
 {
     const struct pace_block *block = s->memory->block;
@@ -65,7 +70,7 @@ bool block_trend(const struct guard_scene *s, int64_t from, int64_t to, struct t
         if (b->n < guard_block_steps(s->total) / 2)
             return false;
         double x = (double)i - 0.5 * (double)(n - 1);
-        double variance = b->squares / (double)((b->n - 1) * b->n);
+        double variance = block_error(b) * block_error(b);
         mean[i] = b->mean;
         xx += x * x;
         variance_of_slope += x * x * variance;

@@ -24,6 +24,9 @@ int64_t block_beginning(const struct guard_scene *s);
 /* How many blocks begin before the step: the first one that begins at it or later. */
 int64_t block_after(const struct guard_scene *s, int64_t step);
 
+/* The standard error of a block's mean; infinite for fewer than two losses. */
+double block_error(const struct pace_block *b);
+
 /* The trend of blocks from … to - 1. False for fewer than two, or where one holds too little. */
 bool block_trend(const struct guard_scene *s, int64_t from, int64_t to, struct trend *t);
 

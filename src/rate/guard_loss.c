@@ -12,7 +12,7 @@
  */
 #include <math.h>
 
-#include "rate/guard.h"
+#include "rate/guard_block.h"
 #include "rate/guard_window.h"
 
 /* What comes again at the same place, and is as large at a lower rate, is not the rate's doing. */
@@ -21,7 +21,7 @@ bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess
 {
     const struct pace_memory *m = s->memory;
     int64_t apart = since - m->risen_since;
-    bool is_again = m->risen_since >= 0 && apart >= -GUARD_AGAIN_STEPS &&
+    bool is_again = m->risen_since >= 0 && s->loss_now < m->start && apart >= -GUARD_AGAIN_STEPS &&
                     apart <= GUARD_AGAIN_STEPS &&
                     fabs(excess - m->risen_excess) < GUARD_AGAIN_SHARE * m->risen_excess;
     if (!is_again)
@@ -52,6 +52,42 @@ bool guard_risen(const struct guard_scene *s, struct guard_verdict *v)
     v->number[1] = s->loss_now;
     v->number[2] = (double)(s->step - a->since);
     v->number[3] = diverged ? m->start : s->sigma;
+    return true;
+}
+
+/*
+ * The same, where the noise is too large for a few losses to say so: means of blocks. The lowest of
+ * them is what was reached; the newest is about where the run began, and no better than the one
+ * before.
+ */
+bool guard_lost(const struct guard_scene *s, struct guard_verdict *v)
+{
+    const struct pace_memory *m = s->memory;
+    int64_t now = block_beginning(s), from = block_after(s, m->trend_from), best = from;
+    if (now < from + 2 || m->alarm.raised)
+        return false;
+    for (int64_t i = from; i < now; i++)
+        if (m->block[i].n < guard_block_steps(s->total) / 2)
+            return false;
+        else if (m->block[i].mean < m->block[best].mean)
+            best = i;
+    const struct pace_block *low = &m->block[best], *last = &m->block[now - 1];
+    double lost = last->mean - low->mean;
+    double error = hypot(block_error(low), block_error(last));
+    double least = fmax(GUARD_LOST_ERRORS * error, GUARD_SPIKE_SHARE * fabs(low->mean));
+    if (lost < least || lost < GUARD_LOST_PROGRESS * (m->start - low->mean) ||
+        last->mean < m->block[now - 2].mean - error)
+        return false;
+    v->onset = (best + 1) * guard_block_steps(s->total);
+    v->above_start = last->mean > m->start;
+    if (!v->above_start && guard_is_the_data(s, v->onset, lost, v))
+        return true;
+    v->action = PACE_ROLL_BACK;
+    v->reason = PACE_REASON_DIVERGENCE;
+    v->number[0] = low->mean;
+    v->number[1] = last->mean;
+    v->number[2] = (double)(s->step - v->onset);
+    v->number[3] = m->start;
     return true;
 }
 

@@ -22,7 +22,9 @@ static bool may_raise(const struct guard_scene *s)
 {
     const struct pace_memory *m = s->memory;
     bool too_late = (double)s->step > GUARD_RAISE_BEFORE * (double)s->total;
-    return !too_late && !m->alarm.raised && !m->raise_failed && m->n_incidents == 0 &&
+    double least = s->rate->scale * GUARD_RAISE_LEAST;
+    bool would_break = m->broke_scale > 0 && least > GUARD_RAISE_BELOW * m->broke_scale;
+    return !too_late && !m->alarm.raised && !m->raise_failed && !would_break &&
            m->n_raises < GUARD_RAISES;
 }
 
@@ -41,9 +43,11 @@ static bool is_low_by_prior(const struct guard_scene *s)
 
 static double raise_by(const struct guard_scene *s, bool not_at_all)
 {
-    double by = lacking(s);
+    double by = lacking(s), broke = s->memory->broke_scale;
     if (isnan(by))
-        return not_at_all ? GUARD_RAISE_MOST : GUARD_RAISE_LEAST;
+        by = not_at_all ? GUARD_RAISE_MOST : GUARD_RAISE_LEAST;
+    if (broke > 0)
+        by = fmin(by, GUARD_RAISE_BELOW * broke / s->rate->scale);
     return fmin(fmax(by, GUARD_RAISE_LEAST), GUARD_RAISE_MOST);
 }
 

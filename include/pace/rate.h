@@ -36,6 +36,9 @@
  *             optimizer_step(d.learning_rate, d.gradient_scale);
  *     }
  *
+ * Held-out losses, where there are some, are shown to it in between (pace_rate_obs_eval), and one
+ * more behind the last update; its decisions are obeyed in the same way.
+ *
  * Units: learning rates as the optimizer takes them; losses in nats per target token; norms as
  * torch reports them before clipping; spreads of rates in decades (log10).
  */

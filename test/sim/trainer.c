@@ -143,7 +143,8 @@ void sim_train(const struct sim_job *job, struct sim_result *result)
             evaluate(&run);
         result->endless = result->n_steps > most;
     }
-    if (job->eval_every > 0 && run.rate.step % job->eval_every != 0)
+    bool is_done = run.rate.step == job->options.schedule.total_steps;
+    if (is_done && job->eval_every > 0 && run.rate.step % job->eval_every != 0)
         evaluate(&run); /* the guard may go back to the best state */
     result->final_loss = sim_true_loss(job->landscape, run.now.x);
     result->furthest = largest(run.now.x, run.now.n);

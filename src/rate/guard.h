@@ -237,6 +237,9 @@ int guard_slot_before(const struct pace_rate *r, int64_t onset);
 /* Has the present state kept in a slot. */
 void guard_keep(struct pace_rate *r, struct pace_rate_decision *d, int slot);
 
+/* The stretch of the run that the present step is in: one recent state is kept of each. */
+int64_t guard_turn(const struct pace_rate *r);
+
 /* Has it kept among the recent ones, if it is time and nothing looks wrong. */
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *scene,
                        struct pace_rate_decision *d);

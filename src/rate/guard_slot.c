@@ -56,11 +56,16 @@ static int64_t keep_every(int64_t total)
     return (int64_t)fmin(fmax(steps, GUARD_KEEP_LEAST), GUARD_KEEP_MOST);
 }
 
+int64_t guard_turn(const struct pace_rate *r)
+{
+    return r->step / keep_every(r->options.schedule.total_steps);
+}
+
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *s,
                        struct pace_rate_decision *d)
 {
     struct pace_memory *m = &r->memory;
-    int64_t turn = r->step / keep_every(s->total);
+    int64_t turn = guard_turn(r);
     int slot = PACE_SLOT_BEST + 1;
     if (turn == m->kept_turn || !is_healthy(r, s))
         return;

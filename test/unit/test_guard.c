@@ -557,6 +557,28 @@ static void a_run_that_ends_above_its_best_goes_back_there(void **state)
     assert_int_equal(run.d.restore_slot, PACE_SLOT_BEST);
 }
 
+/* Back at a state from early on, the one from before it stays kept: this one may be bad as well. */
+static void going_back_overwrites_no_older_state(void **state)
+{
+    (void)state;
+    struct made_run run = made(300);
+    see(&run, 2, 0.5);
+    int first = run.d.keep_slot;
+    assert_true(first > PACE_SLOT_BEST);
+    while (run.rate.step < 7)
+        see(&run, 2 + 0.02 * noise(run.rate.step), 0.5);
+    eval(&run, 2);
+    assert_int_equal(run.d.keep_slot, PACE_SLOT_BEST);
+    see(&run, 2, 0.5);
+    eval(&run, 9);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
+    assert_int_equal(run.d.restore_slot, PACE_SLOT_BEST);
+    while (run.rate.step < 9) {
+        see(&run, 2, 0.5);
+        assert_true(run.d.keep_slot != first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_first_held_out_loss_of_other_rows_is_no_rise),
         cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
         cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
+        cmocka_unit_test(going_back_overwrites_no_older_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ struct option_row {
     const char *help;
 };
 
-enum { OPTIONS_MOST_ARGUMENTS = 64, OPTIONS_MOST_ROWS = 128, OPTIONS_MOST_NEEDLESS = 32 };
+enum { OPTIONS_MOST_ARGUMENTS = 4096, OPTIONS_MOST_ROWS = 128, OPTIONS_MOST_NEEDLESS = 32 };
 
 /* The values: what the user gave, or the defaults of options_init. */
 struct options {

@@ -105,6 +105,12 @@ class Doctor(unittest.TestCase):
         self.assertIn("notes.txt", err)
         self.assertIn("missing.json", err)
 
+    def test_a_sweep_of_many_logs_is_one_call(self):
+        path = self.state(losses(8))
+        code, out, err = run(*[path] * 300, "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(json.loads(out)["files"]), 300)
+
     def test_no_log_and_an_unknown_log_are_errors(self):
         self.assertEqual(run()[0], 2)
         bad = self.write("notes.txt", "nothing to see here\n")

@@ -430,7 +430,8 @@ struct span json_number_text(struct json_reader *r)
     if (r->failed || !expect(r, JSON_NUMBER))
         return (struct span){0};
     size_t start = r->offset;
-    if (take_word(r, "NaN") || take_word(r, "Infinity") || take_word(r, "-Infinity"))
+    bool is_word = strchr("NI-", r->text.at[start]) != NULL; /* most numbers begin with a digit */
+    if (is_word && (take_word(r, "NaN") || take_word(r, "Infinity") || take_word(r, "-Infinity")))
         return span_part(r->text, start, r->offset - start);
     size_t end = number_end(r->text, start);
     if (end == start) {

@@ -102,6 +102,8 @@ static void refuse_contents(const struct log_file *log, const struct sheet *shee
     if (found.len > 0 && strcmp(log->format, "console") != 0) {
         err_set(err, ERR_INPUT, "no loss in it; names found: %s", buf_string(&found));
     } else {
+        while (text.len > 0 && strchr(" \t\r\n", text.at[0]))
+            text = span_from(text, 1);
         while (len < min_size(text.len, sizeof line - 1) && text.at[len] != '\n')
             len++;
         snprintf(line, sizeof line, "%.*s", (int)len, len > 0 ? (const char *)text.at : "");
@@ -188,57 +190,54 @@ static bool read_stream(struct log_file *log, struct arena *arena, struct err *e
     return ok;
 }
 
-static bool read_file(struct log_file *log, struct sheet *sheet, const char *path, const char *part,
-                      struct err *err)
+/* Event files one behind another; some may be empty or broken. */
+static bool read_events(struct sheet *sheet, const struct logs_folder *files, struct err *err)
 {
-    struct file_map map;
-    if (!file_map(&map, path, err))
-        return false;
-    bool ok = part[0] ? tensorboard_read_part(sheet, map.bytes, part, err)
-                      : read_sheet(log, sheet, map.bytes, err);
-    file_unmap(&map);
-    if (!ok)
-        err_in(err, "%s", path);
-    return ok;
-}
-
-/* The files of a run, one behind another. Of several event files some may be empty or broken. */
-static bool read_files(struct log_file *log, struct sheet *sheet, const struct logs_folder *files,
-                       struct err *err)
-{
-    size_t n_read = 0, n_broken = 0;
+    size_t n_broken = 0;
+    struct err problem = {0};
     for (size_t i = 0; i < files->n_paths; i++) {
-        bool ok = read_file(log, sheet, files->paths[i], files->parts[i], err);
-        n_read += ok;
-        n_broken += !ok;
+        struct file_map map = {0};
+        if (!file_map(&map, files->paths[i], &problem) ||
+            !tensorboard_read_part(sheet, map.bytes, files->parts[i], &problem))
+            n_broken++;
+        file_unmap(&map);
     }
-    if (n_read == 0)
+    if (n_broken == files->n_paths) {
+        *err = problem;
         return false;
+    }
     if (n_broken > 0)
         sheet_note(sheet, "%zu of its %zu event files could not be read", n_broken, files->n_paths);
-    log->format = files->n_paths > 1 ? "tensorboard" : log->format;
-    if (finish(log, sheet, (struct span){0}, err))
-        return true;
-    err_in(err, "%s", files->paths[0]);
-    return false;
+    return true;
+}
+
+static bool read_run(struct log_file *log, const struct logs_folder *files, struct arena *arena,
+                     struct err *err)
+{
+    struct sheet sheet;
+    *log = (struct log_file){.path = files->paths[0], .format = "tensorboard"};
+    sheet_init(&sheet, arena);
+    bool ok = read_events(&sheet, files, err) && finish(log, &sheet, (struct span){0}, err);
+    sheet_release(&sheet);
+    if (!ok)
+        err_in(err, "%s", files->paths[0]);
+    return ok;
 }
 
 static bool read_folder(struct log_file *log, const char *path, struct arena *arena,
                         struct err *err)
 {
     struct logs_folder files;
-    struct sheet sheet;
     if (!logs_folder_find(&files, path, arena, err)) {
         err_in(err, "%s", path);
         return false;
     }
-    *log = (struct log_file){.path = files.paths[0], .format = "tensorboard"};
-    sheet_init(&sheet, arena);
-    if (files.note)
-        sheet_note(&sheet, "%s", files.note);
-    bool ok = read_files(log, &sheet, &files, err);
-    sheet_release(&sheet);
-    return ok;
+    bool is_one = files.n_paths == 1 && !files.parts[0][0];
+    if (is_one ? !log_read(log, files.paths[0], arena, err) : !read_run(log, &files, arena, err))
+        return false;
+    if (files.note && log->n_notes < COUNT_OF(log->notes))
+        log->notes[log->n_notes++] = files.note;
+    return true;
 }
 
 bool log_read(struct log_file *log, const char *path, struct arena *arena, struct err *err)

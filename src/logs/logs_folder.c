@@ -135,9 +135,11 @@ struct event_file {
     const char *part; /* "" or the part's name */
 };
 
+/* "events.out.tfevents.1711132283.host" */
 static bool is_event_file(const char *name)
 {
-    return strstr(name, "tfevents") != NULL;
+    const char *at = strstr(name, "tfevents.");
+    return at && at[strlen("tfevents.")] >= '0' && at[strlen("tfevents.")] <= '9';
 }
 
 /* A folder's name that says "this half of the run". */
@@ -183,8 +185,7 @@ static void gather_events(struct search *s, const char *folder, const char *abov
 /* The seconds in "events.out.tfevents.1711132283.host": text of equal length, compared as such. */
 static const char *time_of(const struct event_file *f)
 {
-    const char *at = strstr(f->name, "tfevents.");
-    return at ? at + strlen("tfevents.") : "";
+    return strstr(f->name, "tfevents.") + strlen("tfevents.");
 }
 
 static bool find_events(struct search *s, const char *folder)

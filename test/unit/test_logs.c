@@ -49,6 +49,7 @@ static void what_is_no_log_is_refused_with_what_was_found(void **state)
                  "no loss in it; names found: messages, id");
     assert_non_null(strstr(err.hint, "what is read: journal, trainer_state"));
     assert_non_null(strstr(err.where, "/log"));
+    ASSERT_FAILS(read_text(" \n\nHello\nloss\n"), "no loss in it; it begins with: Hello");
     ASSERT_FAILS(read_text("{\"loss\": \n"), "ends early");
     assert_int_equal(err.kind, ERR_INPUT);
     ASSERT_FAILS(log_read(&log_, "/no/such/log", &arena, &err), "");

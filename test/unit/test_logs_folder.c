@@ -82,14 +82,14 @@ static void of_runs_in_event_files_the_newest_is_read(void **state)
     put_events("runs/Jan01/events.out.tfevents.1700000001.host", "loss", 1);
     put_events("runs/Feb01/events.out.tfevents.1700000002.host", "loss", 2);
     put_events("runs/Feb01/events.out.tfevents.1700000003.host", "eval_loss", 2);
-    put("runs/Feb01/events.out.tfevents.1700000004.host", span_of(""));
+    put("runs/Feb01/events.out.tfevents.1700000004.host", span_of("no event file at all"));
     ASSERT_OK(read_folder(""));
     assert_int_equal(log_.series.n_points, 1);
     assert_int_equal(log_.series.points[0].step, 2);
     assert_true(log_.series.points[0].loss == 2.5 && log_.series.points[0].eval_loss == 2.5);
     assert_string_equal(log_.format, "tensorboard");
-    assert_string_equal(log_.notes[0], "2 runs are in the folder; the newest is read");
-    assert_string_equal(log_.notes[1], "1 of its 3 event files could not be read");
+    assert_string_equal(log_.notes[0], "1 of its 3 event files could not be read");
+    assert_string_equal(log_.notes[1], "2 runs are in the folder; the newest is read");
 }
 
 static void parts_of_a_run_are_read_together(void **state)
@@ -133,8 +133,13 @@ static void a_folder_without_a_log_is_refused(void **state)
     assert_int_equal(err.kind, ERR_INPUT);
     assert_non_null(strstr(err.where, "empty"));
     make_folder("runs");
+    put("runs/tfevents.proto", span_of("message"));
+    ASSERT_FAILS(read_folder(""), "no training log in the folder");
     put_events("runs/events.out.tfevents.1700000001.host", "accuracy", 1);
     ASSERT_FAILS(read_folder(""), "no loss in it; names found: step, accuracy");
+    put("runs/events.out.tfevents.1700000002.host", span_of("no event file at all"));
+    put("runs/events.out.tfevents.1700000001.host", span_of("no event file at all"));
+    ASSERT_FAILS(read_folder(""), "not a TensorBoard event file");
 }
 
 int main(void)

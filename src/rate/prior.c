@@ -54,11 +54,6 @@ static bool is_known(double x)
     return isfinite(x) && x > 0;
 }
 
-static struct input take(double value, double otherwise, double spread)
-{
-    return is_known(value) ? (struct input){value, 0} : (struct input){otherwise, spread};
-}
-
 static double product(double a, double b)
 {
     return is_known(a) && is_known(b) ? a * b : 0;
@@ -116,8 +111,8 @@ static void take_lengths(struct inputs *in, const struct pace_job *job)
     in->steps = take_or(job->steps, rows_to_see / job->rows_per_step, (struct input){300, 0.5});
     in->epochs = take_or(job->epochs, rows_seen / job->rows, (struct input){1, 0.2});
     in->rows = take_or(job->rows, rows_seen / in->epochs.value, (struct input){1000, 0.7});
-    double tokens = product(job->rows_per_step, 200);
-    in->tokens = take(job->tokens_per_step, is_known(tokens) ? tokens : 4000, 0.5);
+    double tokens = is_known(job->rows_per_step) ? 200 * job->rows_per_step : 4000;
+    in->tokens = take_or(job->tokens_per_step, 0, (struct input){tokens, 0.5});
 }
 
 static struct inputs inputs_of(const struct pace_job *job)
@@ -125,10 +120,8 @@ static struct inputs inputs_of(const struct pace_job *job)
     struct inputs in = {0};
     in.full = job->from_scratch || job->method == PACE_FULL || job->method == PACE_DPO_FULL;
     in.family = find_family(job->model_type);
-    in.width = usual_width(job->parameters);
-    if (is_known(job->hidden_size))
-        in.width = (struct input){job->hidden_size, 0};
-    in.rank = take(job->lora_rank, PRIOR_REFERENCE_RANK, 0.3);
+    in.width = take_or(job->hidden_size, 0, usual_width(job->parameters));
+    in.rank = take_or(job->lora_rank, 0, (struct input){PRIOR_REFERENCE_RANK, 0.3});
     in.alpha = is_known(job->lora_alpha) ? job->lora_alpha : PRIOR_REFERENCE_ALPHA;
     in.weight_decay = is_known(job->weight_decay) ? job->weight_decay : 0;
     take_lengths(&in, job);
@@ -142,11 +135,6 @@ static double scarcity(double rows)
 {
     double share = log(PRIOR_MANY_ROWS / rows) / log(PRIOR_MANY_ROWS / PRIOR_FEW_ROWS);
     return clamp(share, 0, 1);
-}
-
-static double width_of(const struct inputs *in)
-{
-    return decades(in->width.value, PRIOR_REFERENCE_WIDTH, PRIOR_NARROW, 65536);
 }
 
 static bool is_dpo(const struct pace_job *job)
@@ -181,7 +169,7 @@ static void set_schedule(double x[PRIOR_COUNT], enum pace_schedule_kind kind)
 
 static void set_features(double x[PRIOR_COUNT], const struct pace_job *job, const struct inputs *in)
 {
-    double width = width_of(in);
+    double width = decades(in->width.value, PRIOR_REFERENCE_WIDTH, PRIOR_NARROW, 65536);
     double steps = decades(in->steps.value, PRIOR_REFERENCE_STEPS, 10, 1e6);
     x[PRIOR_BASE] = 1;
     x[PRIOR_WIDTH_ABOVE] = fmax(width, 0);

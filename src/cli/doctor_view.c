@@ -100,7 +100,7 @@ static int best_epochs(const struct doctor_case *c)
         return 0;
     for (size_t i = 0; i < s->n_points; i++) {
         if (s->points[i].step >= f->step && isfinite(s->points[i].epoch))
-            return (int)fmin(ceil(s->points[i].epoch - 0.01), 1000);
+            return (int)fmax(0, fmin(ceil(s->points[i].epoch - 0.01), 1000));
     }
     return 0;
 }

@@ -201,7 +201,7 @@ void curve_init(struct curve *c, const struct pace_series *series, struct arena 
 size_t curve_find(const struct curve *c, int64_t step)
 {
     size_t i = 0;
-    while (i < c->n && c->step[i] < step)
+    while (i < c->n && c->step[i] <= step)
         i++;
     return i;
 }

@@ -45,7 +45,7 @@ void curve_init(struct curve *c, const struct pace_series *series, struct arena 
 /* The median of the loss over a stretch that is not empty. */
 double curve_level(const struct curve *c, struct stretch s);
 
-/* The index of the first point with a step >= `step`, or n. */
+/* The index of the first point with a step beyond `step`, or n. */
 size_t curve_find(const struct curve *c, int64_t step);
 
 /* A straight line through y over a stretch. */

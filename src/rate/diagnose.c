@@ -13,6 +13,7 @@
  * To add a detector: its function in diagnose_loss.c (reads the training loss) or diagnose_run.c
  * (reads the rest), a row here, its sentences in finding.c.
  */
+#include <float.h>
 #include <math.h>
 
 #include "rate/diagnose.h"
@@ -42,8 +43,7 @@ static const struct detector detectors[] = {
     {detect_held_up, BROKEN | RISEN},
     {detect_flat, BROKEN | RISEN},
     {detect_decay_too_fast, BROKEN | RISEN | BIT(PACE_FINDING_FLAT)},
-    {detect_plateau, BROKEN | RISEN | BIT(PACE_FINDING_FLAT) | BIT(PACE_FINDING_OVERFIT) |
-                         BIT(PACE_FINDING_DECAY_TOO_FAST)},
+    {detect_plateau, ~0u}, /* anything else explains it better */
 };
 
 static enum pace_verdict verdict_of(enum pace_finding_kind kind)
@@ -88,7 +88,7 @@ static double round_number(double x, bool at_least)
 static double suggest(const struct pace_diagnosis *d)
 {
     static const double RAISE = 3.6;
-    if (!(d->used > 0 && isfinite(d->used)) || d->n_findings == 0)
+    if (!(d->used > DBL_MIN / DBL_EPSILON && isfinite(d->used)) || d->n_findings == 0)
         return NAN;
     switch (d->verdict) {
     case PACE_VERDICT_TOO_HIGH:

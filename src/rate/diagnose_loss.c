@@ -88,7 +88,7 @@ struct excursions {
 /* A point is the mean of many steps, or one of many: then a blow-up may be a single point. */
 static bool is_averaged(const struct curve *c)
 {
-    return (double)(c->step[c->n - 1] - c->step[0]) >= 3 * (double)(c->n - 1);
+    return (double)c->step[c->n - 1] - (double)c->step[0] >= 3 * (double)(c->n - 1);
 }
 
 /* The rises at one scale, one after another. */
@@ -179,11 +179,10 @@ static bool detect_waves(const struct curve *c, struct pace_finding *found)
         n_waves < 2)
         return false;
     *found = (struct pace_finding){
-        .kind = PACE_FINDING_OSCILLATION,
-        .step = c->step[0],
-        .last_step = c->step[c->n - 1],
-        .number = {exp(c->y[top] - rest[top]), c->loss[top], (double)n_waves, c->rate[top]},
-    };
+        PACE_FINDING_OSCILLATION,
+        c->step[0],
+        c->step[c->n - 1],
+        {exp(c->y[top] - rest[top]), c->loss[top], (double)n_waves, c->rate[top]}};
     return true;
 }
 
@@ -201,12 +200,10 @@ bool detect_excursions(const struct curve *c, struct pace_finding *found)
         highest = c->loss[i] > c->loss[highest] ? i : highest;
     bool many = e.count >= OSCILLATION_LEAST;
     *found = (struct pace_finding){
-        .kind = many ? PACE_FINDING_OSCILLATION : PACE_FINDING_SPIKE,
-        .step = c->step[onset],
-        .last_step = c->step[min_size(e.end, c->n) - 1],
-        .number = {exp(e.low.y), c->loss[highest], many ? (double)e.count : e.surprise,
-                   c->rate[onset]},
-    };
+        many ? PACE_FINDING_OSCILLATION : PACE_FINDING_SPIKE,
+        c->step[onset],
+        c->step[min_size(e.end, c->n) - 1],
+        {exp(e.low.y), c->loss[highest], many ? (double)e.count : e.surprise, c->rate[onset]}};
     return true;
 }
 
@@ -273,20 +270,18 @@ bool detect_early_rise(const struct curve *c, struct pace_finding *found)
     bool is_over = (double)back < BACK_SHARE * (double)c->n && c->rate[back] > SAME * c->peak;
     bool warmup = had_none && is_over && !has_rises_behind(c, back);
     struct level end = level_of(c, c->n - BLOCK_LEAST, BLOCK_LEAST);
-    *found = (struct pace_finding){
-        .kind = warmup ? PACE_FINDING_WARMUP_TOO_SHORT : PACE_FINDING_SPIKE,
-        .step = c->step[top.at.first],
-        .last_step = c->step[back],
-        .number = {c->loss[0], exp(top.y), warmup ? (double)c->step[peak_index(c)] : NAN,
-                   warmup ? c->peak : c->rate[top.at.first]},
-    };
-    if (end.y - c->y[0] > log1p(RISE_SHARE) && (end.y - c->y[0] > log(TWICE) || !comes_back(c)))
-        *found = (struct pace_finding){
-            .kind = PACE_FINDING_DIVERGED,
-            .step = c->step[0],
-            .last_step = c->step[c->n - 1],
-            .number = {c->loss[0], exp(end.y), c->loss[0], c->rate[top.at.first]},
-        };
+    *found = (struct pace_finding){warmup ? PACE_FINDING_WARMUP_TOO_SHORT : PACE_FINDING_SPIKE,
+                                   c->step[top.at.first],
+                                   c->step[back],
+                                   {c->loss[0], exp(top.y),
+                                    warmup ? (double)c->step[peak_index(c)] : NAN,
+                                    warmup ? c->peak : c->rate[top.at.first]}};
+    if (end.y - c->y[0] > log1p(RISE_SHARE) && (end.y - c->y[0] > log(TWICE) || !comes_back(c))) {
+        *found = (struct pace_finding){PACE_FINDING_DIVERGED,
+                                       c->step[0],
+                                       c->step[c->n - 1],
+                                       {c->loss[0], exp(end.y), c->loss[0], found->number[3]}};
+    }
     return true;
 }
 
@@ -310,12 +305,10 @@ bool detect_held_up(const struct curve *c, struct pace_finding *found)
     if (then.y - end.y < FALL || behind < SHARE * all ||
         then.y - end.y < SURE * hypot(then.se, end.se))
         return false;
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_OSCILLATION,
-        .step = c->step[half],
-        .last_step = c->step[c->n - 1],
-        .number = {exp(then.y), exp(end.y), NAN, c->peak},
-    };
+    *found = (struct pace_finding){PACE_FINDING_OSCILLATION,
+                                   c->step[half],
+                                   c->step[c->n - 1],
+                                   {exp(then.y), exp(end.y), NAN, c->peak}};
     return true;
 }
 
@@ -350,12 +343,10 @@ static bool is_lost(const struct curve *c, size_t width, struct pace_finding *fo
         (of_start < TWICE && comes_back(c)))
         return false;
     size_t onset = low.at.end - 1;
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_DIVERGED,
-        .step = c->step[onset],
-        .last_step = c->step[c->n - 1],
-        .number = {exp(low.y), exp(last.y), c->start, c->rate[onset]},
-    };
+    *found = (struct pace_finding){PACE_FINDING_DIVERGED,
+                                   c->step[onset],
+                                   c->step[c->n - 1],
+                                   {exp(low.y), exp(last.y), c->start, c->rate[onset]}};
     return true;
 }
 
@@ -425,13 +416,12 @@ bool detect_flat(const struct curve *c, struct pace_finding *found)
     if (!nothing && !little)
         return false;
     size_t width = max_size(c->n / 5, 1);
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_FLAT,
-        .step = c->step[0],
-        .last_step = c->step[c->n - 1],
-        .number = {curve_level(c, (struct stretch){0, width}),
-                   curve_level(c, (struct stretch){c->n - width, c->n}), -line.change, line.se},
-    };
+    *found = (struct pace_finding){PACE_FINDING_FLAT,
+                                   c->step[0],
+                                   c->step[c->n - 1],
+                                   {curve_level(c, (struct stretch){0, width}),
+                                    curve_level(c, (struct stretch){c->n - width, c->n}),
+                                    -line.change, line.se}};
     return true;
 }
 
@@ -441,7 +431,7 @@ bool detect_flat(const struct curve *c, struct pace_finding *found)
  */
 static bool stays_put(const struct curve *c, struct stretch stall)
 {
-    static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.5;
+    static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.6;
     static const double HIGH_RATE = 0.6, SOME_RATE = 0.3, STRICTER = 0.4;
     struct trend trend = curve_trend(c, stall), ends = block_fall(c);
     double rate = stat_mean(c->rate + stall.first, stall.end - stall.first) / c->peak;
@@ -488,12 +478,10 @@ bool detect_plateau(const struct curve *c, struct pace_finding *found)
     if (!stays_put(c, stall) && !moves_again(c, &stall))
         return false;
     size_t len = stall.end - stall.first;
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_PLATEAU,
-        .step = c->step[stall.first],
-        .last_step = c->step[stall.end - 1],
-        .number = {c->start, curve_level(c, stall), (double)len / (double)c->n,
-                   stat_mean(c->rate + stall.first, len)},
-    };
+    *found = (struct pace_finding){PACE_FINDING_PLATEAU,
+                                   c->step[stall.first],
+                                   c->step[stall.end - 1],
+                                   {c->start, curve_level(c, stall), (double)len / (double)c->n,
+                                    stat_mean(c->rate + stall.first, len)}};
     return true;
 }

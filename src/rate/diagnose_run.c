@@ -37,12 +37,11 @@ bool detect_no_targets(const struct curve *c, struct pace_finding *found)
 {
     enum { LEAST = 2 };
     const struct pace_series *s = c->series;
-    size_t n = 0, n_zero = 0, n_broken = 0, last = 0;
+    size_t n_zero = 0, n_broken = 0, last = 0;
     for (size_t i = 0; i < s->n_points; i++) {
         const struct pace_point *p = &s->points[i];
         if (!has_loss(p))
             continue;
-        n++;
         if (p->loss != 0 || has_gradient(p))
             break;
         n_zero++;
@@ -51,12 +50,10 @@ bool detect_no_targets(const struct curve *c, struct pace_finding *found)
     }
     if (n_zero < LEAST || 2 * n_zero < c->n)
         return false;
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_NO_TARGETS,
-        .step = s->points[0].step,
-        .last_step = s->points[last].step,
-        .number = {(double)n_zero, (double)n_broken, NAN, NAN},
-    };
+    *found = (struct pace_finding){PACE_FINDING_NO_TARGETS,
+                                   s->points[0].step,
+                                   s->points[last].step,
+                                   {(double)n_zero, (double)n_broken, NAN, NAN}};
     return true;
 }
 
@@ -80,11 +77,10 @@ bool detect_nan(const struct curve *c, struct pace_finding *found)
     if (n_broken == 0)
         return false;
     *found = (struct pace_finding){
-        .kind = PACE_FINDING_NAN,
-        .step = s->points[first].step,
-        .last_step = s->points[last].step,
-        .number = {before, (double)n_broken, (double)n_behind, s->points[first].learning_rate},
-    };
+        PACE_FINDING_NAN,
+        s->points[first].step,
+        s->points[last].step,
+        {before, (double)n_broken, (double)n_behind, s->points[first].learning_rate}};
     return true;
 }
 
@@ -111,11 +107,10 @@ bool detect_hidden_nan(const struct curve *c, struct pace_finding *found)
     if (n_dead < LEAST || isnan(before) || !c->is_likelihood)
         return false;
     *found = (struct pace_finding){
-        .kind = PACE_FINDING_HIDDEN_NAN,
-        .step = s->points[first].step,
-        .last_step = s->points[s->n_points - 1].step,
-        .number = {before, (double)n_dead, (double)n_zero, s->points[first].learning_rate},
-    };
+        PACE_FINDING_HIDDEN_NAN,
+        s->points[first].step,
+        s->points[s->n_points - 1].step,
+        {before, (double)n_dead, (double)n_zero, s->points[first].learning_rate}};
     return true;
 }
 
@@ -167,12 +162,10 @@ bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
             continue;
         if (!(jump_at(c, i, &before, &behind) > JUMP))
             continue;
-        *found = (struct pace_finding){
-            .kind = PACE_FINDING_RESUMED_WRONG,
-            .step = c->step[i],
-            .last_step = c->step[i + 1],
-            .number = {before, behind, c->rate[i - 1], c->rate[i]},
-        };
+        *found = (struct pace_finding){PACE_FINDING_RESUMED_WRONG,
+                                       c->step[i],
+                                       c->step[i + 1],
+                                       {before, behind, c->rate[i - 1], c->rate[i]}};
         return true;
     }
     return false;
@@ -183,7 +176,7 @@ bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
 /* The training loss around a step: the median of the nearest points before it. */
 static double loss_at(const struct curve *c, int64_t step)
 {
-    size_t end = curve_find(c, step + 1);
+    size_t end = curve_find(c, step);
     size_t width = max_size(c->n / 20, 3);
     if (end == 0)
         return NAN;
@@ -215,12 +208,10 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
     bool learns = c->evals_alone || (now <= STILL * then && now <= LEARNED * c->start);
     if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || !learns)
         return false;
-    *found = (struct pace_finding){
-        .kind = PACE_FINDING_OVERFIT,
-        .step = c->eval_step[best],
-        .last_step = c->eval_step[last],
-        .number = {c->eval[best], c->eval[last], then, now},
-    };
+    *found = (struct pace_finding){PACE_FINDING_OVERFIT,
+                                   c->eval_step[best],
+                                   c->eval_step[last],
+                                   {c->eval[best], c->eval[last], then, now}};
     return true;
 }
 
@@ -266,11 +257,7 @@ static bool memorises(const struct curve *c, struct pace_finding *found)
     if (end > NEAR_ZERO || end > SHARE * c->start || !(steps_down || epochs >= MANY))
         return false;
     *found = (struct pace_finding){
-        .kind = PACE_FINDING_OVERFIT,
-        .step = c->step[where],
-        .last_step = c->step[c->n - 1],
-        .number = {NAN, epochs, c->start, end},
-    };
+        PACE_FINDING_OVERFIT, c->step[where], c->step[c->n - 1], {NAN, epochs, c->start, end}};
     return true;
 }
 
@@ -312,11 +299,10 @@ bool detect_decay_too_fast(const struct curve *c, struct pace_finding *found)
         return false;
     size_t around = min_size(low, AROUND);
     *found = (struct pace_finding){
-        .kind = PACE_FINDING_DECAY_TOO_FAST,
-        .step = c->step[low],
-        .last_step = c->step[c->n - 1],
-        .number = {(double)low / (double)c->n, curve_level(c, (struct stretch){low - around, low}),
-                   curve_level(c, (struct stretch){c->n - AROUND, c->n}), c->peak},
-    };
+        PACE_FINDING_DECAY_TOO_FAST,
+        c->step[low],
+        c->step[c->n - 1],
+        {(double)low / (double)c->n, curve_level(c, (struct stretch){low - around, low}),
+         curve_level(c, (struct stretch){c->n - AROUND, c->n}), c->peak}};
     return true;
 }

@@ -31,9 +31,7 @@ struct sentence {
     size_t size, len;
 };
 
-static void add(struct sentence *s, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void add(struct sentence *s, const char *format, ...)
+PRINTF_LIKE(2, 3) static void add(struct sentence *s, const char *format, ...)
 {
     va_list args;
     size_t room = s->len < s->size ? s->size - s->len : 0;

@@ -39,8 +39,9 @@ static void reference(const struct guard_scene *s, struct pace_alarm *a)
     if (!is_young && m->loss.held >= GUARD_SHORT + GUARD_BASE)
         a->reference = window_median(&m->loss, GUARD_SHORT, GUARD_BASE);
     double noise = sigma_at(s, a->reference);
-    a->margin = is_young ? fmin(GUARD_START_SIGMAS * noise, GUARD_START_TIMES * fabs(a->reference))
-                         : GUARD_SPIKE_SIGMAS * noise;
+    a->margin = is_young
+                    ? fmin(GUARD_START_SIGMAS * noise, GUARD_START_TIMES * fmax(a->reference, 1))
+                    : GUARD_SPIKE_SIGMAS * noise;
     a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
     a->margin = fmax(a->margin, GUARD_SPIKE_PROGRESS * s->progress);
 }
@@ -49,8 +50,7 @@ static void reference(const struct guard_scene *s, struct pace_alarm *a)
 static void far_reference(const struct guard_scene *s, struct pace_alarm *a)
 {
     a->reference = s->memory->lowest;
-    a->margin = fmax(GUARD_DIVERGENCE_SIGMAS * sigma_at(s, a->reference),
-                     GUARD_DIVERGENCE_PROGRESS * s->progress);
+    a->margin = fmax(GUARD_DIVERGENCE_SIGMAS * s->sigma, GUARD_DIVERGENCE_PROGRESS * s->progress);
     a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
 }
 

@@ -101,7 +101,10 @@ bool guard_oscillation(const struct guard_scene *s, struct guard_verdict *v)
         return false;
     if (!(s->swing > GUARD_SWING_RATIO * m->swing && s->swing > least))
         return false;
-    if (fabs(window_correlation(&m->loss, GUARD_SWING)) < GUARD_SWING_CORRELATION)
+    /* A step down, as between two epochs, is no swing; it leaves the lowest losses at the end. */
+    bool steps_down =
+        s->loss_now < window_median(&m->loss, GUARD_SWING / 2, GUARD_SWING / 2) - s->swing;
+    if (steps_down || fabs(window_correlation(&m->loss, GUARD_SWING)) < GUARD_SWING_CORRELATION)
         return false;
     v->action = PACE_CUT;
     v->reason = PACE_REASON_OSCILLATION;

@@ -62,7 +62,8 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     if (!block_trend(s, from, now, &t))
         return false;
     double error = GUARD_SIGNIFICANT * t.se, share = (fmax(t.descent, 0) + error) / fabs(t.level);
-    bool flat = t.descent < error && share < GUARD_FLAT_SHARE;
+    double pace = share * (double)s->total / (double)t.steps;
+    bool flat = t.descent < error && share < GUARD_FLAT_SHARE && pace < GUARD_FLAT_PACE;
     bool slow = is_low_by_prior(s) && share < GUARD_SLOW_SHARE;
     if (!flat && !slow)
         return false;

@@ -89,7 +89,9 @@ static void remember_loss(struct pace_memory *m, struct guard_scene *s, double l
 /* The lowest level and the usual swing are learnt only while nothing is wrong. */
 static void learn_usual(struct pace_memory *m, const struct guard_scene *s)
 {
-    double level = isnan(s->level) ? s->loss_now : s->level;
+    double level = window_median(&m->loss, 0, GUARD_LONG);
+    if (isnan(level))
+        level = isnan(s->level) ? s->loss_now : s->level;
     if (m->n_losses == GUARD_SHORT || level < m->lowest) {
         m->lowest = level;
         m->lowest_step = s->step;

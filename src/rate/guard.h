@@ -176,6 +176,9 @@ struct guard_scene {
 /* Takes an observation in and looks around. */
 void guard_sense(struct pace_rate *r, const struct pace_rate_obs *obs, struct guard_scene *scene);
 
+/* Raises the alarm, lets it fall due, or ends it, by the newest losses: guard_alarm.c. */
+void guard_sense_alarm(struct pace_alarm *a, struct guard_scene *scene);
+
 /* Forgets what was seen at `step` and later: the run goes back to there. */
 void guard_forget(struct pace_memory *m, int64_t step, int64_t total);
 

@@ -96,8 +96,7 @@ static void go_back(struct pace_rate *r, int slot, struct pace_rate_decision *d)
     m->n_went_back = step == m->went_back_to ? m->n_went_back + 1 : 1;
     m->went_back_to = m->last_incident = m->trend_from = m->warm_from = r->step = step;
     m->n_not_finite = m->n_skips = 0;
-    m->kept_turn =
-        guard_turn(r); /* an older state of this turn is the way out if this one is bad */
+    m->kept_turn = guard_turn(r); /* an older state is the way out if this one is bad */
     for (int i = PACE_SLOT_BEST + 1; i < PACE_SLOTS; i++)
         if (m->slot_step[i] > step)
             m->slot_step[i] = -1;

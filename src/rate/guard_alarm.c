@@ -13,7 +13,7 @@
  * of a run, the first loss): it finds a jump within a few steps. The far one is the lowest level
  * that the run has had: it finds what goes up too slowly to be a jump, but must be higher above it.
  */
-#include "rate/guard_alarm.h"
+#include "rate/guard.h"
 
 #include <math.h>
 
@@ -103,7 +103,7 @@ static void raise_alarm(struct pace_alarm *a, struct guard_scene *s)
     a->most = s->loss_now - a->reference;
 }
 
-void alarm_sense(struct pace_alarm *a, struct guard_scene *s)
+void guard_sense_alarm(struct pace_alarm *a, struct guard_scene *s)
 {
     if (isnan(s->loss_now))
         return;

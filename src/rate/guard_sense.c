@@ -14,7 +14,6 @@
 
 #include "base/stat.h"
 #include "rate/guard.h"
-#include "rate/guard_alarm.h"
 #include "rate/guard_block.h"
 #include "rate/guard_window.h"
 
@@ -130,7 +129,7 @@ static void sense_step(struct pace_memory *m, struct guard_scene *s)
     remember_loss(m, s, obs->loss);
     if (obs->grad_norm > 0)
         window_add(&m->log_norm, log(obs->grad_norm), s->step);
-    alarm_sense(&m->alarm, s);
+    guard_sense_alarm(&m->alarm, s);
     if (!m->alarm.raised)
         learn_usual(m, s);
 }

@@ -101,6 +101,7 @@ static void go_back(struct pace_rate *r, int slot, struct pace_rate_decision *d)
         if (m->slot_step[i] > step)
             m->slot_step[i] = -1;
     guard_forget(m, step, r->options.schedule.total_steps);
+    m->n_losses = step < GUARD_SHORT ? m->loss.held : m->n_losses; /* the start is learnt anew */
     d->action = PACE_ROLL_BACK;
     d->apply_update = false;
     d->restore_slot = slot;

@@ -35,7 +35,7 @@ static void reference(const struct guard_scene *s, struct pace_alarm *a)
     const struct pace_memory *m = s->memory;
     double base = window_median(&m->loss, GUARD_SHORT, GUARD_BASE / 2);
     bool is_young = isnan(base);
-    a->reference = is_young ? m->first : base;
+    a->reference = is_young ? fmax(m->first, m->start) : base;
     if (!is_young && m->loss.held >= GUARD_SHORT + GUARD_BASE)
         a->reference = window_median(&m->loss, GUARD_SHORT, GUARD_BASE);
     double noise = sigma_at(s, a->reference);

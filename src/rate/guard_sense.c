@@ -69,14 +69,26 @@ static double tamed(const struct guard_scene *s, double loss)
     return fmin(fmax(loss, usual - reach), usual + reach);
 }
 
+/*
+ * At a rate that may be far too high only the first loss is sound, though it may be luck. Behind a
+ * cut that led back to the start all are: a start that stays where it is was no low.
+ */
+static void learn_start(struct pace_memory *m)
+{
+    double few = window_median(&m->loss, 0, GUARD_SHORT);
+    bool is_sound = m->n_incidents > 0 && !isnan(few);
+    m->start = is_sound ? few : fmin(m->first, few);
+    m->lowest = is_sound ? few : m->lowest;
+}
+
 static void remember_loss(struct pace_memory *m, struct guard_scene *s, double loss)
 {
     window_add(&m->loss, loss, s->step);
     m->n_losses++;
     if (m->n_losses == 1)
         m->first = m->start = m->lowest = loss;
-    if (m->n_losses == GUARD_SHORT) /* with a rate far too high only the first one is sound */
-        m->start = fmin(m->first, window_median(&m->loss, 0, GUARD_SHORT));
+    if (m->n_losses == GUARD_SHORT)
+        learn_start(m);
     s->sigma = noise_of(&m->loss);
     s->loss_now = window_median(&m->loss, 0, GUARD_SHORT);
     s->level = window_median(&m->loss, 0, GUARD_LEVEL);

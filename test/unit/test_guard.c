@@ -579,6 +579,20 @@ static void going_back_overwrites_no_older_state(void **state)
     }
 }
 
+/* The first batch happens to be easy: every loss behind it looks risen, but not for long. */
+static void a_first_loss_that_was_luck_does_not_end_the_run(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    for (int i = 0; i < 190 && !pace_rate_finished(&run.rate); i++) {
+        int64_t step = run.rate.step;
+        see(&run, step == 0 ? 0.5 : 2 - 0.002 * (double)step + 0.05 * noise(step), 0.5);
+    }
+    assert_in_range(run.count[PACE_ROLL_BACK], 1, 2);
+    assert_never(&run, PACE_STOP);
+    assert_true(run.rate.scale >= 1.0 / 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,6 +633,7 @@ int main(void)
         cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
         cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
         cmocka_unit_test(going_back_overwrites_no_older_state),
+        cmocka_unit_test(a_first_loss_that_was_luck_does_not_end_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@
 
 #include "logs/console_line.h"
 
+enum { LONGEST_TIME = 32 }; /* " [123:13:55<" */
+
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
@@ -55,7 +57,7 @@ static bool bar_at(struct span s, size_t slash, struct bar *bar)
         return false;
     struct span rest = span_from(s, i);
     if (!span_starts_with(rest, span_of(" [")) || rest.len < 4 || !is_digit(rest.at[2]) ||
-        !memchr(rest.at, '<', rest.len))
+        !memchr(rest.at, '<', min_size(rest.len, LONGEST_TIME)))
         return false;
     const uint8_t *colon = memchr(s.at, ':', start);
     bar->is_described = colon && colon > s.at && !is_digit(colon[-1]);
@@ -158,7 +160,7 @@ static int64_t mean_step(struct console_mean *m, double done, double total)
         m->step = 0;
         m->mean = 0;
     }
-    m->total = (int64_t)total / m->batch;
+    m->total = floor(total / (double)m->batch);
     return step;
 }
 
@@ -178,14 +180,14 @@ static bool read_llama_bar(struct console *c, struct span line)
         if (done < total)
             return true;
         sheet_row(s);
-        put_named(s, "step", (double)(m->epoch_start + m->step));
+        put_named(s, "step", m->epoch_start + (double)m->step);
         put_named(s, "val loss", loss);
         return true;
     }
     int64_t step = mean_step(m, done, total);
     double sum = (double)step * loss - (double)m->step * m->mean;
     sheet_row(s);
-    put_named(s, "step", (double)(m->epoch_start + step));
+    put_named(s, "step", m->epoch_start + (double)step);
     put_named(s, "loss", step > m->step ? sum / (double)(step - m->step) : loss);
     m->step = step;
     m->mean = isfinite(loss) ? loss : 0;

@@ -12,7 +12,7 @@
  */
 #include "logs/console_line.h"
 
-enum { MEMBERS_MOST = 64 };
+enum { MEMBERS_MOST = 64, TRIES_MOST = 16 };
 
 struct member {
     int column;
@@ -145,15 +145,20 @@ static void put_dict(struct console *c, const struct dict *d)
 void console_read_dicts(struct console *c, struct span *line)
 {
     struct dict d;
-    for (;;) {
-        const uint8_t *open = memchr(line->at, '{', line->len);
+    struct span rest = *line;
+    for (int tries = 0; tries < TRIES_MOST && rest.len > 0;) {
+        const uint8_t *open = memchr(rest.at, '{', rest.len);
         if (!open)
             return;
-        struct span rest = span_from(*line, (size_t)(open - line->at));
-        if (!scan_dict(c->sheet, rest, &d))
-            return;
+        rest = span_from(rest, (size_t)(open - rest.at));
+        if (!scan_dict(c->sheet, rest, &d)) {
+            rest = span_from(rest, 1);
+            tries++; /* each may look at the whole line */
+            continue;
+        }
         if (d.is_ours)
             put_dict(c, &d);
-        *line = span_from(rest, d.len);
+        rest = span_from(rest, d.len);
+        *line = rest;
     }
 }

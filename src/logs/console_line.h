@@ -26,8 +26,8 @@ struct console {
 
     struct console_mean { /* llama.cpp: means since the epoch began */
         int64_t batch;    /* samples that a step takes; 0: not known yet */
-        int64_t step, epoch_start, total;
-        double mean;
+        int64_t step;     /* within the epoch */
+        double epoch_start, total, mean;
     } mean;
 };
 

@@ -203,7 +203,7 @@ static int64_t whole_step(struct walk *w, const struct pace_point *p)
     if (!has_loss(p) && has_eval(p)) /* evaluations may have a count of their own */
         return w->step + w->offset;
     bool is_behind = has_loss(p) ? w->step <= w->loss_step : w->step < w->loss_step;
-    if (is_behind && floor(w->epoch) > floor(w->loss_epoch)) {
+    if (is_behind && floor(w->epoch) > floor(w->loss_epoch) && is_step((double)w->offset)) {
         int64_t total = w->sheet->total_steps;
         w->offset += total >= w->loss_step ? total : w->loss_step;
         w->is_within_epoch = true;
@@ -264,7 +264,7 @@ static void end_row(struct walk *w, struct pace_point *p)
 static double value_in_row(const struct walk *w, const struct sheet_cell *cells, size_t n,
                            enum field field)
 {
-    for (size_t i = 0; i < n && cells[i].row == cells[0].row; i++) {
+    for (size_t i = 0; i < n && w->chosen[field] >= 0 && cells[i].row == cells[0].row; i++) {
         if (w->chosen[field] == (int)cells[i].column)
             return cells[i].value;
     }

@@ -65,6 +65,18 @@ static bool is_list_of_runs(const struct csv *c)
     return n >= COUNT_OF(names);
 }
 
+/* A name that occurs twice is read where it stands first. */
+static void find_columns(struct sheet *sheet, const struct csv *c, int *columns)
+{
+    bool is_taken[SHEET_COLUMNS] = {false};
+    for (size_t i = 0; i < c->n_columns; i++) {
+        int column = sheet_column(sheet, c->header[i]);
+        columns[i] = column >= 0 && is_taken[column] ? -1 : column;
+        if (column >= 0)
+            is_taken[column] = true;
+    }
+}
+
 static void read_row(struct sheet *sheet, const struct csv_row *row, const int *columns)
 {
     sheet_row(sheet);
@@ -90,8 +102,7 @@ bool table_read(struct sheet *sheet, struct span text, struct err *err)
     }
     sheet->nan_is_empty = true;
     int *columns = arena_array(&arena, int, c.n_columns);
-    for (size_t i = 0; i < c.n_columns; i++)
-        columns[i] = sheet_column(sheet, c.header[i]);
+    find_columns(sheet, &c, columns);
     while ((ok = csv_next(&c, &row, &more, &problem)) && more) {
         if (row.n_fields == c.n_columns)
             read_row(sheet, &row, columns);

@@ -42,7 +42,7 @@ static void dicts_with_strings_for_numbers_are_read(void **state)
 static void dicts_of_settings_are_passed_over(void **state)
 {
     (void)state;
-    read_text("{'learning_rate': 0.0002, 'epochs': 3}\n{'loss': 2.5, 'epoch': 1.0}\n{not a dict\n");
+    read_text("{'learning_rate': 0.0002, 'epochs': 3}\n{not a dict} {'loss': 2.5, 'epoch': 1.0}\n");
     assert_int_equal(series.n_points, 1);
     ASSERT_POINT(0, 1, 2.5, NAN, NAN, NAN);
 }

@@ -23,6 +23,13 @@ static void columns_are_found_by_name(void **state)
     assert_int_equal(series.points[2].flags, PACE_LOSS_NOT_FINITE);
 }
 
+static void a_name_that_occurs_twice_is_read_once(void **state)
+{
+    (void)state;
+    ASSERT_OK(read_text("step,loss,loss\n1,3,9\n"));
+    ASSERT_POINT(0, 1, 3, NAN, NAN, NAN);
+}
+
 static void tabs_part_columns_too(void **state)
 {
     (void)state;
@@ -84,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_found_by_name),
+        cmocka_unit_test(a_name_that_occurs_twice_is_read_once),
         cmocka_unit_test(tabs_part_columns_too),
         cmocka_unit_test(the_export_of_wandb_is_read),
         cmocka_unit_test(rows_that_do_not_fit_are_counted),

@@ -310,7 +310,7 @@ struct pace_rate_options {
     double uniform_loss;     /* log of the vocabulary's size: the loss of a guess; 0: not known */
     int64_t steps_per_epoch; /* 0: not known */
     /* States (weights, optimizer) that the trainer can keep. Slot 0 is for the best held-out state,
-     * the others are a ring of recent ones. With 0 or 1 a roll-back becomes a cut. */
+     * the others are for recent ones. Without any a roll-back becomes a cut. */
     int n_slots;
 };
 

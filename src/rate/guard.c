@@ -5,14 +5,16 @@
  * then the loss jumps and stays up; or a batch turns up that makes all numbers NaN. The field's
  * answers, and where each is found here:
  *
- *   clip gradients far above their usual norm      ZClip, arXiv 2504.02507          guard_gradient
+ *   scale down gradients far above their norm      ZClip, arXiv 2504.02507          guard_gradient
  *   leave out batches that are further out still   OLMo's skip-step optimizer       guard_gradient
- *   go back behind a spike and go on               PaLM, arXiv 2204.02311, 5.1      guard_risen
+ *   go back to before a spike, and on from there   PaLM, arXiv 2204.02311, 5.1      guard_risen
  *   halve the rate before changing anything else   every guide there is             guard_risen
- *   raise it three- to five-fold where the loss    the same guides                  guard_flat
- *   does not move
+ *   the same, by means over many losses            (noise hides what explodes)      guard_lost
+ *   the same, by held-out losses                   (which have hardly any noise)    guard_held_out_
+ *   raise it three- to five-fold where the loss    the same guides; with a prior    guard_flat,
+ *   does not move                                  as the second witness            guard_slow_
  *   let the rate fall where only noise is left     arXiv 2405.18392                 guard_plateau
- *   keep the best state, stop when over-fitting    Prechelt 1998                    guard_overfit
+ *   keep the best state, stop when over-fitting    Prechelt 1998, early stopping    guard_overfit
  *
  * Each is known to do harm when it is triggered by chance, so the work is in not being fooled. All
  * rules share four principles:

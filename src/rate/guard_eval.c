@@ -73,13 +73,16 @@ bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
     return true;
 }
 
-/* The first held-out loss has only the training loss to be compared with, which is of other rows.
+/*
+ * The first held-out loss has only the first training loss to be compared with, which is of other
+ * rows and has the noise of one batch.
  */
 static bool is_above_start(const struct guard_scene *s)
 {
     double start = s->memory->start, rise = s->obs->loss - start;
+    double noise = fmin(GUARD_START_SIGMAS * s->sigma, GUARD_START_TIMES * fmax(start, 1));
     bool both = rise > GUARD_FIRST_EVAL_SHARE * fabs(start) && s->loss_now > start;
-    return s->memory->n_losses > 0 && (both || rise > fabs(start));
+    return s->memory->n_losses > 1 && rise > noise && (both || rise > fabs(start));
 }
 
 /* Above the lowest by a large jump, or by less and still rising. */
@@ -130,7 +133,7 @@ void guard_remember_eval(struct pace_rate *r, const struct guard_scene *s)
     if (h->n == 0 || loss < h->lowest) {
         h->lowest = loss;
         h->lowest_step = s->step;
-        h->train = fmin(s->level, s->loss_now); /* a level of many lags behind one of few */
+        h->train = isnan(s->level) ? NAN : fmin(s->level, s->loss_now); /* of many: lags behind */
     }
     h->n++;
     if (m->trend_eval_step < m->trend_from) {

@@ -591,86 +591,88 @@ static void a_first_loss_that_was_luck_does_not_end_the_run(void **state)
     assert_in_range(run.count[PACE_ROLL_BACK], 1, 2);
     assert_never(&run, PACE_STOP);
     assert_true(run.rate.scale >= 1.0 / 64);
-    /* About normal, from the step alone. */
-    static double bell(int64_t step)
-    {
-        return noise(3 * step) + noise(3 * step + 1) + noise(3 * step + 2);
-    }
+}
 
-    /* Losses of three kinds of runs: from scratch, a fine-tune, a memorising one with steps down.
-     */
-    static double clean_loss(int kind, double done, double sigma, int64_t step)
-    {
-        double level = kind == 0   ? 3 + 8 * exp(-20 * done)
-                       : kind == 1 ? 1 + exp(-8 * done)
-                                   : 0.001 + 2 * pow(0.25, floor(5 * done));
-        double scale = kind == 2 ? level : 1;
-        return fmax(1e-4, level + scale * sigma * bell(step));
-    }
+/* About normal, from the step alone. */
+static double bell(int64_t step)
+{
+    return noise(3 * step) + noise(3 * step + 1) + noise(3 * step + 2);
+}
 
-    static void clean_runs_of_any_length_and_noise_are_left_alone(void **state)
-    {
-        (void)state;
-        const int64_t lengths[] = {20, 100, 1000, 20000};
-        const double sigmas[] = {0.01, 0.1, 0.5};
-        int64_t alarms = 0, steps = 0;
-        for (size_t i = 0; i < COUNT_OF(lengths) * COUNT_OF(sigmas) * 3; i++) {
-            struct made_run run = made(lengths[i % 4]);
-            double sigma = sigmas[i / 4 % 3];
-            while (!pace_rate_finished(&run.rate)) {
-                int64_t step = run.rate.step;
-                double done = (double)step / (double)lengths[i % 4];
-                double tail = pow(0.5 * (1 + noise(step + 999)) + 1e-9, -0.5);
-                see(&run, clean_loss((int)(i / 12), done, sigma, step), 0.3 * tail * exp(-done));
-            }
-            steps += lengths[i % 4];
-            alarms += lengths[i % 4] - run.count[PACE_GO] - run.count[PACE_CLIP];
+/* Losses of three kinds of runs: from scratch, a fine-tune, a memorising one with steps down.
+ */
+static double clean_loss(int kind, double done, double sigma, int64_t step)
+{
+    double level = kind == 0   ? 3 + 8 * exp(-20 * done)
+                   : kind == 1 ? 1 + exp(-8 * done)
+                               : 0.001 + 2 * pow(0.25, floor(5 * done));
+    double scale = kind == 2 ? level : 1;
+    return fmax(1e-4, level + scale * sigma * bell(step));
+}
+
+static void clean_runs_of_any_length_and_noise_are_left_alone(void **state)
+{
+    (void)state;
+    const int64_t lengths[] = {20, 100, 1000, 20000};
+    const double sigmas[] = {0.01, 0.1, 0.5};
+    int64_t alarms = 0, steps = 0;
+    for (size_t i = 0; i < COUNT_OF(lengths) * COUNT_OF(sigmas) * 3; i++) {
+        struct made_run run = made(lengths[i % 4]);
+        double sigma = sigmas[i / 4 % 3];
+        while (!pace_rate_finished(&run.rate)) {
+            int64_t step = run.rate.step;
+            double done = (double)step / (double)lengths[i % 4];
+            double tail = pow(0.5 * (1 + noise(step + 999)) + 1e-9, -0.5);
+            see(&run, clean_loss((int)(i / 12), done, sigma, step), 0.3 * tail * exp(-done));
         }
-        assert_true((double)alarms < 1e-4 * (double)steps);
+        steps += lengths[i % 4];
+        alarms += lengths[i % 4] - run.count[PACE_GO] - run.count[PACE_CLIP];
     }
+    assert_true((double)alarms < 1e-4 * (double)steps);
+}
 
-    int main(void)
-    {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test(three_empty_batches_at_the_start_end_the_run),
-            cmocka_unit_test(a_loss_of_exactly_zero_from_the_start_ends_the_run),
-            cmocka_unit_test(an_empty_batch_later_on_is_left_out),
-            cmocka_unit_test(one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back),
-            cmocka_unit_test(three_in_a_row_are_broken_weights),
-            cmocka_unit_test(not_finite_before_any_update_is_no_matter_of_rates),
-            cmocka_unit_test(broken_weights_without_a_state_to_go_back_to_end_the_run),
-            cmocka_unit_test(a_batch_that_breaks_twice_is_called_by_its_name),
-            cmocka_unit_test(a_huge_gradient_is_left_out_and_a_large_one_clipped),
-            cmocka_unit_test(what_ordinary_clipping_brings_down_is_let_be),
-            cmocka_unit_test(gradients_are_left_out_three_times_in_a_row_at_most),
-            cmocka_unit_test(a_loss_that_rises_and_stays_goes_back_to_before_the_onset),
-            cmocka_unit_test(a_single_bad_batch_is_no_spike),
-            cmocka_unit_test(a_spike_that_goes_away_is_left_alone),
-            cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
-            cmocka_unit_test(without_states_a_roll_back_is_a_cut),
-            cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
-            cmocka_unit_test(epochs_that_step_down_are_no_incident),
-            cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),
-            cmocka_unit_test(noise_that_grows_is_no_oscillation),
-            cmocka_unit_test(swings_that_grow_halve_the_rate),
-            cmocka_unit_test(a_loss_that_does_not_move_raises_the_rate),
-            cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
-            cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
-            cmocka_unit_test(a_slow_descent_is_obeyed_unless_a_prior_expects_more),
-            cmocka_unit_test(held_out_losses_show_a_slow_descent_through_the_noise),
-            cmocka_unit_test(a_raise_that_makes_it_worse_is_taken_back_and_not_repeated),
-            cmocka_unit_test(a_plateau_at_a_constant_rate_is_annealed),
-            cmocka_unit_test(a_plateau_under_a_falling_schedule_is_only_told),
-            cmocka_unit_test(clean_runs_of_any_length_and_noise_are_left_alone),
-            cmocka_unit_test(the_best_held_out_state_is_kept),
-            cmocka_unit_test(overfitting_stops_at_the_best_state),
-            cmocka_unit_test(the_first_epoch_cannot_overfit),
-            cmocka_unit_test(a_held_out_loss_that_jumps_goes_back_to_before),
-            cmocka_unit_test(a_first_held_out_loss_of_other_rows_is_no_rise),
-            cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
-            cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
-            cmocka_unit_test(going_back_overwrites_no_older_state),
-            cmocka_unit_test(a_first_loss_that_was_luck_does_not_end_the_run),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-    }
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_empty_batches_at_the_start_end_the_run),
+        cmocka_unit_test(a_loss_of_exactly_zero_from_the_start_ends_the_run),
+        cmocka_unit_test(an_empty_batch_later_on_is_left_out),
+        cmocka_unit_test(one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back),
+        cmocka_unit_test(three_in_a_row_are_broken_weights),
+        cmocka_unit_test(not_finite_before_any_update_is_no_matter_of_rates),
+        cmocka_unit_test(broken_weights_without_a_state_to_go_back_to_end_the_run),
+        cmocka_unit_test(a_batch_that_breaks_twice_is_called_by_its_name),
+        cmocka_unit_test(a_huge_gradient_is_left_out_and_a_large_one_clipped),
+        cmocka_unit_test(what_ordinary_clipping_brings_down_is_let_be),
+        cmocka_unit_test(gradients_are_left_out_three_times_in_a_row_at_most),
+        cmocka_unit_test(a_loss_that_rises_and_stays_goes_back_to_before_the_onset),
+        cmocka_unit_test(a_single_bad_batch_is_no_spike),
+        cmocka_unit_test(a_spike_that_goes_away_is_left_alone),
+        cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
+        cmocka_unit_test(without_states_a_roll_back_is_a_cut),
+        cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
+        cmocka_unit_test(epochs_that_step_down_are_no_incident),
+        cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),
+        cmocka_unit_test(noise_that_grows_is_no_oscillation),
+        cmocka_unit_test(swings_that_grow_halve_the_rate),
+        cmocka_unit_test(a_loss_that_does_not_move_raises_the_rate),
+        cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
+        cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
+        cmocka_unit_test(a_slow_descent_is_obeyed_unless_a_prior_expects_more),
+        cmocka_unit_test(held_out_losses_show_a_slow_descent_through_the_noise),
+        cmocka_unit_test(a_raise_that_makes_it_worse_is_taken_back_and_not_repeated),
+        cmocka_unit_test(a_plateau_at_a_constant_rate_is_annealed),
+        cmocka_unit_test(a_plateau_under_a_falling_schedule_is_only_told),
+        cmocka_unit_test(clean_runs_of_any_length_and_noise_are_left_alone),
+        cmocka_unit_test(the_best_held_out_state_is_kept),
+        cmocka_unit_test(overfitting_stops_at_the_best_state),
+        cmocka_unit_test(the_first_epoch_cannot_overfit),
+        cmocka_unit_test(a_held_out_loss_that_jumps_goes_back_to_before),
+        cmocka_unit_test(a_first_held_out_loss_of_other_rows_is_no_rise),
+        cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
+        cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
+        cmocka_unit_test(going_back_overwrites_no_older_state),
+        cmocka_unit_test(a_first_loss_that_was_luck_does_not_end_the_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

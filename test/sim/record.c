@@ -22,20 +22,24 @@ static const struct recording {
     const char *kind;
     int64_t steps;
     enum pace_guard guard;
+    int n_slots;
 } recordings[] = {
-    {"clean", 2, "clean", "adapter", 150, PACE_GUARD_ACT},
-    {"heavy_tails", 4, "heavy tails", "quadratic", 150, PACE_GUARD_ACT},
-    {"rate_x30", 6, "rate x30", "basin", 120, PACE_GUARD_ACT},
-    {"rate_x30_watched", 6, "rate x30", "basin", 120, PACE_GUARD_WATCH},
-    {"rate_x300", 8, "rate x300", "net", 120, PACE_GUARD_ACT},
-    {"overflow", 10, "rate x300, overflow", "chain", 120, PACE_GUARD_ACT},
-    {"overflow_unguarded", 10, "rate x300, overflow", "chain", 120, PACE_GUARD_OFF},
-    {"rate_too_low", 12, "rate /100", "softmax", 150, PACE_GUARD_ACT},
-    {"huge_batches", 14, "10 % huge batches", "river", 120, PACE_GUARD_ACT},
-    {"nan_batches", 16, "2 % NaN batches", "adapter", 150, PACE_GUARD_ACT},
-    {"broken_weight", 18, "a weight becomes NaN", "net", 120, PACE_GUARD_ACT},
-    {"no_targets", 20, "no targets at all", "softmax", 60, PACE_GUARD_ACT},
-    {"over_fit", 22, "few rows, rate x5", "net", 150, PACE_GUARD_ACT},
+    {"clean", 2, "clean", "adapter", 150, PACE_GUARD_ACT, 4},
+    {"heavy_tails", 4, "heavy tails", "quadratic", 150, PACE_GUARD_ACT, 4},
+    {"rate_x10", 6, "rate x10", "softmax", 150, PACE_GUARD_ACT, 4},
+    {"rate_x30", 6, "rate x30", "basin", 120, PACE_GUARD_ACT, 4},
+    {"rate_x30_watched", 6, "rate x30", "basin", 120, PACE_GUARD_WATCH, 4},
+    {"rate_x30_no_slots", 6, "rate x30", "basin", 120, PACE_GUARD_ACT, 0},
+    {"rate_x300", 8, "rate x300", "net", 120, PACE_GUARD_ACT, 4},
+    {"overflow", 10, "rate x300, overflow", "chain", 120, PACE_GUARD_ACT, 4},
+    {"overflow_unguarded", 10, "rate x300, overflow", "chain", 120, PACE_GUARD_OFF, 4},
+    {"rate_too_low", 126, "rate /300", "plateau", 150, PACE_GUARD_ACT, 4},
+    {"converged", 97, "clean", "quadratic", 125, PACE_GUARD_ACT, 4},
+    {"huge_batches", 156, "1 % huge, no clipping", "stairs", 120, PACE_GUARD_ACT, 4},
+    {"nan_batches", 42, "2 % NaN batches", "adapter", 150, PACE_GUARD_ACT, 4},
+    {"broken_weight", 18, "a weight becomes NaN", "net", 120, PACE_GUARD_ACT, 4},
+    {"no_targets", 20, "no targets at all", "softmax", 60, PACE_GUARD_ACT, 4},
+    {"over_fit", 22, "few rows, rate x5", "net", 150, PACE_GUARD_ACT, 4},
 };
 
 static const struct sim_scenario *find_scenario(const char *name)
@@ -71,6 +75,7 @@ static void record(const struct recording *r, struct buf *out)
     sim_ground_make(&ground, &c, scenario, r->seed, &arena);
     sim_case_job(&c, scenario, &ground, &job);
     job.options.guard = r->guard;
+    job.options.n_slots = r->n_slots;
     job.listen = write_event;
     job.listener = out;
     journal_put_options(out, &job.options);

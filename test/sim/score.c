@@ -38,14 +38,17 @@ struct score {
     size_t n_rule[PACE_REASON_COUNT]; /* runs in which it acted */
 };
 
-/* Broken runs count as this much: as bad as losing the gain once more. */
-static const double worst_excess = 2;
+/* Broken runs count as this much: as bad as losing the gain once more; and no run counts as more
+ * than the gain better. */
+static const double worst_excess = 2, best_excess = -1;
+/* Where a clean run gains less (few rows, over-fitted), differences are measured by this. */
+static const double least_gain = 0.1;
 
 static double excess_of(const struct sim_ground *g, const struct sim_result *r)
 {
-    double gain = fmax(r->first_loss - g->clean_loss, 1e-3);
+    double gain = fmax(r->first_loss - g->clean_loss, least_gain);
     double excess = (r->final_loss - g->clean_loss) / gain;
-    return isfinite(excess) ? fmin(excess, worst_excess) : worst_excess;
+    return isfinite(excess) ? fmax(fmin(excess, worst_excess), best_excess) : worst_excess;
 }
 
 static bool is_alarm(enum pace_action action)

@@ -81,8 +81,8 @@ bool guard_slow_held_out(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_memory *m = s->memory;
     int64_t since = m->trend_eval_step + guard_block_steps(s->total);
     int64_t warm = s->rate->options.schedule.warmup_steps + guard_block_steps(s->total);
-    if (m->held_out.n == 0 || s->step < since || s->step < warm || !may_raise(s) ||
-        !is_low_by_prior(s))
+    if (m->held_out.n == 0 || s->step < since || s->step < warm || isnan(s->level) ||
+        !may_raise(s) || !is_low_by_prior(s))
         return false;
     double descent = m->trend_eval - s->obs->loss;
     if (!(descent < GUARD_SLOW_SHARE * fabs(m->trend_eval)))

@@ -14,7 +14,7 @@
 enum { RUNS = 240, SENTENCE_MOST = 480, ROLL_BACKS_MOST = 12 };
 
 /* Raises are few and at most five-fold: no rate is ever further above the peak than three of them
- * lead. */
+ * lead, or further above what the prior expects than chance would have it. */
 static const double highest_rate = 125;
 
 static struct arena arena;
@@ -129,7 +129,9 @@ static void assert_explained(const struct pace_rate_decision *d, const struct pa
 static void assert_within_bounds(const struct pace_rate_decision *d,
                                  const struct pace_rate_options *o, uint64_t run)
 {
-    double highest = o->schedule.learning_rate * highest_rate * (1 + 1e-9);
+    double highest =
+        fmax(o->schedule.learning_rate * highest_rate, o->prior_rate * pow(10, 2 * o->prior_sd)) *
+        (1 + 1e-9);
     if (!(d->learning_rate >= 0 && d->learning_rate <= highest))
         fail_msg("run %llu, step %lld of %lld, %s: rate %g, the peak is %g",
                  (unsigned long long)run, (long long)d->step, (long long)o->schedule.total_steps,
@@ -376,32 +378,39 @@ static void wild_options(struct pace_rate_options *o, struct rng *rng)
     o->steps_per_epoch = (int64_t)rng_below(rng, 40);
 }
 
+static void show_wild(uint64_t seed)
+{
+    static struct pace_rate rate;
+    struct rng rng = {.seed = seed, .stream = 97};
+    struct pace_rate_options o;
+    wild_options(&o, &rng);
+    struct sim_job job = {.options = o};
+    struct watcher w = {.run = seed, .job = &job};
+    pace_rate_init(&rate, &o);
+    int64_t n = 0, most = sim_observations_most(o.schedule.total_steps);
+    while (!pace_rate_finished(&rate) && n++ < most) {
+        struct pace_rate_obs obs = wild_obs(&rng);
+        pace_rate_observe(&rate, &obs);
+        struct pace_rate_decision d = pace_rate_next(&rate);
+        assert_true(isfinite(d.learning_rate) && d.learning_rate >= 0);
+        assert_true(d.gradient_scale >= 0 && d.gradient_scale <= 1);
+        assert_true(d.step >= 0 && d.step <= o.schedule.total_steps);
+        assert_slots(&d, &w);
+        assert_explained(&d, &obs, seed);
+        if (d.apply_update && o.guard == PACE_GUARD_ACT)
+            assert_true(isfinite(obs.loss) && !isnan(obs.grad_norm));
+    }
+    assert_true(pace_rate_finished(&rate));
+}
+
 static void wild_observations_do_no_harm(void **state)
 {
     (void)state;
-    static struct pace_rate rate;
-    for (uint64_t seed = 0; seed < 600; seed++) {
-        struct rng rng = {.seed = seed, .stream = 97};
-        struct pace_rate_options o;
-        wild_options(&o, &rng);
-        struct sim_job job = {.options = o};
-        struct watcher w = {.run = seed, .job = &job};
-        pace_rate_init(&rate, &o);
-        int64_t n = 0, most = sim_observations_most(o.schedule.total_steps);
-        while (!pace_rate_finished(&rate) && n++ < most) {
-            struct pace_rate_obs obs = wild_obs(&rng);
-            pace_rate_observe(&rate, &obs);
-            struct pace_rate_decision d = pace_rate_next(&rate);
-            assert_true(isfinite(d.learning_rate) && d.learning_rate >= 0);
-            assert_true(d.gradient_scale >= 0 && d.gradient_scale <= 1);
-            assert_true(d.step >= 0 && d.step <= o.schedule.total_steps);
-            assert_slots(&d, &w);
-            assert_explained(&d, &obs, seed);
-            if (d.apply_update && o.guard == PACE_GUARD_ACT)
-                assert_true(isfinite(obs.loss) && !isnan(obs.grad_norm));
-        }
-        assert_true(pace_rate_finished(&rate));
-    }
+    static const uint64_t found[] = {8886}; /* seeds among the first 10,000 that once did */
+    for (uint64_t seed = 0; seed < 600; seed++)
+        show_wild(seed);
+    for (size_t i = 0; i < COUNT_OF(found); i++)
+        show_wild(found[i]);
 }
 
 int main(void)

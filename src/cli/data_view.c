@@ -119,8 +119,7 @@ void data_view_problems(struct data_report *r)
     add_length_problems(r);
 }
 
-/* --------------------------------------------------------------------------------- the writer --
- */
+/* ------------------------------------------------------------------------------- the writer -- */
 
 /* Text that is broken where a line is full. */
 struct writer {
@@ -372,8 +371,7 @@ static void put_chart(const struct data_report *r, struct writer *w, struct buf 
     }
 }
 
-/* ---------------------------------------------------------------------- problems and previews --
- */
+/* -------------------------------------------------------------------- problems and previews -- */
 
 static void put_problems(const struct data_report *r, struct writer *w, struct buf *text)
 {

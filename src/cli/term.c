@@ -64,8 +64,7 @@ const char *term_style(const struct term *t, enum term_style style)
     return t->has_color ? codes[style] : "";
 }
 
-/* --------------------------------------------------------------------------------- characters --
- */
+/* ------------------------------------------------------------------------------- characters -- */
 
 struct range {
     uint32_t first, last;
@@ -184,8 +183,7 @@ void term_add_paragraph(const struct term *t, struct buf *out, const char *lead,
     buf_add_byte(out, '\n');
 }
 
-/* ------------------------------------------------------------------------------------ numbers --
- */
+/* ---------------------------------------------------------------------------------- numbers -- */
 
 void term_add_bar(const struct term *t, struct buf *out, double share, size_t columns)
 {

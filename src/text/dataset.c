@@ -160,8 +160,7 @@ bool dataset_check(const struct dataset *d, struct err *err)
     return false;
 }
 
-/* ------------------------------------------------------------------------------- recognition ----
- */
+/* ------------------------------------------------------------------------------ recognition -- */
 
 static bool no_rows(const char *path, const char *problem, uint64_t line, struct err *err)
 {

@@ -263,8 +263,7 @@ static void advise(const struct dataset_format *format, struct err *err)
         advise_pair(format, err);
 }
 
-/* ------------------------------------------------------------------------------ recognition ----
- */
+/* ------------------------------------------------------------------------------ recognition -- */
 
 /* Sets the column of each role that --columns names; false where the file has no such column. */
 static bool map_roles(struct dataset_format *format, const struct dataset_columns *mapped,

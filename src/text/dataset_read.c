@@ -250,8 +250,7 @@ static bool next_table_row(struct record_reader *r, struct arena *arena, struct 
     return true;
 }
 
-/* --------------------------------------------------------------------------------- plain text --
- */
+/* ------------------------------------------------------------------------------- plain text -- */
 
 static bool open_txt(struct record_reader *r, struct err *err)
 {

@@ -172,8 +172,7 @@ static void hash_chat(struct maker *m, const struct chat_list *chat)
     }
 }
 
-/* --------------------------------------------------------------------------------- formatting --
- */
+/* ------------------------------------------------------------------------------- formatting -- */
 
 static struct span join(struct arena *arena, const struct span *parts, size_t n)
 {
@@ -378,8 +377,7 @@ static void make_sharegpt(struct maker *m)
     make_chat(m, ROLE_CONVERSATIONS);
 }
 
-/* ----------------------------------------------------------------------------- pairs and text --
- */
+/* --------------------------------------------------------------------------- pairs and text -- */
 
 static bool is_list(const struct record_field *field)
 {

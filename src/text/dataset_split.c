@@ -131,8 +131,7 @@ bool split_contiguous(struct split_sizes sizes, uint64_t rows[PART_COUNT], struc
     return true;
 }
 
-/* ----------------------------------------------------------------------------------- deciding --
- */
+/* --------------------------------------------------------------------------------- deciding -- */
 
 static int compare_hashes(const void *a, const void *b)
 {

@@ -35,8 +35,7 @@ static bool run_nfkd(const struct normalize_step *step, struct text *t, struct e
     return form_run(FORM_NFKD, t, err);
 }
 
-/* --------------------------------------------------------------------- character by character --
- */
+/* ------------------------------------------------------------------- character by character -- */
 
 /* A character's replacement: n (0 to 3) code points; false to leave it as it is. */
 typedef bool replace_character(uint32_t c, uint32_t out[3], size_t *n);

@@ -24,8 +24,7 @@
 
 enum { NO_BIN = UINT32_MAX };
 
-/* ------------------------------------------------------------------------- best fit decreasing --
- */
+/* ---------------------------------------------------------------------- best fit decreasing -- */
 
 /* Sequences that still have room: queues by room, and a tree over the rooms that are not empty. */
 struct rooms {
@@ -158,8 +157,7 @@ static void pack_bfd(struct pack *pack, struct arena *arena, const uint32_t *len
     arena_release(&scratch);
 }
 
-/* ------------------------------------------------------------------------------- the others ----
- */
+/* ------------------------------------------------------------------------------- the others -- */
 
 static void pack_each(struct pack *pack, struct arena *arena, const uint32_t *lengths, size_t n)
 {

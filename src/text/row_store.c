@@ -215,8 +215,7 @@ static bool read_all(struct filler *f, struct err *err)
     }
 }
 
-/* -------------------------------------------------------------------------------------- parts --
- */
+/* ------------------------------------------------------------------------------------ parts -- */
 
 /*
  * Rows of plain texts: of those whose file is not one part's own the last are held out, and the

@@ -4,6 +4,8 @@
  */
 #include "cli/help.h"
 
+#include <ctype.h>
+
 enum { WIDTH = 79, HELP_COLUMN = 30 };
 
 /* ------------------------------------------------------------------------------------- help -- */
@@ -49,7 +51,7 @@ void help_overview(struct buf *out)
     buf_add_text(out, "\npace COMMAND --help tells more; pace --version says which one this is.\n");
 }
 
-/* "  -o, --output DIR" */
+/* "  -o, --output DIR", "      --learning-rate, --lr RATE" */
 static size_t add_flag(struct buf *out, const struct option_row *row)
 {
     size_t before = out->len;
@@ -57,6 +59,8 @@ static size_t add_flag(struct buf *out, const struct option_row *row)
         buf_printf(out, "  -%c, --%s", row->letter, row->name);
     else
         buf_printf(out, "      --%s", row->name);
+    if (row->other_name)
+        buf_printf(out, ", --%s", row->other_name);
     if (row->value)
         buf_printf(out, " %s", row->value);
     return out->len - before;
@@ -125,6 +129,11 @@ static void add_man_option(struct buf *out, const struct option_row *row)
     buf_add_text(out, "\\fB\\-\\-");
     add_roff(out, row->name);
     buf_add_text(out, "\\fR");
+    if (row->other_name) {
+        buf_add_text(out, ", \\fB\\-\\-");
+        add_roff(out, row->other_name);
+        buf_add_text(out, "\\fR");
+    }
     if (row->value)
         buf_printf(out, " \\fI%s\\fR", row->value);
     buf_add_byte(out, '\n');
@@ -134,10 +143,11 @@ static void add_man_option(struct buf *out, const struct option_row *row)
 
 static void add_man_options(struct buf *out, const struct command *command)
 {
+    buf_add_text(out, ".SH OPTIONS\n");
     for (int purpose = 0; purpose < PURPOSE_COUNT; purpose++) {
         if (!has_options(command, purpose))
             continue;
-        buf_printf(out, ".SH %s OPTIONS\n", option_purpose_name(purpose));
+        buf_printf(out, ".SS %s\n", option_purpose_name(purpose));
         for (size_t i = 0; i < option_count; i++) {
             const struct option_row *row = &option_table[i];
             if ((int)row->purpose == purpose && (row->users & command->user))
@@ -161,9 +171,12 @@ static void add_man_commands(struct buf *out)
 
 void help_man_page(struct buf *out, const struct command *command, const char *version)
 {
-    const char *hyphen = command ? "-" : "", *name = command ? command->name : "";
-    buf_printf(out, ".TH \"PACE%s%s\" 1 \"\" \"pace %s\" \"pace\"\n.SH NAME\npace%s%s \\- ", hyphen,
-               name, version, command ? "\\-" : "", name);
+    const char *hyphen = command ? "\\-" : "", *name = command ? command->name : "";
+    buf_printf(out, ".TH \"PACE%s", hyphen);
+    for (const char *c = name; *c; c++)
+        buf_add_byte(out, (uint8_t)toupper((unsigned char)*c));
+    buf_printf(out, "\" 1 \"\" \"pace %s\" \"pace\"\n.SH NAME\npace%s%s \\- ", version, hyphen,
+               name);
     add_roff(out, command ? command->summary : "fine-tune small language models");
     buf_add_text(out, "\n.SH SYNOPSIS\n\\fBpace\\fR ");
     if (command) {
@@ -191,8 +204,12 @@ void help_completion(struct buf *out)
     for (size_t i = 0; i < command_count; i++) {
         buf_printf(out, "    %s) options='", command_table[i].name);
         for (size_t row = 0; row < option_count; row++) {
-            if (option_table[row].users & command_table[i].user)
-                buf_printf(out, "--%s ", option_table[row].name);
+            const struct option_row *option = &option_table[row];
+            if (!(option->users & command_table[i].user))
+                continue;
+            buf_printf(out, "--%s ", option->name);
+            if (option->other_name)
+                buf_printf(out, "--%s ", option->other_name);
         }
         buf_add_text(out, "' ;;\n");
     }

@@ -43,11 +43,16 @@ class Documentation(unittest.TestCase):
         for command in commands():
             page = (self.DOCS / f"pace-{command}.1").read_text()
             self.assertIn(r"\fB\-\-json\fR", page)
+            self.assertIn(f'.TH "PACE\\-{command.upper()}" 1', page)
             self.assertNotRegex(page, r"(?m)^[^.].*[^\\-]--")
+        self.assertIn(r"\fB\-\-learning\-rate\fR, \fB\-\-lr\fR \fIRATE\fR",
+                      (self.DOCS / "pace-schedule.1").read_text())
 
     def test_words_options_and_files_are_completed(self):
         self.assertEqual(self.complete("da"), ["data"])
         self.assertEqual(self.complete("data", "--sh"), ["--show"])
+        self.assertEqual(self.complete("schedule", "--lr"),
+                         ["--lr", "--lr-scheduler-type", "--lr-scheduler-kwargs"])
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "two words.jsonl").touch()
             self.assertEqual(self.complete("data", "tw", cwd=folder), ["two words.jsonl"])
@@ -74,6 +79,9 @@ class Words(unittest.TestCase):
             self.assertTrue(out.startswith(b"usage: pace " + command.encode()))
             for line in out.decode().split("\n"):
                 self.assertLessEqual(len(line), 79, line)
+
+    def test_help_shows_both_names_of_an_option(self):
+        self.assertIn(b"--learning-rate, --lr RATE", run("schedule", "--help")[1])
 
     def test_an_unknown_command_is_refused_with_the_nearest(self):
         code, out, err = run("tokenise")

@@ -138,7 +138,7 @@ bool args_read(struct options *o, struct arena *arena, const struct command *com
         return false;
     if (o->n_arguments < command->least_arguments && !o->help) {
         err_set(err, ERR_USAGE, "pace %s needs %s", command->name, command->arguments);
-        err_hint(err, "pace %s --help says what they are", command->name);
+        err_hint(err, "pace %s --help tells more", command->name);
         return false;
     }
     return true;

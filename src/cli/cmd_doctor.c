@@ -5,23 +5,16 @@
  * The verdict is a result, not a failure: the exit code is 0 whatever it is. Of several logs all
  * are reported; those that cannot be read are named, and the code is then 3.
  */
-#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/doctor_view.h"
 
 static bool write_page(const struct doctor_case *cases, size_t n, const char *path, struct err *err)
 {
-    struct file_writer writer = {.fd = -1};
     struct buf page;
     buf_init(&page, BUF_NO_LIMIT);
     doctor_page(cases, n, &page);
-    bool ok = file_writer_open(&writer, path, err);
-    if (ok) {
-        file_write(&writer, buf_span(&page));
-        ok = file_commit(&writer, err);
-    }
-    file_discard(&writer);
+    bool ok = command_write(&page, path, err);
     buf_release(&page);
     return ok;
 }

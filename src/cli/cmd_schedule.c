@@ -8,7 +8,6 @@
  */
 #include <math.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/schedule_view.h"
@@ -18,8 +17,7 @@
 static const double usual_rate = 5e-5;
 static const int64_t usual_steps = 1000;
 
-/* -------------------------------------------------------------------------------------- notes --
- */
+/* ------------------------------------------------------------------------------------ notes -- */
 
 static void note_metric_schedule(const struct pace_schedule *s, const char *label, bool has_metrics)
 {
@@ -106,8 +104,7 @@ static bool read_comparison(const struct options *o, struct arena *arena, struct
     return true;
 }
 
-/* ------------------------------------------------------------------------------------- output --
- */
+/* ----------------------------------------------------------------------------------- output -- */
 
 static bool check_output(const struct options *o, struct err *err)
 {
@@ -120,16 +117,10 @@ static bool check_output(const struct options *o, struct err *err)
 
 static bool write_svg(const struct comparison *c, const char *path, struct err *err)
 {
-    struct file_writer writer;
     struct buf svg;
     buf_init(&svg, BUF_NO_LIMIT);
     schedule_view_svg(c, &svg);
-    bool ok = file_writer_open(&writer, path, err);
-    if (ok) {
-        file_write(&writer, buf_span(&svg));
-        ok = file_commit(&writer, err);
-    }
-    file_discard(&writer);
+    bool ok = command_write(&svg, path, err);
     buf_release(&svg);
     if (ok)
         log_note("drawn into %s", path);

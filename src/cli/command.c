@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/file.h"
+
 const struct command command_table[] = {
     {"data", FOR_DATA, "DATA", 1, 1, "what is in a data file, and what of it is trained on",
      "Reads a data file (.jsonl, .json, .csv, .tsv, .txt) or a folder of them: the\n"
@@ -56,7 +58,8 @@ const struct command command_table[] = {
      "a run is made with, as Hugging Face's Trainer and torch compute it. SCHEDULE is\n"
      "a name, perhaps with parameters: cosine, cosine:num_cycles=2; several stand\n"
      "side by side. Printed is a table; --json and --csv have a number per update,\n"
-     "--plot draws in the terminal, --svg into a file.\n"
+     "--plot draws in the terminal, --svg into a file. Without --learning-rate and\n"
+     "--max-steps the peak is 5e-5 and the run has 1,000 updates.\n"
      "\n"
      "linear, cosine, cosine_with_restarts, polynomial, constant,\n"
      "constant_with_warmup, inverse_sqrt, cosine_with_min_lr,\n"
@@ -88,6 +91,18 @@ const struct command *command_find(const char *name)
             return &command_table[i];
     }
     return NULL;
+}
+
+bool command_write(const struct buf *text, const char *path, struct err *err)
+{
+    struct file_writer writer;
+    bool ok = file_writer_open(&writer, path, err);
+    if (ok) {
+        file_write(&writer, buf_span(text));
+        ok = file_commit(&writer, err);
+    }
+    file_discard(&writer);
+    return ok;
 }
 
 bool command_print(struct buf *text, struct err *err)

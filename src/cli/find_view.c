@@ -23,7 +23,7 @@
 
 #include "format/json.h"
 
-enum { LABEL = 16, VALUE = 14, EFFECT = 9 };
+enum { LABEL = 16, VALUE = 12, EFFECT = 9 };
 
 static const double bowl = 3.7; /* % of the loss per squared decade */
 
@@ -124,7 +124,7 @@ static void term_value(const struct view *v, const struct pace_prior_term *t, ch
     else if (strcmp(t->name, "schedule") == 0)
         snprintf(text, 64, "%s", pace_schedule_name(r->schedule));
     else if (t->value != 0)
-        snprintf(text, 64, "%.6g", t->value);
+        snprintf(text, 64, t->value >= 100 ? "%.0f" : "%.3g", t->value);
 }
 
 static void put_term(struct view *v, const struct pace_prior_term *t)
@@ -216,10 +216,12 @@ static void put_top(struct view *v, const char *data)
     add_size(&v->line, r->parameters);
     buf_printf(&v->line, " parameters, width %" PRIu64, job->model.hidden_size);
     end_line(v);
-    buf_add_text(&v->line, "data          ");
+    buf_printf(&v->line, "data          %s", data);
+    end_line(v);
+    buf_add_text(&v->line, "rows          ");
     term_add_count(&v->line, job->rows);
-    buf_printf(&v->line, " rows to train on, %.0f trained tokens a step%s; %s", r->tokens_per_step,
-               job->tokens_are_guessed ? " (guessed)" : "", data);
+    buf_printf(&v->line, " to train on, %.0f trained tokens a step%s", r->tokens_per_step,
+               job->tokens_are_guessed ? " (guessed)" : "");
     end_line(v);
 }
 

@@ -178,7 +178,7 @@ static void table_of_several(const struct comparison *c, const struct term *t, s
         buf_add_byte(out, '\n');
     }
     if (shown < c->n)
-        buf_printf(out, "%zu more have no room: --csv\n", c->n - shown);
+        buf_printf(out, "no room for %zu more: --csv shows all\n", c->n - shown);
 }
 
 void schedule_view_table(const struct comparison *c, const struct term *t, struct buf *out)

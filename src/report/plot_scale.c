@@ -42,7 +42,8 @@ static struct plot_range widen(const struct plot_range *range, bool is_loose)
     struct plot_range r = *range;
     double size = fmax(fabs(r.low), fabs(r.high));
     if (!r.is_known || size < smallest)
-        return (struct plot_range){.high = 1, .has_fraction = true, .is_known = true};
+        return (struct plot_range){
+            .high = 1, .has_fraction = r.has_fraction || !r.is_known, .is_known = true};
     if (r.high - r.low > size * 1e-9)
         return r;
     double margin = r.has_fraction ? size / 2 : fmax(0.5, size * 1e-6);
@@ -117,8 +118,7 @@ static void write_label(char *label, double value, int unit_exponent, double siz
         snprintf(label, PLOT_LABEL_SIZE, "%.*f", unit_exponent < 0 ? -unit_exponent : 0, value);
 }
 
-/* ------------------------------------------------------------------------------- linear ticks --
- */
+/* ----------------------------------------------------------------------------- linear ticks -- */
 
 /* factor * 10^exponent, the factor being 1, 2 or 5. */
 struct round_number {
@@ -186,8 +186,7 @@ static void fit_linear(struct plot_scale *s, struct plot_range r, bool is_loose,
     s->high = fmax(multiple(distance, last), is_loose ? -INFINITY : r.high);
 }
 
-/* -------------------------------------------------------------------------- logarithmic ticks --
- */
+/* ------------------------------------------------------------------------ logarithmic ticks -- */
 
 static double round_value(struct round_number number)
 {

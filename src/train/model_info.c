@@ -147,8 +147,7 @@ static bool check_width(const struct model_info *info, struct err *err)
 {
     if (info->hidden_size > 0)
         return true;
-    err_set(err, ERR_INPUT, "no hidden_size (or n_embd, d_model) is given");
-    err_hint(err, "MODEL is a Hugging Face folder with a config.json, or a .gguf file");
+    err_set(err, ERR_INPUT, "no hidden_size (or n_embd, d_model) between 1 and 1e15");
     return false;
 }
 
@@ -244,16 +243,13 @@ static bool open_gguf(struct model_info *info, struct arena *arena, const char *
 
 /* ------------------------------------------------------------------------------------- files -- */
 
-bool model_info_read(struct model_info *info, struct arena *arena, const char *path,
-                     struct err *err)
+static bool read_config(struct model_info *info, struct arena *arena, const char *config,
+                        struct err *err)
 {
     struct file_map file;
-    bool is_folder = file_kind_of(path) == FILE_FOLDER;
-    const char *config = is_folder ? file_join(arena, path, "config.json") : path;
-    *info = (struct model_info){0};
+    bool ok = false;
     if (!file_map(&file, config, err))
         return false;
-    bool ok = false;
     if (gguf_is(file.bytes)) {
         ok = open_gguf(info, arena, config, err);
     } else {
@@ -262,9 +258,21 @@ bool model_info_read(struct model_info *info, struct arena *arena, const char *p
             err_in(err, "%s", config);
     }
     file_unmap(&file);
-    if (ok && is_folder) {
+    return ok;
+}
+
+bool model_info_read(struct model_info *info, struct arena *arena, const char *path,
+                     struct err *err)
+{
+    bool is_folder = file_kind_of(path) == FILE_FOLDER;
+    *info = (struct model_info){0};
+    if (!read_config(info, arena, is_folder ? file_join(arena, path, "config.json") : path, err)) {
+        err_hint(err, "MODEL is a Hugging Face folder with a config.json, or a .gguf file");
+        return false;
+    }
+    if (is_folder) {
         const char *tokenizer = file_join(arena, path, "tokenizer.json");
         info->has_tokenizer = file_kind_of(tokenizer) == FILE_REGULAR;
     }
-    return ok;
+    return true;
 }

@@ -275,11 +275,15 @@ bool options_refuse_unknown(struct span word, unsigned user, struct err *err)
     struct span name = word;
     while (name.len > 0 && name.at[0] == '-')
         name = span_from(name, 1);
-    const char *candidates[OPTIONS_MOST_ROWS];
+    const char *candidates[2 * OPTIONS_MOST_ROWS];
     size_t n = 0;
     for (size_t i = 0; i < option_count; i++) {
-        if (option_table[i].users & user)
-            candidates[n++] = option_table[i].name;
+        const struct option_row *row = &option_table[i];
+        if (!(row->users & user))
+            continue;
+        candidates[n++] = row->name;
+        if (row->other_name)
+            candidates[n++] = row->other_name;
     }
     const char *nearest = options_nearest(name, candidates, n);
     err_set(err, ERR_USAGE, "unknown option %.*s", SPAN_ARGS(word));
@@ -323,6 +327,16 @@ static bool check_range(const struct option_row *row, const char *text, double v
     return false;
 }
 
+/* What no int64_t holds is out of range where there is one, not something other than a number. */
+static bool refuse_int(const struct option_row *row, const char *text, struct err *err)
+{
+    double value;
+    bool is_whole = text[strspn(text, "+-0123456789")] == '\0';
+    if (is_whole && row->high != 0 && num_parse_double(span_of(text), &value))
+        return check_range(row, text, value, err);
+    return refuse_value(row, text, "a whole number", err);
+}
+
 /* Reads the value into the row's field. */
 static bool read_value(const struct option_row *row, const char *text, void *field, struct err *err)
 {
@@ -332,7 +346,7 @@ static bool read_value(const struct option_row *row, const char *text, void *fie
     case OPTION_INT: {
         int64_t *value = field;
         return num_parse_i64(span_of(text), value) ? check_range(row, text, (double)*value, err)
-                                                   : refuse_value(row, text, "a whole number", err);
+                                                   : refuse_int(row, text, err);
     }
     case OPTION_NUMBER: {
         double *value = field;

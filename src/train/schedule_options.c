@@ -156,8 +156,7 @@ static bool check_kwargs_used(const struct kwargs *kwargs, struct err *err)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------- schedules --
- */
+/* -------------------------------------------------------------------------------- schedules -- */
 
 bool schedule_options_rate(const struct options *o, double *rate, struct err *err)
 {
@@ -207,6 +206,14 @@ static bool check(const struct pace_schedule *s, bool is_inline, struct err *err
     return refuse(is_inline ? pace_schedule_name(s->kind) : kwargs_option, &problem, err);
 }
 
+/* A schedule without parameters that needs some: how they are given. */
+static void hint_at_parameters(const struct pace_schedule *s, struct err *err)
+{
+    if (s->warmup_steps <= s->total_steps)
+        err_hint(err, "it has no default: %s:NAME=VALUE, or %s '{\"NAME\": VALUE}'",
+                 pace_schedule_name(s->kind), kwargs_option);
+}
+
 /* What all schedules of one command line share. */
 struct request {
     struct pace_schedule run; /* peak, total and warmup steps */
@@ -233,10 +240,21 @@ static bool read_schedule(struct request *r, const char *option, struct span tex
     struct span rest = text, name = next_part(&rest, ':');
     if (!pace_schedule_find(arena_string(r->arena, name), &kind))
         return refuse_schedule(option, name, err);
+    bool is_inline = name.len < text.len;
+    if (is_inline && text.at[text.len - 1] == ':') {
+        err_set(err, ERR_USAGE, "%s: '%.*s' ends where a parameter is expected", option,
+                SPAN_ARGS(text));
+        err_hint(err, "NAME=VALUE, as in cosine:num_cycles=2");
+        return false;
+    }
     *s = r->run;
     pace_schedule_init(s, kind);
-    return apply_kwargs(s, &r->kwargs, r->is_alone, err) && apply_inline(s, rest, r->arena, err) &&
-           check(s, name.len < text.len, err);
+    if (!apply_kwargs(s, &r->kwargs, r->is_alone, err) || !apply_inline(s, rest, r->arena, err))
+        return false;
+    bool ok = check(s, is_inline, err);
+    if (!ok && !is_inline && r->kwargs.n == 0)
+        hint_at_parameters(s, err);
+    return ok;
 }
 
 bool schedule_options_read(const struct options *o, double learning_rate, int64_t total_steps,
@@ -293,8 +311,7 @@ bool schedule_options_list(const struct options *o, double learning_rate, int64_
     return check_kwargs_used(&r.kwargs, err);
 }
 
-/* ------------------------------------------------------------------------------------ metrics --
- */
+/* ---------------------------------------------------------------------------------- metrics -- */
 
 static bool read_metrics(const char *text, struct arena *arena, struct metric_list *metrics,
                          struct err *err)

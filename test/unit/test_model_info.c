@@ -89,6 +89,7 @@ static void what_is_no_description_of_a_model_is_refused(void **state)
     assert_non_null(strstr(err.where, "config.json"));
     ASSERT_FAILS(model_info_read(&m, &arena, "/no/such/folder", &err), "");
     assert_int_equal(err.kind, ERR_IO);
+    assert_non_null(strstr(err.hint, "config.json"));
 }
 
 static void absurd_numbers_do_no_harm(void **state)

@@ -53,6 +53,26 @@ static void booleans_take_true_and_false(void **state)
                  "'maybe' is not true or false");
 }
 
+static void a_number_too_large_for_an_integer_is_out_of_range(void **state)
+{
+    (void)state;
+    struct options o;
+    options_init(&o);
+    ASSERT_FAILS(options_set(&o, row_of("max-steps"), "99999999999999999999", FOR_SCHEDULE, &err),
+                 "--max-steps: 99999999999999999999 is not between -1 and");
+    ASSERT_FAILS(options_set(&o, row_of("max-steps"), "1e3", FOR_SCHEDULE, &err),
+                 "'1e3' is not a whole number");
+    ASSERT_FAILS(options_set(&o, row_of("max-steps"), "-", FOR_SCHEDULE, &err),
+                 "'-' is not a whole number");
+}
+
+static void a_short_name_is_suggested_too(void **state)
+{
+    (void)state;
+    ASSERT_FAILS(options_refuse_unknown(span_of("--lrr"), FOR_SCHEDULE, &err), "--lrr");
+    assert_string_equal(err.hint, "did you mean --lr?");
+}
+
 static void an_option_of_another_command_is_refused(void **state)
 {
     (void)state;
@@ -107,6 +127,8 @@ int main(void)
         cmocka_unit_test(rows_of_one_purpose_stand_together),
         cmocka_unit_test(hyphens_and_underscores_are_the_same),
         cmocka_unit_test(booleans_take_true_and_false),
+        cmocka_unit_test(a_number_too_large_for_an_integer_is_out_of_range),
+        cmocka_unit_test(a_short_name_is_suggested_too),
         cmocka_unit_test(an_option_of_another_command_is_refused),
         cmocka_unit_test(the_nearest_name_is_found_where_one_is_near),
         cmocka_unit_test(an_unknown_option_gets_a_hint),

@@ -95,6 +95,9 @@ static void whole_numbers_have_no_fractions_between(void **state)
     struct plot_range range = range_of(0, 2);
     plot_scale_fit(&scale, &range, false, false, 10);
     assert_labels("0 1 2");
+    range = range_of(0, 0);
+    plot_scale_fit(&scale, &range, false, false, 10);
+    assert_labels("0 1");
 }
 
 static void large_numbers_are_in_thousands(void **state)

@@ -154,6 +154,13 @@ static void parameters_that_make_no_schedule_name_their_option(void **state)
     ASSERT_FAILS(read_one(&s), "--lr-scheduler-kwargs: cosine_with_min_lr needs min_lr or");
     give("schedule", "cosine_with_min_lr:num_cycles=1");
     ASSERT_FAILS(read_list(), "cosine_with_min_lr: cosine_with_min_lr needs min_lr or");
+    give("schedule", "step");
+    ASSERT_FAILS(read_one(&s), "step needs step_size");
+    assert_non_null(strstr(err.hint, "step:NAME=VALUE"));
+    give("schedule", "cosine:");
+    ASSERT_FAILS(read_one(&s), "'cosine:' ends where a parameter is expected");
+    give("schedule", "cosine:num_cycles=1:");
+    ASSERT_FAILS(read_one(&s), "ends where a parameter is expected");
 }
 
 static void a_learning_rate_is_a_number_above_zero_or_auto(void **state)

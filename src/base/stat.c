@@ -82,15 +82,50 @@ double stat_noise(const double *x, size_t n, double *scratch)
     return STAT_MAD_TO_SD * stat_median(scratch, n - 1) / sqrt(2.0);
 }
 
-double stat_lag1(const double *x, size_t n)
+double stat_lag(const double *x, size_t n, size_t lag)
 {
     double mean = stat_mean(x, n), own = 0, with_next = 0;
     for (size_t i = 0; i < n; i++) {
         own += (x[i] - mean) * (x[i] - mean);
-        if (i + 1 < n)
-            with_next += (x[i] - mean) * (x[i + 1] - mean);
+        if (i + lag < n)
+            with_next += (x[i] - mean) * (x[i + lag] - mean);
     }
     return own > 0 ? with_next / own : 0;
+}
+
+void stat_fit_falling(const double *x, size_t n, double *fit, size_t *count)
+{
+    size_t pools = 0; /* their means are in fit, from the left: a pool holds a value at least */
+    for (size_t i = 0; i < n; i++) {
+        fit[pools] = x[i];
+        count[pools++] = 1;
+        for (; pools > 1 && fit[pools - 2] < fit[pools - 1]; pools--) {
+            size_t both = count[pools - 2] + count[pools - 1];
+            double share = (double)count[pools - 1] / (double)both;
+            fit[pools - 2] += (fit[pools - 1] - fit[pools - 2]) * share;
+            count[pools - 2] = both;
+        }
+    }
+    for (size_t end = n; pools-- > 0;) { /* from the right, so that no mean is overwritten */
+        double mean = fit[pools];
+        for (size_t k = count[pools]; k > 0; k--)
+            fit[--end] = mean;
+    }
+}
+
+size_t stat_rise(const double *x, size_t n)
+{
+    double mean = stat_mean(x, n), below = 0, most = 0;
+    size_t at = 0;
+    for (size_t i = 1; i < n; i++) {
+        below += mean - x[i - 1];
+        double gain = fmax(below, 0) * below / ((double)i * (double)(n - i));
+        if (gain > most) {
+            most = gain;
+            at = i;
+        }
+    }
+    return at;
 }
 
 struct stat_line stat_fit_line(const double *x, const double *y, size_t n)

@@ -28,8 +28,20 @@ double stat_median(double *x, size_t n);
  */
 double stat_noise(const double *x, size_t n, double *scratch);
 
-/* The autocorrelation of neighbours around the mean, in [-1, 1]; 0 where nothing varies. */
-double stat_lag1(const double *x, size_t n);
+/* The autocorrelation of points `lag` apart around the mean; 0 where nothing varies. */
+double stat_lag(const double *x, size_t n, size_t lag);
+
+/*
+ * The sequence that never rises and is nearest to x (isotonic regression: neighbours that rise are
+ * pooled until none does; O(n)). `fit` and `count` have room for n; `count` is scratch.
+ */
+void stat_fit_falling(const double *x, size_t n, double *fit, size_t *count);
+
+/*
+ * Where x rises: of all pairs of levels, one behind another, the second higher, the pair nearest to
+ * x; the index at which its second begins. 0 where there is none.
+ */
+size_t stat_rise(const double *x, size_t n);
 
 /* A straight line by least squares. */
 struct stat_line {

@@ -212,30 +212,8 @@ struct trend curve_trend(const struct curve *c, struct stretch s)
     struct stat_line line = stat_fit_line(NULL, c->y + s.first, n);
     for (size_t i = 0; i < n; i++)
         c->scratch[i] = c->y[s.first + i] - line.intercept - line.slope * (double)i;
-    double together = fmin(fmax(stat_lag1(c->scratch, n), 0), 0.95);
+    double together = fmin(fmax(stat_lag(c->scratch, n, 1), 0), 0.95);
     double widen = sqrt((1 + together) / (1 - together));
     double length = (double)n - 1;
     return (struct trend){line.slope * length, line.slope_se * length * widen};
-}
-
-double *curve_falling(const struct curve *c)
-{
-    double *fit = arena_array(c->arena, double, max_size(c->n, 1));
-    double *mean = arena_array(c->arena, double, max_size(c->n, 1));
-    size_t *count = arena_array(c->arena, size_t, max_size(c->n, 1));
-    size_t n = 0;
-    for (size_t i = 0; i < c->n; i++) {
-        mean[n] = c->y[i];
-        count[n++] = 1;
-        for (; n > 1 && mean[n - 2] < mean[n - 1]; n--) {
-            size_t both = count[n - 2] + count[n - 1];
-            mean[n - 2] += (mean[n - 1] - mean[n - 2]) * (double)count[n - 1] / (double)both;
-            count[n - 2] = both;
-        }
-    }
-    for (size_t i = 0, k = 0; k < n; k++) {
-        for (size_t j = 0; j < count[k]; j++)
-            fit[i++] = mean[k];
-    }
-    return fit;
 }

@@ -55,10 +55,4 @@ struct trend {
 };
 struct trend curve_trend(const struct curve *c, struct stretch s);
 
-/*
- * The curve that never rises and is nearest to y (isotonic regression: neighbours that rise are
- * pooled until none does; O(n)). [n], in the arena.
- */
-double *curve_falling(const struct curve *c);
-
 #endif

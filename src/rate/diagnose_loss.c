@@ -74,8 +74,7 @@ static double surprise(const struct level *low, const struct level *high, double
     return se > 0 ? rise / se - chance : rise > 0 ? INFINITY : 0;
 }
 
-/* --------------------------------------------------------------------------------- excursions --
- */
+/* ------------------------------------------------------------------------------ excursions -- */
 
 struct excursions {
     size_t count;
@@ -157,12 +156,13 @@ static bool comes_back(const struct curve *c)
 
 /*
  * Waves: what is left beside the nearest falling curve hangs together from point to point (or flips
- * at every point), which batch noise does not, and it is large.
+ * at every point or every second), which batch noise does not, and it is large.
  */
 static bool detect_waves(const struct curve *c, struct pace_finding *found)
 {
     static const double TOGETHER = 0.35, FLIPPING = -0.5, SIZE = 0.1, CLEAR = 2.9;
-    double *rest = curve_falling(c);
+    double *rest = arena_array(c->arena, double, c->n);
+    stat_fit_falling(c->y, c->n, rest, arena_array(c->arena, size_t, c->n));
     double squares = 0, in_loss = 0;
     size_t top = 0, n_waves = 0;
     for (size_t i = 0; i < c->n; i++) {
@@ -172,11 +172,11 @@ static bool detect_waves(const struct curve *c, struct pace_finding *found)
         top = rest[i] > rest[top] ? i : top;
         n_waves += i > 0 && rest[i] > 0 && rest[i - 1] <= 0;
     }
-    double n = (double)c->n, together = stat_lag1(rest, c->n);
+    double n = (double)c->n, together = stat_lag(rest, c->n, 1), next = stat_lag(rest, c->n, 2);
     double share = sqrt(in_loss / n) / fmax(c->start - c->best, 1e-12);
-    if (sqrt(squares / n) < SIZE || share < PROGRESS_SHARE / 2 ||
-        fabs(together) * sqrt(n) < CLEAR || (together < TOGETHER && together > FLIPPING) ||
-        n_waves < 2)
+    bool hangs = together > TOGETHER || fmin(together, next) < FLIPPING;
+    if (sqrt(squares / n) < SIZE || share < PROGRESS_SHARE / 2 || !hangs ||
+        fmax(fabs(together), fabs(next)) * sqrt(n) < CLEAR || n_waves < 2)
         return false;
     *found = (struct pace_finding){
         PACE_FINDING_OSCILLATION,
@@ -278,7 +278,7 @@ bool detect_early_rise(const struct curve *c, struct pace_finding *found)
                                     warmup ? c->peak : c->rate[top.at.first]}};
     if (end.y - c->y[0] > log1p(RISE_SHARE) && (end.y - c->y[0] > log(TWICE) || !comes_back(c))) {
         *found = (struct pace_finding){PACE_FINDING_DIVERGED,
-                                       c->step[0],
+                                       c->step[stat_rise(c->y, c->n)],
                                        c->step[c->n - 1],
                                        {c->loss[0], exp(end.y), c->loss[0], found->number[3]}};
     }
@@ -342,7 +342,7 @@ static bool is_lost(const struct curve *c, size_t width, struct pace_finding *fo
     if ((of_start < 1 + RISE_SHARE / 2 && share < DIVERGED_SHARE) ||
         (of_start < TWICE && comes_back(c)))
         return false;
-    size_t onset = low.at.end - 1;
+    size_t from = low.at.first, onset = from + stat_rise(c->y + from, c->n - from);
     *found = (struct pace_finding){PACE_FINDING_DIVERGED,
                                    c->step[onset],
                                    c->step[c->n - 1],
@@ -382,37 +382,45 @@ static struct trend block_fall(const struct curve *c)
     return fall;
 }
 
-/* The share of the whole fall that is done when a third of the sum of the rates is spent. */
-static double early_share(const struct curve *c, double fall)
+/*
+ * How surely the first half of the sum of the rates did more than one and a half times what the
+ * second did, in standard errors.
+ */
+static double saturation(const struct curve *c)
 {
-    size_t third = 0, width = max_size(c->n / 10, 1);
+    static const double MORE = 1.5;
+    size_t half = 0;
     double sum = 0, spent = 0;
     for (size_t i = 0; i < c->n; i++)
         sum += isnan(c->rate[i]) ? 1 : c->rate[i];
-    while (third + width < c->n && spent < sum / 3) {
-        spent += isnan(c->rate[third]) ? 1 : c->rate[third];
-        third++;
-    }
-    struct level first = level_of(c, 0, width), then = level_of(c, third, width);
-    return fall > 0 ? (first.y - then.y) / fall : 0;
+    for (; half < c->n && spent < sum / 2; half++)
+        spent += isnan(c->rate[half]) ? 1 : c->rate[half];
+    if (half < BLOCK_LEAST || c->n - half < BLOCK_LEAST)
+        return 0;
+    struct trend early = curve_trend(c, (struct stretch){0, half}),
+                 late = curve_trend(c, (struct stretch){half, c->n});
+    return (MORE * late.change - early.change) / fmax(hypot(early.se, MORE * late.se), 1e-12);
 }
 
 /*
  * Flat: the straight line through all points hardly falls, is known well enough to say so, and no
  * quick fall hides at its beginning. Or it falls by a little, evenly: a loss in which nothing
- * saturates goes down in proportion to the sum of the rates, so there is more to be had.
+ * saturates goes down in proportion to the sum of the rates, so there is more to be had. A small
+ * fall that surely levels off is all that there was to learn.
  */
 bool detect_flat(const struct curve *c, struct pace_finding *found)
 {
-    static const double NOTHING = 0.02, LITTLE = 0.06, KNOWN = 0.08, EVENLY = 0.5;
+    static const double NOTHING = 0.01, LITTLE = 0.06, KNOWN = 0.08, TRACE = 0.005;
     if (!c->is_likelihood || c->n < FLAT_LEAST)
         return false;
     struct trend line = curve_trend(c, (struct stretch){0, c->n}), ends = block_fall(c);
-    bool nothing = fabs(line.change) < NOTHING + line.se &&
-                   fabs(line.change) + 2 * line.se < KNOWN &&
-                   ends.change - 2 * ends.se < NOTHING / 2 && ends.change < KNOWN;
-    bool little = -line.change + line.se < LITTLE && ends.change < LITTLE &&
-                  line.change < -3 * line.se && early_share(c, ends.change) < EVENLY;
+    bool moves = line.change < fmin(-3 * line.se, -TRACE);
+    double levels_off = moves ? saturation(c) : 0;
+    bool nothing = fabs(line.change) < NOTHING + line.se && levels_off < 2 &&
+                   fabs(line.change) + 2 * line.se < KNOWN && ends.change - 2 * ends.se < NOTHING &&
+                   ends.change < KNOWN;
+    bool little =
+        -line.change + line.se < LITTLE && ends.change < LITTLE && moves && levels_off < 0.5;
     if (!nothing && !little)
         return false;
     size_t width = max_size(c->n / 5, 1);
@@ -426,17 +434,19 @@ bool detect_flat(const struct curve *c, struct pace_finding *found)
 }
 
 /*
- * It stands still to the end of the log, high up, while the rate is high; or while the rate comes
- * down, but then beyond doubt, since a loss may well level off as the rate ends.
+ * It stands still to the end of the log, high up, while the rate is high, and less need be known
+ * of it behind a large fall; or while the rate comes down, but then beyond doubt, since a loss may
+ * well level off as the rate ends.
  */
 static bool stays_put(const struct curve *c, struct stretch stall)
 {
     static const double NOTHING = 0.01, KNOWN = 0.015, FELL = 0.03, HIGH_SHARE = 0.6;
-    static const double HIGH_RATE = 0.6, SOME_RATE = 0.3, STRICTER = 0.4;
+    static const double HIGH_RATE = 0.6, SOME_RATE = 0.3, STRICTER = 0.4, LARGE = 0.15;
     struct trend trend = curve_trend(c, stall), ends = block_fall(c);
     double rate = stat_mean(c->rate + stall.first, stall.end - stall.first) / c->peak;
     double strict = rate > HIGH_RATE ? 1 : STRICTER;
-    return -trend.change < NOTHING * strict && 2 * trend.se + fabs(trend.change) < KNOWN * strict &&
+    double known = KNOWN * strict * fmin(fmax(1, ends.change / LARGE), 2);
+    return -trend.change < NOTHING * strict && 2 * trend.se + fabs(trend.change) < known &&
            ends.change > FELL && curve_level(c, stall) > HIGH_SHARE * c->start && rate > SOME_RATE;
 }
 
@@ -449,12 +459,12 @@ static bool is_at_border(const struct curve *c, size_t i, size_t around)
 /*
  * It stands still for almost half of the log and then falls again, by far more than it did in that
  * time: there was something to learn, and it took long to get there. A fall as an epoch begins is
- * another matter.
+ * another matter, and so is one behind a rate that was held and then let down.
  */
 static bool moves_again(const struct curve *c, struct stretch *stall)
 {
     enum { PLACES = 12 };
-    static const double LENGTH = 0.45, MORE = 0.05, TIMES = 6, SURELY = 4;
+    static const double LENGTH = 0.45, MORE = 0.05, TIMES = 6, SURELY = 4, HELD = 0.95;
     size_t width = max_size(c->n / 25, 2), len = (size_t)(LENGTH * (double)c->n);
     struct level end = level_of(c, c->n - width / 2, max_size(width / 2, 1));
     for (size_t k = 1; k <= PLACES; k++) {
@@ -462,7 +472,9 @@ static bool moves_again(const struct curve *c, struct stretch *stall)
         struct level from = level_of(c, first, width), to = level_of(c, first + len, width);
         double still = from.y - to.y, behind = to.y - end.y, before = c->y[0] - from.y;
         if (behind > MORE && behind > SURELY * hypot(to.se, end.se) && before > MORE &&
-            fabs(still) * TIMES < fmin(behind, before) && !is_at_border(c, first + len, len / 4)) {
+            fabs(still) * TIMES < fmin(behind, before) && !is_at_border(c, first + len, len / 4) &&
+            !(c->rate[first + len] > HELD * c->rate[first] &&
+              c->rate[c->n - 1] < c->rate[first + len] / 2)) {
             *stall = (struct stretch){first, first + len};
             return true;
         }

@@ -84,18 +84,23 @@ bool detect_nan(const struct curve *c, struct pace_finding *found)
     return true;
 }
 
-/* The dead points at the end of the log: loss exactly zero, or a gradient norm that is NaN. */
+/*
+ * The dead points at the end of the log: loss exactly zero, or a gradient norm that is NaN. A loss
+ * that has come down to nothing is rounded to zero, and has a gradient.
+ */
 bool detect_hidden_nan(const struct curve *c, struct pace_finding *found)
 {
     enum { LEAST = 2 };
+    static const double NOTHING = 0.01;
     const struct pace_series *s = c->series;
-    size_t n_dead = 0, n_zero = 0, first = 0;
+    size_t n_dead = 0, n_zero = 0, n_alive = 0, first = 0;
     double before = NAN;
     for (size_t i = s->n_points; i-- > 0;) {
         const struct pace_point *p = &s->points[i];
         if (!has_loss(p))
             continue;
-        bool is_zero = p->loss == 0 && !has_gradient(p);
+        bool is_zero = p->loss == 0;
+        n_alive += is_zero && has_gradient(p);
         if (!is_zero && !(p->flags & (PACE_GRAD_NOT_FINITE | PACE_LOSS_NOT_FINITE))) {
             before = p->loss;
             break;
@@ -104,7 +109,8 @@ bool detect_hidden_nan(const struct curve *c, struct pace_finding *found)
         n_zero += is_zero;
         first = i;
     }
-    if (n_dead < LEAST || isnan(before) || !c->is_likelihood)
+    if (n_dead < LEAST || isnan(before) || !c->is_likelihood ||
+        (n_alive > 0 && before < NOTHING * c->start))
         return false;
     *found = (struct pace_finding){
         PACE_FINDING_HIDDEN_NAN,
@@ -125,12 +131,16 @@ static bool breaks_off(const struct curve *c, size_t i)
     return c->step[i] <= c->step[i - 1];
 }
 
-/* The rate leaps up though it has been higher before (so this is no warmup), or drops to a part. */
+/*
+ * The rate leaps up though it has been higher before (so this is no warmup) and was not at its end
+ * (so this is no warm restart), or drops to a part.
+ */
 static bool rate_breaks_off(const struct curve *c, size_t i, double highest_before)
 {
-    static const double LEAP = 0.1, PART = 0.2, SMALL = 0.05;
+    static const double LEAP = 0.1, PART = 0.2, SMALL = 0.05, END = 0.01;
     double before = c->rate[i - 1], after = c->rate[i];
-    bool leaps = after - before > LEAP * c->peak && highest_before > before * 1.001;
+    bool leaps = after - before > LEAP * c->peak && highest_before > before * 1.001 &&
+                 before > END * c->peak;
     bool drops = after < PART * before && before > SMALL * c->peak;
     return leaps || drops;
 }
@@ -204,9 +214,12 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
         return false;
     double rise = 0.5 * (c->eval[last] + c->eval[last - 1]) - c->eval[best];
     double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : eval_noise(c);
+    double chance = sqrt(2 * log((double)c->n_evals)); /* the lowest of so many */
     double then = loss_at(c, c->eval_step[best]), now = loss_at(c, c->eval_step[last]);
     bool learns = c->evals_alone || (now <= STILL * then && now <= LEARNED * c->start);
-    if (rise < RISE * fabs(c->eval[best]) || rise < NOISES * noise || !learns)
+    double with_training = c->evals_alone ? 0 : fmax(now / then - 1, 0);
+    if (rise < (RISE + with_training) * fabs(c->eval[best]) || rise < (NOISES + chance) * noise ||
+        !learns)
         return false;
     *found = (struct pace_finding){PACE_FINDING_OVERFIT,
                                    c->eval_step[best],
@@ -216,8 +229,8 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
 }
 
 /*
- * How the loss changes as an epoch begins: levels of the neighbouring thirds of an epoch, the
- * greatest fall of all borders. 0 where the log shows no border.
+ * How the loss falls as an epoch begins, beyond what it did in the same time before: levels of the
+ * neighbouring thirds of an epoch, the greatest of all borders. 0 where the log shows no border.
  */
 static double fall_at_border(const struct curve *c, size_t *where)
 {
@@ -234,8 +247,9 @@ static double fall_at_border(const struct curve *c, size_t *where)
             continue;
         double was = curve_level(c, (struct stretch){i - around, i});
         double is = curve_level(c, (struct stretch){i, i + around});
-        double se = 1.25 * c->noise[i] * sqrt(2 / (double)around);
-        double fall = log(was / fmax(is, 1e-12));
+        double se = 1.25 * c->noise[i] * sqrt(6 / (double)around);
+        double within = log(curve_level(c, (struct stretch){i - 2 * around, i - around}) / was);
+        double fall = log(was / fmax(is, 1e-12)) - fmax(within, 0);
         if (fall > greatest && fall > SURE * se) {
             greatest = fall;
             *where = i;

@@ -68,5 +68,5 @@ double window_swing(const struct pace_window *w, size_t n)
 double window_correlation(const struct pace_window *w, size_t n)
 {
     double x[PACE_WINDOW];
-    return window_copy(w, 0, n, x) == n ? stat_lag1(x, n) : NAN;
+    return window_copy(w, 0, n, x) == n ? stat_lag(x, n, 1) : NAN;
 }

@@ -118,20 +118,6 @@ static void a_falling_trend_is_measured_with_its_error(void **state)
     assert_true(trend.se > 0.005 && trend.se < 0.03);
 }
 
-static void the_nearest_falling_curve_pools_what_rises(void **state)
-{
-    (void)state;
-    const double losses[] = {4, 2, 8, 1};
-    level_log();
-    for (int i = 0; i < 4; i++)
-        points[i].loss = losses[i];
-    take(4);
-    double *fit = curve_falling(&curve);
-    assert_true(fit[0] == log(4));
-    assert_true(fabs(fit[1] - log(4)) < 1e-15 && fit[2] == fit[1]); /* mean of log 2 and log 8 */
-    assert_true(fit[3] == 0);
-}
-
 static void an_empty_log_has_no_points(void **state)
 {
     (void)state;
@@ -151,7 +137,6 @@ int main(void)
         cmocka_unit_test(noise_is_relative_and_blind_to_a_trend),
         cmocka_unit_test(a_loss_about_zero_is_no_likelihood),
         cmocka_unit_test(a_falling_trend_is_measured_with_its_error),
-        cmocka_unit_test(the_nearest_falling_curve_pools_what_rises),
         cmocka_unit_test(an_empty_log_has_no_points),
     };
     return cmocka_run_group_tests(tests, NULL, release_arena);

@@ -141,6 +141,17 @@ static void waves_too_dense_for_bursts_are_an_oscillation(void **state)
     assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
 }
 
+static void waves_of_four_or_five_points_are_an_oscillation(void **state)
+{
+    (void)state;
+    for (int period = 4; period <= 5; period++) {
+        clean_log();
+        for (int i = 0; i < N; i++)
+            points[i].loss *= exp(0.3 * sin(6.2832 * i / period + 0.4));
+        assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
+    }
+}
+
 static void a_loss_that_stays_up_has_diverged(void **state)
 {
     (void)state;
@@ -150,6 +161,19 @@ static void a_loss_that_stays_up_has_diverged(void **state)
     assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
     double share = diagnosis.suggested / diagnosis.used;
     assert_true(share >= 1.0 / 3 && share <= 0.5);
+}
+
+static void divergence_is_told_at_the_step_where_the_loss_rises(void **state)
+{
+    (void)state;
+    for (int onset = 20; onset < 180; onset += 40) {
+        clean_log();
+        for (int i = onset; i < N; i++)
+            points[i].loss *= 3;
+        assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+        int64_t off = diagnosis.findings[0].step - points[onset].step;
+        assert_true(off >= -20 && off <= 20);
+    }
 }
 
 static void a_handful_of_rising_points_has_diverged(void **state)
@@ -192,6 +216,19 @@ static void zeros_with_nan_norms_behind_progress_are_a_hidden_nan(void **state)
     }
     assert_found(PACE_FINDING_HIDDEN_NAN, PACE_VERDICT_DIVERGED);
     assert_int_equal(diagnosis.findings[0].step, points[150].step);
+}
+
+static void a_loss_of_zero_at_once_is_a_hidden_nan_whatever_the_norm(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 150; i < N; i++)
+        points[i].loss = 0;
+    assert_found(PACE_FINDING_HIDDEN_NAN, PACE_VERDICT_DIVERGED);
+    for (int i = 0; i < N; i++) /* rounded to four decimals */
+        points[i].loss = floor(2e4 * exp(-i / 10.0)) / 1e4;
+    diagnose();
+    assert_int_not_equal(diagnosis.verdict, PACE_VERDICT_DIVERGED);
 }
 
 static void zeros_from_the_first_line_are_missing_targets(void **state)
@@ -261,6 +298,18 @@ static void a_schedule_that_begins_anew_with_a_jump_is_a_resume_too(void **state
     assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
 }
 
+static void warm_restarts_are_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].learning_rate = 1e-4 * (1 + cos(3.14159265 * (i % 50) / 49));
+        points[i].loss *= i >= 50 ? 1 + 0.2 * points[i].learning_rate / 2e-4 : 1;
+    }
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
 static void a_jump_alone_is_a_blow_up(void **state)
 {
     (void)state;
@@ -304,6 +353,17 @@ static void a_small_even_fall_is_too_low_as_well(void **state)
     assert_found(PACE_FINDING_FLAT, PACE_VERDICT_TOO_LOW);
 }
 
+static void a_small_fall_that_levels_off_is_healthy(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 5};
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss = 2.5 * exp(0.03 * exp(-i / 60.0) + 0.003 * rng_normal(&rng));
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
 static void standing_still_high_up_is_a_plateau(void **state)
 {
     (void)state;
@@ -311,6 +371,18 @@ static void standing_still_high_up_is_a_plateau(void **state)
     clean_log();
     for (int i = 0; i < N; i++) {
         points[i].loss = (i < 15 ? 3 - 0.05 * i : 2.25) * exp(0.01 * rng_normal(&rng));
+        points[i].learning_rate = 1e-4;
+    }
+    assert_found(PACE_FINDING_PLATEAU, PACE_VERDICT_PLATEAU);
+}
+
+static void a_noisy_plateau_is_known_beside_a_large_fall(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 6};
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = (i < 15 ? 3 - 0.06 * i : 2.1) * exp(0.025 * rng_normal(&rng));
         points[i].learning_rate = 1e-4;
     }
     assert_found(PACE_FINDING_PLATEAU, PACE_VERDICT_PLATEAU);
@@ -325,6 +397,18 @@ static void a_late_second_fall_shows_a_plateau(void **state)
     assert_found(PACE_FINDING_PLATEAU, PACE_VERDICT_PLATEAU);
 }
 
+static void a_second_fall_as_the_rate_is_let_down_is_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].loss = i < 20 ? 3 - 0.05 * i : i < 160 ? 2 - 1e-4 * i : 2 - 0.005 * (i - 160);
+        points[i].learning_rate = 2e-4 * fmin(1, (N - i) / 40.0);
+    }
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+}
+
 static void a_rising_held_out_loss_is_overfitting(void **state)
 {
     (void)state;
@@ -334,6 +418,18 @@ static void a_rising_held_out_loss_is_overfitting(void **state)
     assert_found(PACE_FINDING_OVERFIT, PACE_VERDICT_OVERFIT);
     assert_int_equal(diagnosis.findings[0].step, points[99].step);
     assert_true(isnan(diagnosis.suggested));
+}
+
+static void a_held_out_loss_that_rises_with_the_training_loss_is_no_overfitting(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 80; i < N; i++)
+        points[i].loss = 1.6 * (1 + 0.015 * fmax(i - 100, 0) / 100);
+    for (int i = 19; i < N; i += 20)
+        points[i].eval_loss = i < 100 ? 2 - i / 300.0 : 1.67 * (1 + 0.018 * (i - 99) / 100.0);
+    diagnose();
+    assert_int_not_equal(diagnosis.verdict, PACE_VERDICT_OVERFIT);
 }
 
 static void a_stair_of_epochs_to_near_zero_is_overfitting(void **state)
@@ -347,6 +443,18 @@ static void a_stair_of_epochs_to_near_zero_is_overfitting(void **state)
     }
     points[0].loss = points[1].loss = points[2].loss = 3;
     assert_found(PACE_FINDING_OVERFIT, PACE_VERDICT_OVERFIT);
+}
+
+static void an_even_fall_to_near_zero_over_epochs_is_healthy(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++) {
+        points[i].epoch = 4.0 * (i + 1) / N;
+        points[i].loss = 2 * exp(-i / 45.0);
+    }
+    diagnose();
+    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
 }
 
 static void a_rise_at_the_very_beginning_wants_warmup(void **state)
@@ -489,24 +597,33 @@ int main(void)
         cmocka_unit_test(held_out_losses_alone_can_show_overfitting),
         cmocka_unit_test(many_bursts_are_an_oscillation),
         cmocka_unit_test(waves_too_dense_for_bursts_are_an_oscillation),
+        cmocka_unit_test(waves_of_four_or_five_points_are_an_oscillation),
         cmocka_unit_test(a_loss_that_stays_up_has_diverged),
+        cmocka_unit_test(divergence_is_told_at_the_step_where_the_loss_rises),
         cmocka_unit_test(a_handful_of_rising_points_has_diverged),
         cmocka_unit_test(nan_is_named_with_the_last_loss_before_it),
         cmocka_unit_test(zeros_with_nan_norms_behind_progress_are_a_hidden_nan),
+        cmocka_unit_test(a_loss_of_zero_at_once_is_a_hidden_nan_whatever_the_norm),
         cmocka_unit_test(zeros_from_the_first_line_are_missing_targets),
         cmocka_unit_test(a_policy_gradient_near_zero_is_healthy),
         cmocka_unit_test(overflowed_norms_that_are_skipped_are_no_finding),
         cmocka_unit_test(a_jump_at_a_resume_is_not_the_rates_fault),
         cmocka_unit_test(steps_that_go_back_are_a_resume_too),
         cmocka_unit_test(a_schedule_that_begins_anew_with_a_jump_is_a_resume_too),
+        cmocka_unit_test(warm_restarts_are_healthy),
         cmocka_unit_test(a_jump_alone_is_a_blow_up),
         cmocka_unit_test(a_resume_without_a_jump_is_healthy),
         cmocka_unit_test(a_loss_that_does_not_move_is_flat),
         cmocka_unit_test(a_small_even_fall_is_too_low_as_well),
+        cmocka_unit_test(a_small_fall_that_levels_off_is_healthy),
         cmocka_unit_test(standing_still_high_up_is_a_plateau),
+        cmocka_unit_test(a_noisy_plateau_is_known_beside_a_large_fall),
         cmocka_unit_test(a_late_second_fall_shows_a_plateau),
+        cmocka_unit_test(a_second_fall_as_the_rate_is_let_down_is_healthy),
         cmocka_unit_test(a_rising_held_out_loss_is_overfitting),
+        cmocka_unit_test(a_held_out_loss_that_rises_with_the_training_loss_is_no_overfitting),
         cmocka_unit_test(a_stair_of_epochs_to_near_zero_is_overfitting),
+        cmocka_unit_test(an_even_fall_to_near_zero_over_epochs_is_healthy),
         cmocka_unit_test(a_rise_at_the_very_beginning_wants_warmup),
         cmocka_unit_test(a_rise_after_a_warmup_is_a_rate_too_high),
         cmocka_unit_test(a_rate_that_is_gone_early_stops_the_fall),

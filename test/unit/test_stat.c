@@ -72,10 +72,33 @@ static void alternation_correlates_negatively_and_drift_positively(void **state)
         x[i] = i % 2 ? 1 : -1;
         y[i] = (double)i;
     }
-    assert_true(stat_lag1(x, 40) < -0.9);
-    assert_true(stat_lag1(y, 40) > 0.9);
+    assert_true(stat_lag(x, 40, 1) < -0.9);
+    assert_true(stat_lag(y, 40, 1) > 0.9);
+    assert_true(stat_lag(x, 40, 2) > 0.9);
     const double same[] = {3, 3, 3};
-    assert_true(stat_lag1(same, 3) == 0);
+    assert_true(stat_lag(same, 3, 1) == 0);
+}
+
+static void the_nearest_falling_sequence_pools_what_rises(void **state)
+{
+    (void)state;
+    const double x[] = {4, 2, 8, 1, 1, 3, 0};
+    double fit[7];
+    size_t count[7];
+    stat_fit_falling(x, 7, fit, count);
+    const double wanted[] = {14.0 / 3, 14.0 / 3, 14.0 / 3, 5.0 / 3, 5.0 / 3, 5.0 / 3, 0};
+    for (size_t i = 0; i < 7; i++)
+        assert_true(fabs(fit[i] - wanted[i]) < 1e-12);
+    stat_fit_falling(x, 0, fit, count);
+}
+
+static void a_rise_begins_at_the_higher_of_two_levels(void **state)
+{
+    (void)state;
+    const double steps[] = {2, 1.9, 2.1, 2, 5, 4.9, 5.1}, falling[] = {3, 2, 1};
+    assert_int_equal(stat_rise(steps, 7), 4);
+    assert_int_equal(stat_rise(falling, 3), 0);
+    assert_int_equal(stat_rise(steps, 0), 0);
 }
 
 static void a_line_is_found_with_its_error(void **state)
@@ -114,6 +137,8 @@ int main(void)
         cmocka_unit_test(quantiles_equal_those_of_sorted_numbers),
         cmocka_unit_test(a_trend_is_not_noise),
         cmocka_unit_test(alternation_correlates_negatively_and_drift_positively),
+        cmocka_unit_test(the_nearest_falling_sequence_pools_what_rises),
+        cmocka_unit_test(a_rise_begins_at_the_higher_of_two_levels),
         cmocka_unit_test(a_line_is_found_with_its_error),
         cmocka_unit_test(an_exponential_mean_has_no_bias_at_its_start),
     };

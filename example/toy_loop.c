@@ -5,7 +5,7 @@
  * thirty times too high: the loss explodes, the controller goes back to the first state and goes on
  * slower, and says so. Needs nothing but rate.h and the library:
  *
- *     cc toy_loop.c -lpace_rate -lm
+ *     cc toy_loop.c $(pkg-config --cflags --libs pace_rate)
  */
 #include <math.h>
 #include <stdio.h>

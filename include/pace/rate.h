@@ -17,27 +17,38 @@
  *
  *     struct pace_rate_options options;
  *     pace_rate_options_init(&options);
- *     options.schedule.kind = PACE_SCHEDULE_LINEAR;
+ *     pace_schedule_init(&options.schedule, PACE_SCHEDULE_COSINE);
  *     options.schedule.learning_rate = 2e-4;
  *     options.schedule.total_steps = 1000;
- *     options.n_slots = 4;                       copies of weights and optimizer we can hold
+ *     options.n_slots = PACE_SLOTS;              // copies of weights and optimizer we can hold
+ *     struct pace_problem problem;
+ *     if (!pace_rate_options_check(&options, &problem))
+ *         give_up(problem.what, problem.hint);
  *     struct pace_rate rate;
  *     pace_rate_init(&rate, &options);
  *     while (!pace_rate_finished(&rate)) {
  *         double loss = forward_backward(next_batch());
- *         struct pace_rate_obs obs = pace_rate_obs_step(loss, gradient_norm());
- *         pace_rate_observe(&rate, &obs);
- *         struct pace_rate_decision d = pace_rate_next(&rate);
- *         if (d.keep_slot >= 0)
- *             save_state(d.keep_slot);           before the update: this state was seen to work
- *         if (d.restore_slot >= 0)
- *             restore_state(d.restore_slot);
- *         if (d.apply_update)
- *             optimizer_step(d.learning_rate, d.gradient_scale);
+ *         obey(pace_rate_obs_step(loss, gradient_norm()));
+ *         if (time_to_evaluate())                // where there are held-out rows: now and then,
+ *             obey(pace_rate_obs_eval(held_out_loss()));        // and behind the last update
  *     }
  *
- * Held-out losses, where there are some, are shown to it in between (pace_rate_obs_eval), and one
- * more behind the last update; its decisions are obeyed in the same way.
+ * and obey, the same for both kinds of observations:
+ *
+ *     pace_rate_observe(&rate, &obs);
+ *     struct pace_rate_decision d = pace_rate_next(&rate);
+ *     if (d.keep_slot >= 0)
+ *         save_state(d.keep_slot);               // before the update: this state was seen to work
+ *     if (d.restore_slot >= 0)
+ *         restore_state(d.restore_slot);
+ *     if (d.apply_update)
+ *         optimizer_step(d.learning_rate, d.gradient_scale);
+ *
+ * Gradients come from the weights before the update, their norm is taken before clipping; the
+ * optimizer multiplies them with gradient_scale, which does the clipping. pace_rate_explain turns d
+ * into a sentence. example/toy_loop.c is such a loop, whole; it is built with
+ *
+ *     cc toy_loop.c $(pkg-config --cflags --libs pace_rate)
  *
  * Units: learning rates as the optimizer takes them; losses in nats per target token; norms as
  * torch reports them before clipping; spreads of rates in decades (log10).
@@ -129,8 +140,10 @@ struct pace_schedule {
     double gamma;        /* step: 0.1; exponential has no default */
 };
 
-/* Sets the kind and its defaults; rate, total and warmup steps are left as they are. Start from a
- * struct of zeros. */
+/*
+ * Sets the kind and its defaults; rate, total and warmup steps are left as they are. Start from a
+ * struct of zeros. A kind that is set by hand keeps the parameters of another one.
+ */
 PACE_API void pace_schedule_init(struct pace_schedule *s, enum pace_schedule_kind kind);
 
 /* "cosine_with_restarts"; and back, underscores or hyphens: false for a name that is none. */
@@ -446,7 +459,10 @@ struct pace_rate {
 /* The options must pass pace_rate_options_check. */
 PACE_API void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o);
 
-/* Takes an observation and decides; the trainer does what pace_rate_next then says. */
+/*
+ * Takes an observation and decides; the trainer does what pace_rate_next then says. A run that the
+ * guard has stopped takes no more of them: its last decision stays.
+ */
 PACE_API void pace_rate_observe(struct pace_rate *r, const struct pace_rate_obs *obs);
 
 /* The newest decision; before the first observation: GO with the first rate. */

@@ -108,8 +108,8 @@ static void go_back(struct pace_rate *r, int slot, struct pace_rate_decision *d)
     d->step = step;
 }
 
-static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
-                      struct pace_rate_decision *d)
+static void roll_back(struct pace_rate *r, const struct guard_scene *scene,
+                      const struct guard_verdict *v, struct pace_rate_decision *d)
 {
     struct pace_memory *m = &r->memory;
     int slot = choose_slot(r, v->onset);
@@ -125,6 +125,8 @@ static void roll_back(struct pace_rate *r, const struct guard_verdict *v,
     m->risen_since = is_possible ? v->onset : -1;
     m->risen_excess = v->number[1] - v->number[0];
     m->risen_change = d->change;
+    if (slot < 0)
+        guard_accept(m, scene); /* nowhere to go back to: what comes next is compared with this */
     if (!is_possible)
         return;
     m->redone += again;
@@ -195,7 +197,7 @@ void guard_act(struct pace_rate *r, const struct guard_scene *scene, const struc
         raise(r, scene, v, d);
         break;
     case PACE_ROLL_BACK:
-        roll_back(r, v, d);
+        roll_back(r, scene, v, d);
         break;
     case PACE_ANNEAL:
         r->memory.anneal_rate = v->anneal_rate;

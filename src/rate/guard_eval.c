@@ -21,11 +21,18 @@ static bool is_worse(const struct guard_scene *s)
     return h->n > 0 && !(s->obs->loss <= h->lowest + GUARD_OVERFIT_SHARE * fabs(h->lowest));
 }
 
+/* Before the first update there is none yet: then where it started. */
+static double train_at_lowest(const struct guard_scene *s)
+{
+    const struct pace_memory *m = s->memory;
+    return isnan(m->held_out.train) ? m->start : m->held_out.train;
+}
+
 /* Since the lowest held-out loss, to about as low as it has ever been. */
 static bool training_falls(const struct guard_scene *s)
 {
-    const struct pace_held_out *h = &s->memory->held_out;
-    double fall = h->train - s->level, most = h->train - s->memory->lowest;
+    double before = train_at_lowest(s), most = before - s->memory->lowest;
+    double fall = before - s->level;
     return fall > GUARD_OVERFIT_SIGMAS * s->sigma && fall > GUARD_OVERFIT_HOLDS * most;
 }
 
@@ -69,8 +76,14 @@ bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
     v->number[0] = h->lowest;
     v->number[1] = s->obs->loss;
     v->number[2] = (double)h->lowest_step;
-    v->number[3] = h->train - s->level;
+    v->number[3] = train_at_lowest(s) - s->level;
     return true;
+}
+
+/* Of the training loss; behind a cut that could not go back, what the weights were left at. */
+static double start_of(const struct pace_memory *m)
+{
+    return fmax(m->start, m->lowest);
 }
 
 /*
@@ -79,7 +92,7 @@ bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
  */
 static bool is_above_start(const struct guard_scene *s)
 {
-    double start = s->memory->start, rise = s->obs->loss - start;
+    double start = start_of(s->memory), rise = s->obs->loss - start;
     double noise = fmin(GUARD_START_SIGMAS * s->sigma, GUARD_START_TIMES * fmax(start, 1));
     bool both = rise > GUARD_FIRST_EVAL_SHARE * fabs(start) && s->loss_now > start;
     return s->memory->n_losses > 1 && rise > noise && (both || rise > fabs(start));
@@ -92,6 +105,8 @@ static bool is_above_lowest(const struct guard_scene *s)
     double margin = fmax(GUARD_DIVERGENCE_PROGRESS * (h->first - h->lowest),
                          GUARD_EVAL_SHARE * fabs(h->lowest));
     double rise = s->obs->loss - h->lowest;
+    if (h->lowest_step == 0) /* nothing gained yet on the model that the run began with */
+        margin = GUARD_SPIKE_SHARE / 2 * fabs(h->lowest);
     bool is_jump = rise > 2 * margin && h->n_worse == 0;
     bool is_growing = h->n_worse > 0 && rise > GUARD_EVAL_GROWS * (h->last - h->lowest);
     return rise > margin && (is_jump || is_growing) && !training_falls(s);
@@ -103,7 +118,7 @@ bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_held_out *h = &m->held_out;
     if (h->n == 0 ? !is_above_start(s) : !is_above_lowest(s))
         return false;
-    double reference = h->n == 0 ? m->start : h->lowest;
+    double reference = h->n == 0 ? start_of(m) : h->lowest;
     int64_t since = h->n == 0 ? 0 : h->lowest_step;
     v->above_start = s->obs->loss > m->start + GUARD_EVAL_SHARE * fabs(m->start);
     v->onset = since + GUARD_ONSET_MARGIN;

@@ -43,7 +43,7 @@ static const struct reason_row {
                                 "loss was {3} at the start, {0} at its lowest, and is {1} now"},
     [PACE_REASON_HELD_OUT_RISEN] =
         {"held_out_risen",
-         "held-out loss is {1}, {2} steps after {0}, and training loss does not fall"},
+         "held-out loss is {1}, {2} steps after a loss of {0}"},
     [PACE_REASON_HARDER_DATA] = {"harder_data",
                                  "loss rises by {1} from step {0} on at a lower learning rate as "
                                  "well: the data is harder there"},

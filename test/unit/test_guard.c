@@ -287,6 +287,43 @@ static void without_states_a_roll_back_is_a_cut(void **state)
     assert_true(run.d.apply_update && run.d.restore_slot == -1);
 }
 
+static void without_states_a_cut_is_given_the_time_to_work(void **state)
+{
+    (void)state;
+    struct made_run run = made(100);
+    run.rate.options.n_slots = 0;
+    while (!pace_rate_finished(&run.rate)) {
+        int64_t step = run.rate.step;
+        if (step > 0 && step % 10 == 0)
+            eval(&run, 12 - 0.06 * (double)step);
+        see(&run, step < 3 ? 5 : 12 - 0.06 * (double)step + 0.1 * noise(step), 3);
+    }
+    assert_in_range(run.count[PACE_CUT], 1, 2);
+    assert_never(&run, PACE_STOP);
+}
+
+static void a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    eval(&run, 3.4);
+    while (run.rate.step < 20)
+        see(&run, 3.5 + 0.3 * noise(run.rate.step), 1);
+    eval(&run, 3.65);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
+    assert_true(run.d.step == 0 && run.d.change == 0.5);
+}
+
+static void a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    eval(&run, 3.4);
+    see_healthy(&run, 20);
+    eval(&run, 3.45);
+    assert_true(run.d.action == PACE_GO);
+}
+
 static void a_rate_far_too_high_is_seen_within_twenty_steps(void **state)
 {
     (void)state;
@@ -650,6 +687,11 @@ int main(void)
         cmocka_unit_test(a_spike_that_goes_away_is_left_alone),
         cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
         cmocka_unit_test(without_states_a_roll_back_is_a_cut),
+        cmocka_unit_test(without_states_a_cut_is_given_the_time_to_work),
+        cmocka_unit_test(
+            a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate),
+        cmocka_unit_test(
+            a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be),
         cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
         cmocka_unit_test(epochs_that_step_down_are_no_incident),
         cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),

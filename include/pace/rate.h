@@ -50,6 +50,9 @@
  *
  *     cc toy_loop.c $(pkg-config --cflags --libs pace_rate)
  *
+ * One more held-out loss before the first update is worth its time: without it a rate that undoes
+ * what the model knew is seen late.
+ *
  * Units: learning rates as the optimizer takes them; losses in nats per target token; norms as
  * torch reports them before clipping; spreads of rates in decades (log10).
  */

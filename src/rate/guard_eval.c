@@ -24,8 +24,8 @@ static bool is_worse(const struct guard_scene *s)
 /* Before the first update there is none yet: then where it started. */
 static double train_at_lowest(const struct guard_scene *s)
 {
-    const struct pace_memory *m = s->memory;
-    return isnan(m->held_out.train) ? m->start : m->held_out.train;
+    double train = s->memory->held_out.train;
+    return isnan(train) ? s->memory->start : train;
 }
 
 /* Since the lowest held-out loss, to about as low as it has ever been. */
@@ -80,22 +80,17 @@ bool guard_overfit(const struct guard_scene *s, struct guard_verdict *v)
     return true;
 }
 
-/* Of the training loss; behind a cut that could not go back, what the weights were left at. */
-static double start_of(const struct pace_memory *m)
-{
-    return fmax(m->start, m->lowest);
-}
-
 /*
  * The first held-out loss has only the first training loss to be compared with, which is of other
  * rows and has the noise of one batch.
  */
 static bool is_above_start(const struct guard_scene *s)
 {
-    double start = start_of(s->memory), rise = s->obs->loss - start;
+    const struct pace_memory *m = s->memory; /* lowest: what a cut left that could not go back */
+    double start = fmax(m->start, m->lowest), rise = s->obs->loss - start;
     double noise = fmin(GUARD_START_SIGMAS * s->sigma, GUARD_START_TIMES * fmax(start, 1));
     bool both = rise > GUARD_FIRST_EVAL_SHARE * fabs(start) && s->loss_now > start;
-    return s->memory->n_losses > 1 && rise > noise && (both || rise > fabs(start));
+    return m->n_losses > 1 && rise > noise && (both || rise > fabs(start));
 }
 
 /* Above the lowest by a large jump, or by less and still rising. */
@@ -118,7 +113,7 @@ bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_held_out *h = &m->held_out;
     if (h->n == 0 ? !is_above_start(s) : !is_above_lowest(s))
         return false;
-    double reference = h->n == 0 ? start_of(m) : h->lowest;
+    double reference = h->n == 0 ? fmax(m->start, m->lowest) : h->lowest;
     int64_t since = h->n == 0 ? 0 : h->lowest_step;
     v->above_start = s->obs->loss > m->start + GUARD_EVAL_SHARE * fabs(m->start);
     v->onset = since + GUARD_ONSET_MARGIN;

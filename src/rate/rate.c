@@ -27,7 +27,7 @@
 #include "rate/guard.h"
 #include "rate/problem.h"
 
-/* ----------------------------------------------------------------------------------- options -- */
+/* ------------------------------------------------------------------------------ options -- */
 
 void pace_rate_options_init(struct pace_rate_options *o)
 {
@@ -57,7 +57,7 @@ bool pace_rate_options_check(const struct pace_rate_options *o, struct pace_prob
     return true;
 }
 
-/* -------------------------------------------------------------------------------------- rate -- */
+/* --------------------------------------------------------------------------------- rate -- */
 
 static int64_t total_steps(const struct pace_rate *r)
 {
@@ -110,8 +110,7 @@ static struct pace_rate_decision go(const struct pace_rate *r)
     };
 }
 
-/* ------------------------------------------------------------------------------------ observe --
- */
+/* ------------------------------------------------------------------------------- observe -- */
 
 /* What the guard has nothing to do with, or nothing to say on: the end of a run, or its loss. */
 static void finish(struct pace_rate *r, struct pace_rate_decision *d, enum pace_reason reason)

@@ -41,9 +41,8 @@ static const struct reason_row {
          "loss rose from {0} to {1} within {2} steps and stayed there (its noise: {3})"},
     [PACE_REASON_DIVERGENCE] = {"divergence",
                                 "loss was {3} at the start, {0} at its lowest, and is {1} now"},
-    [PACE_REASON_HELD_OUT_RISEN] =
-        {"held_out_risen",
-         "held-out loss is {1}, {2} steps after a loss of {0}"},
+    [PACE_REASON_HELD_OUT_RISEN] = {"held_out_risen",
+                                    "held-out loss is {1}, {2} steps after a loss of {0}"},
     [PACE_REASON_HARDER_DATA] = {"harder_data",
                                  "loss rises by {1} from step {0} on at a lower learning rate as "
                                  "well: the data is harder there"},
@@ -95,8 +94,7 @@ const char *pace_reason_name(enum pace_reason reason)
     return reasons[reason].word;
 }
 
-/* ------------------------------------------------------------------------------------- writing --
- */
+/* -------------------------------------------------------------------------------- writing -- */
 
 /* As snprintf: writes what fits, counts everything. */
 struct text {

@@ -43,7 +43,7 @@ static double at_least_zero(double x)
     return x > 0 ? x : 0;
 }
 
-/* ---------------------------------------------------------------------------- with a warmup -- */
+/* ----------------------------------------------------------------------- with a warmup -- */
 
 static bool is_warmup(const struct pace_schedule *s, double step)
 {
@@ -134,7 +134,7 @@ static double inverse_sqrt(const struct pace_schedule *s, double step)
     return 1 / sqrt((step + (timescale - (double)s->warmup_steps)) / timescale);
 }
 
-/* ---------------------------------------------------------------------------- with a minimum -- */
+/* ----------------------------------------------------------------------- with a minimum -- */
 
 static double least_share(const struct pace_schedule *s)
 {
@@ -179,7 +179,7 @@ static bool check_end(const struct pace_schedule *s, struct pace_problem *proble
                        s->learning_rate);
 }
 
-/* ------------------------------------------------------------------------------ three stages -- */
+/* ------------------------------------------------------------------------- three stages -- */
 
 static double rising_curve(enum pace_curve curve, double progress)
 {
@@ -225,8 +225,7 @@ static double warmup_stable_decay(const struct pace_schedule *s, double step)
     return at_least_zero(lift(falling_curve(s, progress), s->min_lr_ratio));
 }
 
-/* ------------------------------------------------------------------------------ falls of torch --
- */
+/* ------------------------------------------------------------------------- falls of torch -- */
 
 enum { MOST_PRODUCTS = 4096 };
 
@@ -267,8 +266,7 @@ static bool check_growth(const struct pace_schedule *s, struct pace_problem *pro
                        (long long)s->total_steps);
 }
 
-/* ---------------------------------------------------------------------------------- the table --
- */
+/* ----------------------------------------------------------------------------- the table -- */
 
 #define AT(field) offsetof(struct pace_schedule, field)
 #define NUMBER PARAMETER_NUMBER
@@ -375,7 +373,7 @@ const struct schedule_row *schedule_row(enum pace_schedule_kind kind)
     return &table[kind];
 }
 
-/* --------------------------------------------------------------------------------- interface -- */
+/* ---------------------------------------------------------------------------- interface -- */
 
 const char *pace_schedule_name(enum pace_schedule_kind kind)
 {

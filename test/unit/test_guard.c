@@ -688,10 +688,8 @@ int main(void)
         cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
         cmocka_unit_test(without_states_a_roll_back_is_a_cut),
         cmocka_unit_test(without_states_a_cut_is_given_the_time_to_work),
-        cmocka_unit_test(
-            a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate),
-        cmocka_unit_test(
-            a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be),
+        cmocka_unit_test(a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate),
+        cmocka_unit_test(a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be),
         cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
         cmocka_unit_test(epochs_that_step_down_are_no_incident),
         cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),

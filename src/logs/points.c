@@ -454,16 +454,33 @@ struct join {
     size_t n_again;    /* times that the run was taken up again */
     size_t n_dropped;  /* points that a later part trained again */
     size_t n_restarts; /* times that it began anew */
+    size_t n_reset;    /* times that one run counted its steps from the start again */
 };
 
+/* One run that was taken up without its state: its steps go on behind those that were counted. */
+static void count_on(struct join *j, struct pace_point *p, size_t part, size_t first, size_t n)
+{
+    int64_t last = p[j->n_kept - 1].step;
+    for (size_t i = part; i < part + n; i++)
+        p[i].step = p[i].step < INT64_MAX - last ? p[i].step + last : p[i].step;
+    p[first].flags |= PACE_RESUMED;
+    memmove(p + j->n_kept, p + part, n * sizeof *p);
+    j->n_kept += n;
+    j->n_reset++;
+}
+
 /* Appends the part at `part` to the points kept so far, which stand in front of it. */
-static void join_part(struct join *j, struct pace_point *p, size_t part, size_t n)
+static void join_part(struct join *j, struct pace_point *p, size_t part, size_t n, bool is_one_run)
 {
     size_t keep = j->n_kept, first = part;
     while (first + 1 < part + n && !has_loss(&p[first]))
         first++;
     while (keep > 0 && p[keep - 1].step >= p[first].step)
         keep--;
+    if (part > 0 && keep == 0 && is_one_run) {
+        count_on(j, p, part, first, n);
+        return;
+    }
     j->n_restarts += part > 0 && keep == 0;
     if (part > 0 && keep == 0 && n < j->n_kept / 10) /* a start that came to nothing */
         return;
@@ -488,8 +505,12 @@ static size_t join_parts(struct walk *w)
     }
     for (size_t at = 0, end; at < n; at = end) {
         end = part_end(p, at, n);
-        join_part(&j, p, at, tidy_part(p + at, end - at));
+        join_part(&j, p, at, tidy_part(p + at, end - at), w->sheet->is_one_run);
     }
+    if (j.n_reset > 0)
+        sheet_note(w->sheet,
+                   "the run was taken up without its state: its steps begin again and are counted "
+                   "on from where they stood");
     if (j.n_restarts > 0)
         sheet_note(w->sheet,
                    "%zu runs are in it, one behind another: the last of some length is read",

@@ -43,6 +43,7 @@ struct sheet {
     uint32_t n_rows;
 
     bool is_trainer;   /* written by Hugging Face's Trainer, or by what is built on it */
+    bool is_one_run;   /* whatever its steps say: one run's own state, not a file appended to */
     bool nan_is_empty; /* a table may write NaN where nothing was logged */
     enum rate_owner rate_owner;
     int64_t total_steps; /* planned; 0: not known */

@@ -65,7 +65,7 @@ bool trainer_state_read(struct sheet *sheet, struct span text, struct err *err)
     struct json_reader json;
     struct err problem;
     json_open(&json, text, &arena);
-    sheet->is_trainer = true;
+    sheet->is_trainer = sheet->is_one_run = true;
     read_state(&json, sheet);
     bool ok = json_close(&json, &problem);
     if (!ok && sheet->n_rows > 1) {

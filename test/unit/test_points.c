@@ -11,12 +11,16 @@ static const char *columns[FIELD_COUNT];
 
 #define NONE 1e300 /* a cell that is not there */
 
-/* Reads rows of values under the given names, up to a name that is NULL. */
-static void read_rows(const char *const names[], size_t n_names, const double *values, size_t n)
+static void start_sheet(void)
 {
     arena_release(&arena);
     sheet_release(&sheet);
     sheet_init(&sheet, &arena);
+}
+
+/* Adds rows of values under the given names and makes the points. */
+static void add_rows(const char *const names[], size_t n_names, const double *values, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         if (i % n_names == 0)
             sheet_row(&sheet);
@@ -24,6 +28,12 @@ static void read_rows(const char *const names[], size_t n_names, const double *v
             sheet_put(&sheet, sheet_column(&sheet, span_of(names[i % n_names])), values[i]);
     }
     points_of_sheet(&sheet, &series, columns);
+}
+
+static void read_rows(const char *const names[], size_t n_names, const double *values, size_t n)
+{
+    start_sheet();
+    add_rows(names, n_names, values, n);
 }
 
 #define READ(names, ...)                                                                           \
@@ -114,6 +124,22 @@ static void of_runs_one_behind_another_the_last_is_read(void **state)
     assert_int_equal(series.n_points, 2);
     assert_true(series.points[0].loss == 8 && series.points[0].flags == 0);
     assert_true(has_note("2 runs are in it"));
+}
+
+/* As a Trainer's state is: it was taken up without its step count, optimizer or weights. */
+static void one_run_whose_steps_begin_again_is_counted_on(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"step", "loss"};
+    static const double values[] = {1, 5, 2, 4, 3, 3, 1, 8, 2, 7};
+    start_sheet();
+    sheet.is_one_run = true;
+    add_rows(names, 2, values, COUNT_OF(values));
+    assert_int_equal(series.n_points, 5);
+    assert_true(series.points[3].loss == 8 && series.points[3].step == 4);
+    assert_int_equal(series.points[3].flags, PACE_RESUMED);
+    assert_int_equal(series.points[4].step, 5);
+    assert_true(has_note("taken up without its state"));
 }
 
 static void a_start_that_came_to_nothing_is_passed_over(void **state)
@@ -261,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_step_on_a_line_of_its_own_holds_for_what_follows),
         cmocka_unit_test(the_part_trained_again_is_left_out),
         cmocka_unit_test(of_runs_one_behind_another_the_last_is_read),
+        cmocka_unit_test(one_run_whose_steps_begin_again_is_counted_on),
         cmocka_unit_test(a_start_that_came_to_nothing_is_passed_over),
         cmocka_unit_test(steps_within_an_epoch_are_added_up),
         cmocka_unit_test(evaluations_counted_by_epoch_follow_their_losses),

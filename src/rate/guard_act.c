@@ -175,8 +175,10 @@ static void skip(struct pace_rate *r, const struct guard_verdict *v, int64_t bat
     if (v->reason == PACE_REASON_NO_TARGETS)
         return;
     note_offence(&r->memory, batch);
-    if (v->reason == PACE_REASON_NON_FINITE)
-        r->memory.quick_until = r->step + 1 + GUARD_QUICK_STEPS;
+    if (v->reason != PACE_REASON_NON_FINITE)
+        return;
+    r->memory.quick_until = r->step + 1 + GUARD_QUICK_STEPS;
+    d->change = GUARD_QUICK_CUT;
 }
 
 void guard_act(struct pace_rate *r, const struct guard_scene *scene, const struct guard_verdict *v,

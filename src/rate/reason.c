@@ -169,6 +169,9 @@ size_t pace_rate_explain(const struct pace_rate_decision *d, char *text, size_t 
     if (d->action != PACE_GO) {
         put(&t, "; ");
         fill_in(&t, d, remedies[d->action].done);
+        if (d->action == PACE_SKIP && d->change < 1)
+            fill_in(&t, d,
+                    ", learning rate {change} until the numbers have been finite for a while");
         if (d->action == PACE_STOP && d->restore_slot >= 0)
             put(&t, ", with the state of step %lld", (long long)d->step);
     } else if (d->advice != PACE_GO) {

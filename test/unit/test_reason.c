@@ -75,6 +75,9 @@ static void a_sentence_says_what_was_seen_and_what_is_done(void **state)
     d = decision(PACE_REASON_NON_FINITE, PACE_SKIP);
     d.number[0] = -NAN;
     d.number[1] = INFINITY;
+    assert_sentence(d, "not finite: loss nan, gradient norm inf; this batch is left out, learning "
+                       "rate halved until the numbers have been finite for a while");
+    d.change = 1;
     assert_sentence(d, "not finite: loss nan, gradient norm inf; this batch is left out");
 }
 

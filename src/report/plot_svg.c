@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "report/html.h"
 #include "report/plot.h"
 #include "report/plot_points.h"
 
@@ -69,24 +70,7 @@ static void add_escaped(struct buf *out, const char *text)
 {
     char safe[TEXT_SIZE];
     plot_safe_text(safe, sizeof safe, text);
-    for (const char *at = safe; *at; at++) {
-        switch (*at) {
-        case '&':
-            buf_add_text(out, "&amp;");
-            break;
-        case '<':
-            buf_add_text(out, "&lt;");
-            break;
-        case '>':
-            buf_add_text(out, "&gt;");
-            break;
-        case '"':
-            buf_add_text(out, "&quot;");
-            break;
-        default:
-            buf_add_byte(out, (uint8_t)*at);
-        }
-    }
+    html_add_text(out, safe);
 }
 
 static double text_width(const char *text)

@@ -114,6 +114,31 @@ void buf_add_utf8(struct buf *b, uint32_t code_point)
     buf_add(b, (struct span){bytes, len});
 }
 
+void buf_add_html(struct buf *b, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.at[i]) {
+        case '&':
+            buf_add_text(b, "&amp;");
+            break;
+        case '<':
+            buf_add_text(b, "&lt;");
+            break;
+        case '>':
+            buf_add_text(b, "&gt;");
+            break;
+        case '"':
+            buf_add_text(b, "&#34;");
+            break;
+        case '\'':
+            buf_add_text(b, "&#39;");
+            break;
+        default:
+            buf_add_byte(b, text.at[i]);
+        }
+    }
+}
+
 bool buf_check(const struct buf *b, struct err *err)
 {
     if (b->overflowed)

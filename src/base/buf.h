@@ -51,6 +51,9 @@ void buf_add_u64_le(struct buf *b, uint64_t value);
 /* Appends a Unicode code point (0 … 0x10FFFF) as UTF-8. */
 void buf_add_utf8(struct buf *b, uint32_t code_point);
 
+/* Appends text with & < > " ' as entities of HTML, in the spelling of Python's markupsafe. */
+void buf_add_html(struct buf *b, struct span text);
+
 /* False, with an ERR_INPUT that names the limit, where something was dropped. */
 MUST_CHECK bool buf_check(const struct buf *b, struct err *err);
 

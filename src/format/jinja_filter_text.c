@@ -95,7 +95,7 @@ static bool filter_safe(struct jinja_run *run, const struct jinja_value args[],
 static bool escape_text(struct jinja_run *run, struct jinja_value text, struct jinja_value *out)
 {
     size_t mark = run->out.len;
-    jinja_add_escaped(&run->out, jinja_span(text));
+    buf_add_html(&run->out, jinja_span(text));
     bool ok = jinja_charge(run, text.as.string->len / 8) && jinja_take_text(run, mark, out);
     out->is_safe = true;
     return ok;

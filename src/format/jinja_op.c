@@ -231,7 +231,7 @@ static bool concat_safe(struct jinja_run *run, struct jinja_value a, struct jinj
         if (parts[i].is_safe)
             buf_add(&run->out, jinja_span(parts[i]));
         else
-            jinja_add_escaped(&run->out, jinja_span(parts[i]));
+            buf_add_html(&run->out, jinja_span(parts[i]));
     }
     bool ok = jinja_take_text(run, mark, out);
     out->is_safe = true;

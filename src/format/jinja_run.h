@@ -107,9 +107,6 @@ MUST_CHECK bool jinja_print_repr(struct jinja_run *run, struct jinja_value v);
 /* str(v) as a string; a string is itself. */
 MUST_CHECK bool jinja_to_text(struct jinja_run *run, struct jinja_value v, struct jinja_value *out);
 
-/* Appends text with & < > ' " escaped for HTML as markupsafe does. */
-void jinja_add_escaped(struct buf *out, struct span text);
-
 /* Appends json.dumps(v, …), with the arguments of the filter. */
 MUST_CHECK bool jinja_print_json(struct jinja_run *run, const struct jinja_value args[]);
 

@@ -190,28 +190,3 @@ bool jinja_to_text(struct jinja_run *run, struct jinja_value v, struct jinja_val
     size_t mark = run->out.len;
     return jinja_print(run, v) && jinja_take_text(run, mark, out);
 }
-
-void jinja_add_escaped(struct buf *out, struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.at[i]) {
-        case '&':
-            buf_add_text(out, "&amp;");
-            break;
-        case '<':
-            buf_add_text(out, "&lt;");
-            break;
-        case '>':
-            buf_add_text(out, "&gt;");
-            break;
-        case '"':
-            buf_add_text(out, "&#34;");
-            break;
-        case '\'':
-            buf_add_text(out, "&#39;");
-            break;
-        default:
-            buf_add_byte(out, text.at[i]);
-        }
-    }
-}

@@ -49,37 +49,13 @@ void html_end(struct buf *out)
     buf_add_text(out, "</body>\n</html>\n");
 }
 
-static void add_character(struct buf *out, char c)
-{
-    switch (c) {
-    case '&':
-        buf_add_text(out, "&amp;");
-        break;
-    case '<':
-        buf_add_text(out, "&lt;");
-        break;
-    case '>':
-        buf_add_text(out, "&gt;");
-        break;
-    case '"':
-        buf_add_text(out, "&quot;");
-        break;
-    case '\'':
-        buf_add_text(out, "&#39;");
-        break;
-    default:
-        buf_add_byte(out, (uint8_t)c);
-    }
-}
-
 void html_add_text(struct buf *out, const char *text)
 {
     size_t len = strlen(text);
     char *copy = mem_alloc(len + 1);
     memcpy(copy, text, len + 1);
     utf8_make_printable(copy);
-    for (const char *c = copy; *c; c++)
-        add_character(out, *c);
+    buf_add_html(out, span_of(copy));
     mem_free(copy);
 }
 

@@ -110,6 +110,16 @@ static void a_number_beyond_unicode_is_a_mistake_of_the_programmer(void **state)
     assert_check_fails(add_beyond_unicode, "code_point <= 0x10ffff");
 }
 
+static void html_is_escaped(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, BUF_NO_LIMIT);
+    buf_add_html(&b, span_of("a<b>&\"c' é"));
+    assert_string_equal(buf_string(&b), "a&lt;b&gt;&amp;&#34;c&#39; é");
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +129,7 @@ int main(void)
         cmocka_unit_test(every_code_point_is_encoded_as_it_is_decoded),
         cmocka_unit_test(what_goes_beyond_the_limit_is_dropped_and_reported),
         cmocka_unit_test(the_capacity_stays_within_the_limit),
+        cmocka_unit_test(html_is_escaped),
         cmocka_unit_test(a_number_beyond_unicode_is_a_mistake_of_the_programmer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ static void text_cannot_become_markup(void **state)
 {
     (void)state;
     assert_string_equal(text_of("<b onclick=\"x('&')\">"),
-                        "&lt;b onclick=&quot;x(&#39;&amp;&#39;)&quot;&gt;");
+                        "&lt;b onclick=&#34;x(&#39;&amp;&#39;)&#34;&gt;");
 }
 
 static void controls_and_broken_characters_are_replaced(void **state)

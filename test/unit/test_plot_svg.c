@@ -104,7 +104,7 @@ static void labels_of_strangers_are_escaped(void **state)
     plot_svg(&out, &plot, 900, 420);
     assert_int_equal(count("<script"), 0);
     assert_int_equal(count("<b>"), 0);
-    assert_holds("&lt;script&gt;&amp;&quot;&#39;?");
+    assert_holds("&lt;script&gt;&amp;&#34;&#39;?");
 }
 
 static void marks_that_would_cover_each_other_stand_in_rows(void **state)

@@ -52,11 +52,11 @@ struct norm_spec {
 struct value *op_norm(struct tape *tape, struct view x, const struct norm_spec *spec);
 
 /* sum = x + y, normed = norm(sum), in one pass. */
-struct added {
+struct residual {
     struct value *sum, *normed;
 };
-struct added op_add_norm(struct tape *tape, struct value *x, struct value *y,
-                         const struct norm_spec *spec);
+struct residual op_add_norm(struct tape *tape, struct value *x, struct value *y,
+                            const struct norm_spec *spec);
 
 struct value *op_add(struct tape *tape, struct value *x, struct value *y);
 

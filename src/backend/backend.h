@@ -109,8 +109,9 @@ struct linear_part {
 
 /* Several linear layers with one input (q, k, v; gate, up): their outputs stand side by side. */
 struct linear_args {
-    struct mat x; /* [R, k] */
-    struct mat y; /* [R, sum of n] */
+    struct mat x; /* [R, k]. The adjoint gets .at NULL where it has no use for x: where neither a
+                     dweight nor a dlora_a is wanted */
+    struct mat y; /* [R, sum of n]; not seen by the adjoint */
     struct mat u; /* [R, sum of ranks]: drop(x) A^T, written by the operation, read by the adjoint;
                      .at NULL where there is no adapter */
     struct linear_part part[LINEAR_PARTS_MOST];
@@ -260,7 +261,9 @@ struct backend_ops {
     void (*attn_back)(struct backend *b, const struct attn_args *a);
     void (*act)(struct backend *b, const struct act_args *a);
     void (*act_back)(struct backend *b, const struct act_args *a);
-    void (*add)(struct backend *b, struct mat y, struct mat a, struct mat c); /* y = a + c */
+    /* y = a + c, where y may be a or c; y = x. */
+    void (*add)(struct backend *b, struct mat y, struct mat a, struct mat c);
+    void (*copy)(struct backend *b, struct mat y, struct mat x);
     void (*xent)(struct backend *b, const struct xent_args *a);
     void (*logits)(struct backend *b, const struct logits_args *a);
 

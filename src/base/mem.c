@@ -9,14 +9,21 @@
 enum { EXIT_DOES_NOT_FIT = 4 };
 
 static size_t fail_countdown;
+static size_t n_requests;
 
 void mem_fail_after(size_t n)
 {
     fail_countdown = n;
 }
 
+size_t mem_requests(void)
+{
+    return n_requests;
+}
+
 static bool fails_now(void)
 {
+    n_requests++;
     return fail_countdown > 0 && --fail_countdown == 0;
 }
 

@@ -29,6 +29,9 @@ MUST_CHECK void *mem_try(size_t size);
 /* Frees what any of the above gave; NULL is allowed. */
 void mem_free(void *at);
 
+/* For tests: how many requests there were until now. */
+size_t mem_requests(void);
+
 /* For tests: the n-th request from now on fails (0: none does). */
 void mem_fail_after(size_t n);
 

@@ -71,6 +71,16 @@ static void out_of_memory_ends_with_code_4_and_a_line(void **state)
     buf_release(&errors);
 }
 
+static void requests_are_counted(void **state)
+{
+    (void)state;
+    size_t before = mem_requests();
+    void *a = mem_alloc(8);
+    a = mem_resize(a, 16);
+    mem_free(a);
+    assert_int_equal(mem_requests() - before, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +88,7 @@ int main(void)
         cmocka_unit_test(nothing_is_still_an_address),
         cmocka_unit_test(growing_keeps_the_bytes),
         cmocka_unit_test(the_nth_request_fails_when_asked),
+        cmocka_unit_test(requests_are_counted),
         cmocka_unit_test(out_of_memory_ends_with_code_4_and_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

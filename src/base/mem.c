@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_DOES_NOT_FIT = 4 };
 
@@ -57,4 +58,27 @@ void *mem_resize(void *at, size_t size)
 void mem_free(void *at)
 {
     free(at);
+}
+
+/* Not aligned_alloc: calloc gives large memory zeroed without touching it. What calloc returned is
+ * kept in front of the aligned part. */
+void *mem_try_aligned(size_t size)
+{
+    const size_t line = 64, most = line + sizeof(void *);
+    char *whole = size <= SIZE_MAX - most ? mem_try(size + most) : NULL;
+    if (!whole)
+        return NULL;
+    size_t head = sizeof(void *);
+    head += (line - (uintptr_t)(whole + head) % line) % line;
+    memcpy(whole + head - sizeof(void *), &whole, sizeof whole);
+    return whole + head;
+}
+
+void mem_free_aligned(void *at)
+{
+    if (!at)
+        return;
+    void *whole;
+    memcpy(&whole, (char *)at - sizeof whole, sizeof whole);
+    mem_free(whole);
 }

@@ -29,6 +29,10 @@ MUST_CHECK void *mem_try(size_t size);
 /* Frees what any of the above gave; NULL is allowed. */
 void mem_free(void *at);
 
+/* Like mem_try, at a multiple of 64 (a line of the cache); freed by mem_free_aligned alone. */
+MUST_CHECK void *mem_try_aligned(size_t size);
+void mem_free_aligned(void *at);
+
 /* For tests: how many requests there were until now. */
 size_t mem_requests(void);
 

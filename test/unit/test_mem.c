@@ -46,6 +46,25 @@ static void the_nth_request_fails_when_asked(void **state)
     }
 }
 
+static void aligned_memory_is_zeroed_and_begins_a_line(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 300; size += 7) {
+        unsigned char *at = mem_try_aligned(size);
+        assert_non_null(at);
+        assert_int_equal((uintptr_t)at % 64, 0);
+        for (size_t i = 0; i < size; i++) {
+            assert_int_equal(at[i], 0);
+            at[i] = 1;
+        }
+        mem_free_aligned(at);
+    }
+    mem_free_aligned(NULL);
+    mem_fail_after(1);
+    assert_null(mem_try_aligned(8));
+    assert_null(mem_try_aligned(SIZE_MAX));
+}
+
 static void alloc_without_memory(void)
 {
     mem_fail_after(1);
@@ -89,6 +108,7 @@ int main(void)
         cmocka_unit_test(growing_keeps_the_bytes),
         cmocka_unit_test(the_nth_request_fails_when_asked),
         cmocka_unit_test(requests_are_counted),
+        cmocka_unit_test(aligned_memory_is_zeroed_and_begins_a_line),
         cmocka_unit_test(out_of_memory_ends_with_code_4_and_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

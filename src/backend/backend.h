@@ -50,6 +50,17 @@ struct weight {
     bool transposed;
 };
 
+/* The numbers that a linear layer with these weights reads and writes for a token. */
+static inline size_t weight_in(const struct weight *w)
+{
+    return w->transposed ? w->rows : w->width;
+}
+
+static inline size_t weight_out(const struct weight *w)
+{
+    return w->transposed ? w->width : w->rows;
+}
+
 /* --- Which tokens see which. ----------------------------------------------------------------- */
 
 /*
@@ -267,13 +278,13 @@ struct backend_ops {
     void (*xent)(struct backend *b, const struct xent_args *a);
     void (*logits)(struct backend *b, const struct logits_args *a);
 
-    /* To and from 16 bits, for activations that are kept so: [n]. */
+    /* To and from 16 bits (the nearest, ties to even), for activations that are kept so: [n]. */
     void (*to_bf16)(struct backend *b, uint16_t *y, const float *x, size_t n);
     void (*from_bf16)(struct backend *b, float *y, const uint16_t *x, size_t n);
 
     void (*fill)(struct backend *b, float *y, float value, size_t n);
     void (*axpby)(struct backend *b, float *y, float alpha, const float *x, float beta,
-                  size_t n); /* y = alpha x + beta y */
+                  size_t n); /* y = alpha x + beta y; where beta is 0, y is not read */
     void (*reduce)(struct backend *b, struct reduce_result *out, const float *x, size_t n);
     /* One update of an optimiser: rule.h. */
     void (*update)(struct backend *b, const struct optim_args *a);
@@ -294,6 +305,11 @@ MUST_CHECK bool backend_reserve(struct backend *b, const struct backend_sizes *s
 
 /* Safe on a zeroed struct. */
 void backend_release(struct backend *b);
+
+static inline float *mat_row(struct mat m, size_t row)
+{
+    return m.at + row * m.stride;
+}
 
 /* Columns first … first + width - 1 of a matrix. */
 static inline struct mat mat_columns(struct mat m, size_t first, size_t width)

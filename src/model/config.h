@@ -11,6 +11,9 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 
+struct arch;
+struct gguf;
+
 /* Where a layer norms what: */
 enum norm_place {
     NORM_BEFORE = 1, /* the input of attention, and of the feed-forward part */
@@ -26,6 +29,8 @@ struct rope_config {
     bool interleaved;        /* pairs (2j, 2j + 1): GGUF's llama */
     double attention_factor; /* multiplies cos and sin: YaRN, LongRoPE */
     const double *divisor;   /* [rotary/2] by which frequencies are divided: scaling; NULL: none */
+    const double *long_divisor; /* the same where texts are longer than `long_beyond`, or NULL */
+    size_t long_beyond;
 };
 
 enum { ROPES_MOST = 2, ROPE_NONE = -1 };
@@ -36,7 +41,9 @@ struct layer_config {
 };
 
 struct model_config {
-    const char *family;     /* "llama", "qwen3": Hugging Face's model_type */
+    const char *family; /* "llama", "qwen3": Hugging Face's model_type */
+    const struct arch *arch;
+    bool is_gguf;
     size_t width;           /* C */
     size_t n_layers;        /* L */
     size_t heads, kv_heads; /* H, K */
@@ -58,13 +65,15 @@ struct model_config {
 
     bool learned_positions; /* GPT-2 */
     float embed_scale, attn_scale, attn_softcap, logit_scale, logit_softcap;
-    bool is_tied, head_bias;
+    bool divides_by_layer; /* attn_scale is divided by the layer's number, from 1 */
+    bool is_tied;
 
     struct rope_config rope[ROPES_MOST];
     size_t n_ropes;
     struct layer_config *layers; /* [n_layers] */
 
-    int32_t bos, pad;
+    double init_range; /* standard deviation of fresh weights */
+    int32_t bos, pad;  /* -1: none */
     int32_t eos[8];
     size_t n_eos;
 };
@@ -76,5 +85,13 @@ struct model_config {
  */
 MUST_CHECK bool model_config_read(struct model_config *config, struct arena *arena,
                                   const char *path, struct err *err);
+
+/* The same from the bytes of a config.json. */
+MUST_CHECK bool model_config_parse(struct model_config *config, struct arena *arena,
+                                   struct span text, struct err *err);
+
+/* The same from an open GGUF file. */
+MUST_CHECK bool model_config_gguf(struct model_config *config, struct arena *arena,
+                                  const struct gguf *gguf, struct err *err);
 
 #endif

@@ -9,9 +9,9 @@
  * Each records a node on a tape and computes nothing. A value is a matrix with a row for each token
  * of whatever batch the tape is run on: only its width is known here. The tape derives from the
  * record the adjoints, which values must be kept, what is computed anew, and where each lives
- * (plan.h). Parameters, specs and tables are the caller's and must outlive the tape; whether a
- * parameter is trained (param->grad) is looked at when the plan is made. Operations cannot fail:
- * shapes are CHECKed. What each computes is told in backend/backend.h.
+ * (plan.h). Specs are copied; parameters and tables of angles are the caller's and must outlive the
+ * tape. Whether a parameter is trained (param->grad) is looked at when the plan is made. Operations
+ * cannot fail: shapes are CHECKed. What each computes is told in backend/backend.h.
  */
 #ifndef PACE_GRAPH_OP_H
 #define PACE_GRAPH_OP_H
@@ -19,11 +19,13 @@
 #include "graph/param.h"
 
 struct tape;
+struct node;
 
 /* float32 [R, width] */
 struct value {
     size_t index; /* on the tape */
     size_t width;
+    const struct node *node; /* that computes it */
 };
 
 /* Some of the columns of a value. */
@@ -35,8 +37,11 @@ struct view {
 struct view op_whole(struct value *v);
 struct view op_part(struct value *v, size_t first, size_t width);
 
-/* Everything recorded from here to the next call belongs to one layer: where memory is short its
- * values are computed anew as a whole. */
+/*
+ * Everything recorded from here to the next call belongs to one layer: where memory is short its
+ * values are computed anew as a whole, from those that come into it. An addition that opens a layer
+ * (op_add_norm at its head) still counts to the layer before, so that one value passes over.
+ */
 void op_begin_layer(struct tape *tape);
 
 /* positions NULL: none (they come by op_rope). */
@@ -51,7 +56,7 @@ struct norm_spec {
 };
 struct value *op_norm(struct tape *tape, struct view x, const struct norm_spec *spec);
 
-/* sum = x + y, normed = norm(sum), in one pass. */
+/* sum = x + y, normed = norm(sum), in one pass. x and y are two values. */
 struct residual {
     struct value *sum, *normed;
 };

@@ -15,19 +15,12 @@
 #include "graph/plan.h"
 #include "graph/tape.h"
 
-struct run_options {
-    size_t rows, targets;  /* the most of any batch */
-    size_t keys;           /* the longest text */
-    bool trains;           /* false: losses and logits only */
-    bool keeps_bf16;       /* activations that wait for the adjoint are kept in 16 bits */
-    uint64_t memory_bytes; /* for activations and workspace; 0: no bound, nothing computed anew */
-};
-
 struct run {
     const struct tape *tape;
     struct backend *backend;
     struct plan plan;
     void *activations; /* plan.bytes of the backend's memory */
+    bool poisons;      /* for tests: memory whose content is over is filled with NaN at once */
 };
 
 /* Plans and reserves. Errors: ERR_MEMORY, with what would fit, where it does not fit in
@@ -38,8 +31,11 @@ MUST_CHECK bool run_init(struct run *run, const struct tape *tape, struct backen
 /* Safe on a zeroed struct. */
 void run_release(struct run *run);
 
-/* Losses [n_targets] in nats; the likeliest tokens [n_targets], or best NULL. With a cache, keys
- * and values are written to the rows that the segments name, and read from there. */
+/*
+ * Losses [n_targets] in nats; the likeliest tokens [n_targets], or best NULL. With a cache, keys
+ * and values are written to the rows that the segments name, and read from there; a batch without
+ * targets (loss NULL) then fills the cache. No dropout.
+ */
 void run_losses(struct run *run, const struct batch *batch, struct cache *cache, float *loss,
                 int32_t *best);
 

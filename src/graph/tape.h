@@ -1,11 +1,12 @@
 /*
- * tape.h - a model as a record of operations, and running it.
+ * tape.h - a model as a record of operations.
  *
  *     struct tape tape = {0};
  *     model_record(&model, &tape);                     operations of op.h
- *     plan_make(&plan, &tape, &options, err)           plan.h: what is kept, where it lives
- *     tape_forward(&run, &batch);                      losses
- *     tape_train(&run, &batch);                        losses, and gradients added to the params'
+ *     run_init(&run, &tape, &backend, &options, err)   run.h: plans, reserves
+ *     run_train(&run, &batch, loss)                    losses; gradients added to the params'
+ *     …
+ *     tape_release(&tape);
  *
  * A tape is recorded once and run on any batch up to the sizes that were planned for.
  */
@@ -19,7 +20,7 @@
 struct batch {
     size_t n_tokens;         /* R */
     const int32_t *id;       /* [R] */
-    const int32_t *position; /* [R] */
+    const int32_t *position; /* [R] of each token in its text */
     const struct segment *segment;
     size_t n_segments;
     const struct target *target;
@@ -40,10 +41,11 @@ struct node; /* one operation of the record: op_*.c */
 struct tape {
     struct arena arena;
     struct node **nodes;
-    size_t n_nodes;
+    size_t n_nodes, nodes_cap;
     struct value **values;
-    size_t n_values;
+    size_t n_values, values_cap;
     size_t n_layers;
+    size_t layer_start; /* the node with which the newest layer begins */
 };
 
 /* Safe on a zeroed struct. */

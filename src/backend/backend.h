@@ -182,7 +182,7 @@ struct attn_args {
     const struct segment *segment; /* in training they cover the R rows */
     size_t n_segments;
     struct mat d_o;
-    struct mat dq, dk, dv; /* replaced */
+    struct mat dq, dk, dv; /* replaced; all three are wanted */
 };
 
 enum act_kind { ACT_SILU, ACT_GELU, ACT_GELU_TANH, ACT_RELU, ACT_RELU_SQUARED };

@@ -105,9 +105,8 @@ static double megabytes(uint64_t bytes)
     return (double)bytes / 1e6;
 }
 
-static void explain(const struct plan *plan, const struct tape *tape,
-                    const struct backend *backend, const struct run_options *options,
-                    struct err *err)
+static void explain(const struct plan *plan, const struct tape *tape, const struct backend *backend,
+                    const struct run_options *options, struct err *err)
 {
     err_set(err, ERR_MEMORY,
             "a pass over %zu tokens takes at least %.1f MB%s (%.1f MB activations, %.1f MB "

@@ -34,9 +34,8 @@ struct plan {
  * ERR_MEMORY where it does not fit in options->memory_bytes, with what is needed and what would
  * fit.
  */
-MUST_CHECK bool plan_make(struct plan *plan, const struct tape *tape,
-                          const struct backend *backend, const struct run_options *options,
-                          struct err *err);
+MUST_CHECK bool plan_make(struct plan *plan, const struct tape *tape, const struct backend *backend,
+                          const struct run_options *options, struct err *err);
 
 /* Safe on a zeroed struct. */
 void plan_release(struct plan *plan);

@@ -9,10 +9,10 @@
  * What is kept. Adjoints say what they read (struct op, needs). Before the walk each such value is
  * asked for (demand): a cheap one asks for the inputs of its operation instead, and so does one of
  * a layer that is redone, as far as that layer reaches; any other is kept. On the way back a value
- * that is asked for and held by no buffer is computed anew at that moment (materialise), by the same
- * operations on the same numbers, thus to the same bits; it then lives until its last reader. So one
- * rule serves the norm before a product and a whole layer, and a layer that is redone computes only
- * what its adjoint reads (not the last product, for instance).
+ * that is asked for and held by no buffer is computed anew at that moment (materialise), by the
+ * same operations on the same numbers, thus to the same bits; it then lives until its last reader.
+ * So one rule serves the norm before a product and a whole layer, and a layer that is redone
+ * computes only what its adjoint reads (not the last product, for instance).
  *
  * Adjoints. A value has one if a trained parameter stands before it and the loss behind it. Who
  * writes it first replaces, later ones add. Views that cut a value into disjoint parts each write
@@ -54,7 +54,7 @@ struct builder {
     const struct program_options *options;
     struct arena *arena;
     struct program *program;
-    struct holding *holdings;     /* [n_values] */
+    struct holding *holdings; /* [n_values] */
     size_t instructions_cap, buffers_cap;
 };
 
@@ -223,9 +223,15 @@ static const struct value *changed_value(const struct node *node)
     return node->out ? node->out : node->in[0].of;
 }
 
+/* Whether the node has work to do on the way back. */
 static bool has_back(const struct builder *b, const struct node *node)
 {
-    return node->kind != OP_XENT && holding_of(b, changed_value(node))->has_adjoint;
+    if (node->kind == OP_XENT || !holding_of(b, changed_value(node))->has_adjoint)
+        return false;
+    bool gives = node_is_trained(node);
+    for (size_t i = 0; i < node->n_in; i++)
+        gives |= holding_of(b, node->in[i].of)->has_adjoint;
+    return gives;
 }
 
 static void demand_all(struct builder *b)
@@ -289,7 +295,10 @@ static void find_adjoints(struct builder *b)
         bool is_wanted = node_is_trained(node);
         for (size_t j = 0; j < node->n_in; j++)
             is_wanted |= holding_of(b, node->in[j].of)->has_adjoint;
-        holding_of(b, node->out)->has_adjoint = is_wanted && reaches[node->out->index];
+        is_wanted &= reaches[node->out->index];
+        holding_of(b, node->out)->has_adjoint = is_wanted;
+        for (size_t j = 0; j < node->n_in && node->kind == OP_ATTN; j++)
+            holding_of(b, node->in[j].of)->has_adjoint = is_wanted; /* it gives all or none */
     }
 }
 
@@ -502,8 +511,7 @@ void program_make(struct program *program, struct arena *arena, const struct tap
                   const struct program_options *options)
 {
     *program = (struct program){0};
-    struct builder b = {
-        .tape = tape, .options = options, .arena = arena, .program = program};
+    struct builder b = {.tape = tape, .options = options, .arena = arena, .program = program};
     start(&b);
     if (options->trains) {
         find_adjoints(&b);

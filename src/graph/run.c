@@ -153,8 +153,8 @@ static void carry_out_all(const struct pass *pass)
 void run_losses(struct run *run, const struct batch *batch, struct cache *cache, float *loss,
                 int32_t *best)
 {
-    carry_out_all(&(struct pass){run, run->plan.forward, batch, cache,
-                                 {.loss = loss, .best = best}});
+    carry_out_all(
+        &(struct pass){run, run->plan.forward, batch, cache, {.loss = loss, .best = best}});
 }
 
 void run_train(struct run *run, const struct batch *batch, float *loss)
@@ -163,9 +163,9 @@ void run_train(struct run *run, const struct batch *batch, float *loss)
     carry_out_all(&(struct pass){run, run->plan.train, batch, NULL, {.loss = loss}});
 }
 
-void run_logits(struct run *run, const struct batch *batch, struct cache *cache,
-                const int32_t *row, size_t n, struct mat z)
+void run_logits(struct run *run, const struct batch *batch, struct cache *cache, const int32_t *row,
+                size_t n, struct mat z)
 {
-    carry_out_all(&(struct pass){run, run->plan.forward, batch, cache,
-                                 {.row = row, .n_rows = n, .z = z}});
+    carry_out_all(
+        &(struct pass){run, run->plan.forward, batch, cache, {.row = row, .n_rows = n, .z = z}});
 }

@@ -8,8 +8,8 @@
  *
  * Layers are numbered from 1; what comes before the first counts as layer 0 and is never computed
  * anew as a whole. An addition that opens a layer is put into the layer before: decoders add the
- * output of one layer's feed-forward part in the same pass that norms it for the next (op_add_norm),
- * and two values instead of their sum would otherwise pass from layer to layer.
+ * output of one layer's feed-forward part in the same pass that norms it for the next
+ * (op_add_norm), and two values instead of their sum would otherwise pass from layer to layer.
  */
 #include "graph/node.h"
 

@@ -39,6 +39,7 @@ enum rule {
     RULE_ADAMW_8BIT,
     RULE_LION,
     RULE_SCHEDULE_FREE,
+    RULE_SCHEDULE_FREE_Y,   /* y from x and z again, after x stood in its place */
     RULE_PRODIGY_SENSE,     /* m, v, s; sums: <g, start - w>, |s| */
     RULE_PRODIGY,           /* the step */
     RULE_ADAFACTOR_ROWS,    /* the rows' moments, or all of a vector's; sums: those, w^2 */
@@ -65,7 +66,8 @@ struct optim_args {
 
     float grad_scale; /* clipping */
     float rate;
-    float decay; /* sgd, schedule free: the coefficient. Others: what w is multiplied with first */
+    float decay; /* adamw, lion: what w is multiplied with first. Others: the share that it loses;
+                    sgd, schedule free: what w counts in its gradient */
     float beta1, beta2, beta3; /* how much of m, v, s stays; sgd: beta1 is the momentum */
     float new1, new2, new3;    /* what is added to them counts this much */
     float eps;
@@ -174,8 +176,16 @@ static inline void rule_schedule_free(const struct optim_args *a, size_t first, 
         v[i] = v[i] * a->beta2 + a->new2 * d * d;
         z[i] -= a->rate * (d / (sqrtf(v[i] / a->correction) + a->eps) + a->decay * y[i]);
         x[i] += a->weight * (z[i] - x[i]);
-        y[i] = x[i] * a->beta1 + z[i] * a->new1;
+        y[i] = z[i] + a->beta1 * (x[i] - z[i]);
     }
+}
+
+static inline void rule_schedule_free_y(const struct optim_args *a, size_t first, size_t n)
+{
+    float *restrict y = a->w + first;
+    const float *restrict z = a->state[1] + first, *restrict x = a->state[2] + first;
+    for (size_t i = 0; i < n; i++)
+        y[i] = z[i] + a->beta1 * (x[i] - z[i]);
 }
 
 static inline void rule_prodigy_sense(const struct optim_args *a, size_t first, size_t n,
@@ -200,7 +210,7 @@ static inline void rule_prodigy(const struct optim_args *a, size_t first, size_t
     float *restrict w = a->w + first;
     const float *restrict m = a->state[0] + first, *restrict v = a->state[1] + first;
     for (size_t i = 0; i < n; i++)
-        w[i] = w[i] * a->decay - a->rate * (m[i] / (sqrtf(v[i]) + a->eps));
+        w[i] = w[i] - a->decay * w[i] - a->rate * (m[i] / (sqrtf(v[i]) + a->eps));
 }
 
 /* ---------------------------------------------------------------------------- in eight bits -- */
@@ -310,7 +320,7 @@ static inline void rule_adafactor_walk(const struct optim_args *a, size_t row, s
     for (size_t i = first; i < first + n; i++) {
         float u = rule_adafactor_update(a, row, i);
         if (moves)
-            a->w[i] = a->w[i] * a->decay - a->rate * u;
+            a->w[i] = a->w[i] - a->decay * a->w[i] - a->rate * u;
         else
             sums[0] += (double)u * (double)u;
     }
@@ -350,6 +360,9 @@ static inline void rule_run_elements(const struct optim_args *a, size_t block,
         break;
     case RULE_SCHEDULE_FREE:
         rule_schedule_free(a, first, n);
+        break;
+    case RULE_SCHEDULE_FREE_Y:
+        rule_schedule_free_y(a, first, n);
         break;
     case RULE_PRODIGY_SENSE:
         rule_prodigy_sense(a, first, n, sums);

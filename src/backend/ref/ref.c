@@ -37,6 +37,7 @@ const struct backend_ops backend_ref = {
     .fill = ref_fill,
     .axpby = ref_axpby,
     .reduce = ref_reduce,
+    .update = ref_update,
 };
 
 void *ref_alloc(struct backend *b, size_t bytes)

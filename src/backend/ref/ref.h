@@ -36,6 +36,7 @@ void ref_from_bf16(struct backend *b, float *y, const uint16_t *x, size_t n);
 void ref_fill(struct backend *b, float *y, float value, size_t n);
 void ref_axpby(struct backend *b, float *y, float alpha, const float *x, float beta, size_t n);
 void ref_reduce(struct backend *b, struct reduce_result *out, const float *x, size_t n);
+void ref_update(struct backend *b, const struct optim_args *a);
 
 /* Scratch memory of the operations that need some, for sizes up to these. */
 size_t ref_linear_scratch(const struct backend_sizes *sizes);

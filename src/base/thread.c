@@ -1,18 +1,20 @@
 /*
- * thread.c - workers that sleep until there is work, and take blocks of it from one counter.
+ * thread.c - workers that sleep until there is work, and take blocks of it from one number.
  *
- * A job is a function, a context and a number of blocks; `next` is the first block that nobody has
- * taken. To begin a job the caller writes it down and raises `jobs`; every worker sees the number
- * change, takes blocks until none is left, and counts itself out of `running`; the caller does the
- * same and then waits for `running` to reach 0. So no worker can still look at a job when the next
- * one is written.
+ * That number, `ticket`, holds how many jobs were begun and how many blocks of the last one nobody
+ * has taken: (jobs << 32 | left). Taking a block is a compare-and-swap to one less; whoever
+ * succeeds knows that the job cannot end before he has done his block, and may read what it is.
+ * `unfinished` counts blocks that are not done: at 0 the job is over. So the caller never waits for
+ * a worker that has not taken anything: one that the system keeps from running costs nothing, the
+ * caller does its blocks.
  *
  * The operations of a training step follow each other within microseconds, a sleep and a wake-up
  * cost tens of them: so both sides look for a short while before they sleep. Where there are more
  * threads than processors, whoever looks keeps somebody from working, and they sleep at once.
  *
- * Orders: what the caller wrote before raising `jobs` (release) is seen by who reads it (acquire);
- * what workers wrote is seen by the caller by way of `running`.
+ * Who goes to sleep says so in `sleepers` and then looks once more, who raises something does that
+ * first and then looks at `sleepers`; both in one order for all (sequential consistency), so one of
+ * the two sees the other. The lock is held from the last look to the sleep.
  */
 #define _GNU_SOURCE
 #include "base/thread.h"
@@ -32,12 +34,13 @@ struct worker {
 };
 
 struct thread_pool {
+    atomic_uint_fast64_t ticket;
+    atomic_size_t unfinished;
+    atomic_size_t sleepers;
     pthread_mutex_t lock;
-    pthread_cond_t begun, done;
-    atomic_size_t jobs;    /* how many were begun; closing counts as one */
-    atomic_size_t next;    /* block */
-    atomic_size_t running; /* workers, without the caller, that have not finished the job */
-    bool is_closing;       /* these are written before `jobs` is raised */
+    pthread_cond_t raised; /* ticket or is_closing was raised, or unfinished is 0 */
+    atomic_bool is_closing;
+    /* The job: written by the caller while there is none, read by who has taken a block. */
     size_t n_blocks;
     void (*work)(void *context, size_t block, size_t worker);
     void *context;
@@ -61,52 +64,68 @@ static inline void pause_briefly(void)
 #endif
 }
 
-static void take_blocks(struct thread_pool *pool, size_t worker)
+static size_t blocks_left(uint64_t ticket)
 {
-    size_t block;
-    while ((block = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) <
-           pool->n_blocks)
-        pool->work(pool->context, block, worker);
+    return (size_t)(ticket & UINT32_MAX);
 }
 
-/* Returns when `*value` has come to be (`wants_equal`) or to differ from the number. */
-static void await(struct thread_pool *pool, atomic_size_t *value, size_t number, bool wants_equal)
+static bool has_work(struct thread_pool *pool)
+{
+    return blocks_left(atomic_load(&pool->ticket)) > 0 || atomic_load(&pool->is_closing);
+}
+
+static bool is_over(struct thread_pool *pool)
+{
+    return atomic_load(&pool->unfinished) == 0;
+}
+
+static void await(struct thread_pool *pool, bool (*holds)(struct thread_pool *pool))
 {
     for (int i = 0; i < pool->looks; i++) {
-        if ((atomic_load_explicit(value, memory_order_acquire) == number) == wants_equal)
+        if (holds(pool))
             return;
         pause_briefly();
     }
-    pthread_cond_t *raised = value == &pool->jobs ? &pool->begun : &pool->done;
     pthread_mutex_lock(&pool->lock);
-    while ((atomic_load_explicit(value, memory_order_acquire) == number) != wants_equal)
-        pthread_cond_wait(raised, &pool->lock);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (!holds(pool))
+        pthread_cond_wait(&pool->raised, &pool->lock);
+    atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
+}
+
+static void wake(struct thread_pool *pool)
+{
+    if (atomic_load(&pool->sleepers) == 0)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->raised);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void take_blocks(struct thread_pool *pool, size_t worker)
+{
+    uint_fast64_t ticket = atomic_load(&pool->ticket);
+    while (blocks_left(ticket) > 0) {
+        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1))
+            continue;
+        pool->work(pool->context, pool->n_blocks - blocks_left(ticket), worker);
+        if (atomic_fetch_sub(&pool->unfinished, 1) == 1)
+            wake(pool);
+        ticket = atomic_load(&pool->ticket);
+    }
 }
 
 static void *serve(void *context)
 {
     struct worker *worker = context;
     struct thread_pool *pool = worker->pool;
-    for (size_t job = 0;; job++) {
-        await(pool, &pool->jobs, job, false);
-        if (pool->is_closing)
+    for (;;) {
+        await(pool, has_work);
+        if (atomic_load(&pool->is_closing))
             return NULL;
         take_blocks(pool, worker->index);
-        if (atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&pool->lock);
-            pthread_cond_signal(&pool->done);
-            pthread_mutex_unlock(&pool->lock);
-        }
     }
-}
-
-static void begin(struct thread_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    atomic_fetch_add_explicit(&pool->jobs, 1, memory_order_release);
-    pthread_cond_broadcast(&pool->begun);
-    pthread_mutex_unlock(&pool->lock);
 }
 
 bool thread_pool_open(struct thread_pool **out, size_t n_threads, struct err *err)
@@ -116,8 +135,7 @@ bool thread_pool_open(struct thread_pool **out, size_t n_threads, struct err *er
     pool->workers = mem_alloc(n_threads * sizeof *pool->workers);
     pool->looks = n_threads <= thread_processors() ? LOOKS_BEFORE_SLEEP : 0;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->begun, NULL);
-    pthread_cond_init(&pool->done, NULL);
+    pthread_cond_init(&pool->raised, NULL);
     while (pool->n_workers < n_threads - 1) {
         struct worker *worker = &pool->workers[pool->n_workers];
         *worker = (struct worker){.pool = pool, .index = pool->n_workers + 1};
@@ -138,12 +156,11 @@ void thread_pool_close(struct thread_pool *pool)
 {
     if (!pool)
         return;
-    pool->is_closing = true;
-    begin(pool);
+    atomic_store(&pool->is_closing, true);
+    wake(pool);
     for (size_t i = 0; i < pool->n_workers; i++)
         pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->begun);
+    pthread_cond_destroy(&pool->raised);
     pthread_mutex_destroy(&pool->lock);
     mem_free(pool->workers);
     mem_free(pool);
@@ -162,12 +179,14 @@ void thread_pool_run(struct thread_pool *pool, size_t n_blocks,
             work(context, block, 0);
         return;
     }
+    CHECK(n_blocks <= UINT32_MAX);
     pool->n_blocks = n_blocks;
     pool->work = work;
     pool->context = context;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->running, pool->n_workers, memory_order_relaxed);
-    begin(pool);
+    atomic_store(&pool->unfinished, n_blocks);
+    uint64_t jobs = (atomic_load(&pool->ticket) >> 32) + 1;
+    atomic_store(&pool->ticket, jobs << 32 | n_blocks);
+    wake(pool);
     take_blocks(pool, 0);
-    await(pool, &pool->running, 0, true);
+    await(pool, is_over);
 }

@@ -137,7 +137,7 @@ static void dropout_keeps_its_share_and_draws_the_same_again(void **state)
             kept += factors[k] > 0;
         }
     }
-    assert_true(kept > N * 0.74 && kept < N * 0.76);
+    assert_true(kept > N * 74 / 100 && kept < N * 76 / 100);
     struct dropout none = dropout_init(0, 7, 3);
     for (size_t i = 0; i < 1000; i++)
         assert_true(dropout_factor(&none, i) == 1);

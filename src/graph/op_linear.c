@@ -9,16 +9,6 @@
  */
 #include "graph/node.h"
 
-static size_t out_width(const struct weight *w)
-{
-    return w->transposed ? w->width : w->rows;
-}
-
-static size_t in_width(const struct weight *w)
-{
-    return w->transposed ? w->rows : w->width;
-}
-
 static size_t rank_of(const struct linear_spec_part *part)
 {
     return part->lora_a ? part->lora_a->weight.rows : 0;
@@ -27,12 +17,12 @@ static size_t rank_of(const struct linear_spec_part *part)
 static void check_part(const struct linear_spec_part *part, size_t k)
 {
     const struct weight *w = &part->weight->weight;
-    CHECK(in_width(w) == k);
-    CHECK(!part->bias || param_count(part->bias) == out_width(w));
+    CHECK(weight_in(w) == k);
+    CHECK(!part->bias || param_count(part->bias) == weight_out(w));
     CHECK(!part->lora_a == !part->lora_b);
     if (part->lora_a) {
         const struct weight *a = &part->lora_a->weight, *b = &part->lora_b->weight;
-        CHECK(a->width == k && b->rows == out_width(w) && b->width == a->rows);
+        CHECK(a->width == k && b->rows == weight_out(w) && b->width == a->rows);
     }
 }
 
@@ -44,7 +34,7 @@ struct value *op_linear(struct tape *tape, struct value *x, const struct linear_
     for (size_t i = 0; i < spec->n_parts; i++) {
         const struct linear_spec_part *part = &spec->part[i];
         check_part(part, x->width);
-        n += out_width(&part->weight->weight);
+        n += weight_out(&part->weight->weight);
         rank += rank_of(part);
         node_use_param(node, part->weight);
         node_use_param(node, part->bias);

@@ -4,8 +4,8 @@
  * Without a bound everything that the adjoints read is kept, but for what a pass over memory gives
  * back (norms, activations, embeddings: see program.c). Of a Llama layer with adapters everywhere
  * there remain, in floats a token, the residual stream twice (2 C), q, k, v, o, gate and up, the
- * projections onto the adapters' ranks, and a few sums: 5,885 at C = 576, F = 1536, rank 16, of the
- * 9,100 that the operations write.
+ * projections onto the adapters' ranks, and the sums of attention: 5,881 at C = 576, F = 1536 and
+ * rank 16, of the 9,725 that the operations write.
  *
  * With a bound, layers are given up one by one until the rest fits: of such a layer only its input
  * is kept, and all else is computed a second time when the way back reaches it. The first layers

@@ -209,8 +209,7 @@ static void demand(struct builder *b, const struct value *v, size_t layer)
         return;
     h->asked_by = layer + 1;
     const struct node *node = v->node;
-    bool is_cheap = node_op(node)->is_cheap && v == node->out;
-    if (!is_cheap && !(node->layer == layer && is_redone(b, layer))) {
+    if (!node_op(node)->is_cheap && !(node->layer == layer && is_redone(b, layer))) {
         h->is_kept = true;
         return;
     }
@@ -234,25 +233,41 @@ static bool has_back(const struct builder *b, const struct node *node)
     return gives;
 }
 
+static void demand_values(struct builder *b, const struct node *node)
+{
+    unsigned needs = node_op(node)->needs(node);
+    for (size_t i = 0; i < node->n_in && (needs & NEEDS_IN); i++)
+        demand(b, node->in[i].of, node->layer);
+    if (needs & NEEDS_OUT)
+        demand(b, node->out, node->layer);
+}
+
+/* What a node notes comes along when its output is computed anew, which is before its own adjoint:
+ * whoever reads the output stands behind it on the tape. Otherwise it is kept; it is small. */
+static void demand_state(struct builder *b, const struct node *node)
+{
+    const struct holding *out = holding_of(b, node->out);
+    bool comes_along = out->asked_by != 0 && !out->is_kept;
+    if (node_op(node)->needs(node) & NEEDS_STATE)
+        holding_of(b, node->state)->is_kept = !comes_along;
+}
+
 static void demand_all(struct builder *b)
 {
+    struct node *const *nodes = b->tape->nodes;
     for (size_t i = b->tape->n_nodes; i-- > 0;) {
-        const struct node *node = b->tape->nodes[i];
-        if (!has_back(b, node))
-            continue;
-        unsigned needs = node_op(node)->needs(node);
-        for (size_t j = 0; j < node->n_in && (needs & NEEDS_IN); j++)
-            demand(b, node->in[j].of, node->layer);
-        if (needs & NEEDS_OUT)
-            demand(b, node->out, node->layer);
-        if (needs & NEEDS_STATE)
-            demand(b, node->state, node->layer);
+        if (has_back(b, nodes[i]))
+            demand_values(b, nodes[i]);
+    }
+    for (size_t i = 0; i < b->tape->n_nodes; i++) {
+        if (nodes[i]->state && has_back(b, nodes[i]))
+            demand_state(b, nodes[i]);
     }
 }
 
 /* --- What is computed anew. ------------------------------------------------------------------ */
 
-/* The value's buffer; where none holds it, instructions that compute it come first. */
+/* The buffer of an output; where none holds it, instructions that compute it come first. */
 static int32_t materialise(struct builder *b, const struct value *v)
 {
     struct holding *h = holding_of(b, v);
@@ -438,7 +453,7 @@ static void emit_back(struct builder *b, const struct node *node)
     if (needs & NEEDS_OUT)
         ins.out = materialise(b, node->out);
     if (needs & NEEDS_STATE)
-        ins.state = materialise(b, node->state);
+        ins.state = holding_of(b, node->state)->now;
     ins.d_out = holding_of(b, node->out)->adjoint;
     for (size_t i = 0; i < node->n_in; i++) {
         want_adjoint(b, &ins, i);

@@ -21,9 +21,10 @@ struct decoder_options {
     size_t rank; /* of adapters everywhere; 0: all parameters are trained */
     bool q_only; /* the adapters stand at q alone */
     float dropout;
+    bool is_hollow; /* without numbers: for planning alone */
 };
 
-enum { DECODER_PARAMS_MOST = 256, DECODER_POSITIONS = 64 };
+enum { DECODER_PARAMS_MOST = 1024, DECODER_POSITIONS = 64 };
 
 struct decoder {
     struct decoder_options options;
@@ -38,6 +39,9 @@ struct decoder {
 /* Models that differ in what their tapes look like. */
 extern const struct decoder_options decoder_kinds[];
 extern const size_t decoder_kind_count;
+
+/* SmolLM2-135M with adapters of rank 16 everywhere, hollow. */
+extern const struct decoder_options decoder_smollm2;
 
 void decoder_make(struct decoder *d, const struct decoder_options *options);
 void decoder_release(struct decoder *d);

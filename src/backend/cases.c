@@ -247,6 +247,22 @@ const struct case_row cases_table[] = {
     {CASE_ARRAY, "one", .R = 1},
     {CASE_ARRAY, "some", .R = 37},
     {CASE_ARRAY, "large", .R = 70001, .flags = CASE_LARGE},
+
+    {CASE_UPDATE, "sgd", .R = 70, .C = 261, .rule = RULE_SGD},
+    {CASE_UPDATE, "adamw", .R = 70, .C = 261, .rule = RULE_ADAMW},
+    {CASE_UPDATE, "adamw, 8 bits", .R = 70, .C = 261, .rule = RULE_ADAMW_8BIT},
+    {CASE_UPDATE, "lion", .R = 70, .C = 261, .rule = RULE_LION},
+    {CASE_UPDATE, "schedule free", .R = 70, .C = 261, .rule = RULE_SCHEDULE_FREE},
+    {CASE_UPDATE, "schedule free, y", .R = 70, .C = 261, .rule = RULE_SCHEDULE_FREE_Y},
+    {CASE_UPDATE, "prodigy, sense", .R = 70, .C = 261, .rule = RULE_PRODIGY_SENSE},
+    {CASE_UPDATE, "prodigy", .R = 70, .C = 261, .rule = RULE_PRODIGY},
+    {CASE_UPDATE, "adafactor, rows", .R = 70, .C = 261, .rule = RULE_ADAFACTOR_ROWS},
+    {CASE_UPDATE, "adafactor, columns", .R = 70, .C = 261, .rule = RULE_ADAFACTOR_COLUMNS},
+    {CASE_UPDATE, "adafactor, sense", .R = 70, .C = 261, .rule = RULE_ADAFACTOR_SENSE},
+    {CASE_UPDATE, "adafactor", .R = 70, .C = 261, .rule = RULE_ADAFACTOR},
+    {CASE_UPDATE, "adafactor, rows, vector", .R = 1, .C = 37, .rule = RULE_ADAFACTOR_ROWS},
+    {CASE_UPDATE, "adafactor, sense, vector", .R = 1, .C = 37, .rule = RULE_ADAFACTOR_SENSE},
+    {CASE_UPDATE, "adafactor, vector", .R = 1, .C = 37, .rule = RULE_ADAFACTOR},
 };
 
 const size_t cases_count = COUNT_OF(cases_table);

@@ -1,6 +1,6 @@
 /*
  * cases.h - one table of cases to which every backend is held: shapes and options for each
- * operation, with random numbers made from the number of the case.
+ * operation, with random numbers made from the case's name.
  *
  *     for (size_t i = 0; i < cases_count; i++) {
  *         struct case_finding found = cases_compare(i, &wanted, &backend_cpu);
@@ -16,6 +16,7 @@
 #define PACE_BACKEND_CASES_H
 
 #include "backend/backend.h"
+#include "backend/rule.h"
 
 enum case_op {
     CASE_EMBED,
@@ -28,6 +29,7 @@ enum case_op {
     CASE_XENT,
     CASE_LOGITS,
     CASE_ARRAY,
+    CASE_UPDATE,
     CASE_OPS,
 };
 
@@ -61,6 +63,7 @@ struct case_row {
     enum dtype dtype; /* of the weights; 0: DTYPE_F32 */
     unsigned flags;
     enum act_kind act;
+    enum rule rule;
     float dropout, shift, softcap, scale;
     int64_t window;
     const struct segment *segments;

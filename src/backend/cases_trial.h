@@ -44,6 +44,13 @@ struct array_trial {
     uint16_t *half;
 };
 
+/* An update of an optimiser, and what is compared of its sums and codes. */
+struct update_trial {
+    struct optim_args args;
+    float *sums;    /* [2 * 2 * blocks] */
+    float *code[2]; /* [n] the codes as numbers */
+};
+
 struct trial {
     const struct case_row *row;
     struct arena arena;
@@ -66,9 +73,53 @@ struct trial {
         struct xent_args xent;
         struct logits_args logits;
         struct array_trial array;
+        struct update_trial update;
     };
     float *best; /* xent: as numbers that are compared like the others */
 };
+
+/* --- Numbers of a trial, for cases_make.c. Those that are drawn have a standard normal
+ * distribution, or what the arguments say. --- */
+
+bool trial_has(const struct trial *t, enum case_flag flag);
+
+/* A matrix of tokens: strided where the case wants it. */
+struct array *trial_matrix(struct trial *t, const char *name, enum array_role role, size_t rows,
+                           size_t width);
+
+/* The adjoint of a matrix that is an input, or nothing where the case wants none. */
+struct adjoint trial_adjoint(struct trial *t, const char *name, const struct array *of);
+
+/* A vector, or a matrix without gaps, that is an input. */
+struct array *trial_parameter(struct trial *t, const char *name, size_t n, double mean,
+                              double spread);
+
+/* The gradient of a parameter; NULL where the case has no adjoint. */
+float *trial_gradient(struct trial *t, const char *name, const struct array *of);
+
+/* An output without gaps. `is_exact`: backends agree to the bit. */
+float *trial_result(struct trial *t, const char *name, size_t n, bool is_exact);
+
+/* Weights in the dtype of the case; `dweight` is their gradient where they are trained. */
+struct weight trial_weight(struct trial *t, size_t index, size_t rows, size_t width,
+                           float **dweight);
+
+/* Whole numbers below n; every third is the one before it. */
+int32_t *trial_whole_numbers(struct trial *t, size_t count, size_t n);
+
+/* What an output is multiplied with to be differentiated: its adjoint dy. */
+struct mat trial_factor(struct trial *t, const char *name, const struct array *value);
+
+/* How a case of an operation is made and run: cases_make.c. */
+struct case_kind {
+    const char *name;
+    void (*make)(struct trial *t);
+    void (*run)(struct trial *t, struct backend *b);
+};
+
+extern const struct case_kind case_kinds[CASE_OPS];
+
+/* --- The trial as a whole, for cases_check.c. --- */
 
 /* The case's arguments and numbers; the same each time. */
 void trial_init(struct trial *t, size_t index);

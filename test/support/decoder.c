@@ -33,7 +33,7 @@ const struct decoder_options decoder_smollm2 = {
 
 static float somewhere; /* a gradient that nobody computes */
 
-static struct param *add_param(struct decoder *d, size_t rows, size_t width, double mean,
+static struct param *add_param(struct toy_decoder *d, size_t rows, size_t width, double mean,
                                bool trained)
 {
     assert_true(d->n_params < DECODER_PARAMS_MOST);
@@ -57,12 +57,12 @@ static struct param *add_param(struct decoder *d, size_t rows, size_t width, dou
 }
 
 /* A part of the base. */
-static struct param *base_param(struct decoder *d, size_t rows, size_t width, double mean)
+static struct param *base_param(struct toy_decoder *d, size_t rows, size_t width, double mean)
 {
     return add_param(d, rows, width, mean, d->options.rank == 0);
 }
 
-static struct norm_spec make_norm(struct decoder *d, size_t group)
+static struct norm_spec make_norm(struct toy_decoder *d, size_t group)
 {
     struct norm_spec spec = {.group = group, .eps = 1e-5f, .kind = NORM_RMS};
     spec.weight = base_param(d, 1, group, 1);
@@ -73,7 +73,7 @@ static struct norm_spec make_norm(struct decoder *d, size_t group)
     return spec;
 }
 
-static void add_part(struct decoder *d, struct linear_spec *spec, size_t n, size_t k)
+static void add_part(struct toy_decoder *d, struct linear_spec *spec, size_t n, size_t k)
 {
     const struct decoder_options *o = &d->options;
     struct linear_spec_part *part = &spec->part[spec->n_parts];
@@ -91,14 +91,14 @@ static void add_part(struct decoder *d, struct linear_spec *spec, size_t n, size
     spec->dropout = o->dropout;
 }
 
-static struct value *linear(struct decoder *d, struct value *x, size_t n)
+static struct value *linear(struct toy_decoder *d, struct value *x, size_t n)
 {
     struct linear_spec spec = {0};
     add_part(d, &spec, n, x->width);
     return op_linear(&d->tape, x, &spec);
 }
 
-static void turn(struct decoder *d, struct view x)
+static void turn(struct toy_decoder *d, struct view x)
 {
     struct rope_spec spec = {.head = d->options.head,
                              .rotary = d->options.head,
@@ -109,7 +109,7 @@ static void turn(struct decoder *d, struct view x)
         op_rope(&d->tape, x, &spec);
 }
 
-static struct value *attention(struct decoder *d, struct value *h, size_t layer)
+static struct value *attention(struct toy_decoder *d, struct value *h, size_t layer)
 {
     const struct decoder_options *o = &d->options;
     size_t n_q = o->heads * o->head, n_kv = o->kv_heads * o->head;
@@ -145,7 +145,7 @@ static struct value *attention(struct decoder *d, struct value *h, size_t layer)
     return linear(d, op_attn(&d->tape, q, k, v, &spec), o->width);
 }
 
-static struct value *feed_forward(struct decoder *d, struct value *h)
+static struct value *feed_forward(struct toy_decoder *d, struct value *h)
 {
     size_t n = d->options.feed_forward;
     if (d->options.is_gpt2)
@@ -162,7 +162,7 @@ struct stream {
     struct value *x, *y;
 };
 
-static struct value *norm_stream(struct decoder *d, struct stream *s)
+static struct value *norm_stream(struct toy_decoder *d, struct stream *s)
 {
     struct norm_spec spec = make_norm(d, d->options.width);
     if (!s->y)
@@ -172,7 +172,7 @@ static struct value *norm_stream(struct decoder *d, struct stream *s)
     return r.normed;
 }
 
-static void record_layer(struct decoder *d, struct stream *s, size_t layer)
+static void record_layer(struct toy_decoder *d, struct stream *s, size_t layer)
 {
     op_begin_layer(&d->tape);
     struct value *h = norm_stream(d, s);
@@ -191,7 +191,7 @@ static void record_layer(struct decoder *d, struct stream *s, size_t layer)
     s->y = feed_forward(d, norm_stream(d, s));
 }
 
-static void record(struct decoder *d)
+static void record(struct toy_decoder *d)
 {
     const struct decoder_options *o = &d->options;
     struct param *tokens = base_param(d, o->vocabulary, o->width, 0);
@@ -208,9 +208,9 @@ static void record(struct decoder *d)
     op_xent(&d->tape, h, &spec);
 }
 
-void decoder_make(struct decoder *d, const struct decoder_options *options)
+void toy_decoder_make(struct toy_decoder *d, const struct decoder_options *options)
 {
-    *d = (struct decoder){.options = *options};
+    *d = (struct toy_decoder){.options = *options};
     backend_init(&d->backend, &backend_ref, NULL);
     size_t half = options->head / 2;
     d->cos = arena_array(&d->arena, float, DECODER_POSITIONS *half);
@@ -223,14 +223,14 @@ void decoder_make(struct decoder *d, const struct decoder_options *options)
     record(d);
 }
 
-void decoder_release(struct decoder *d)
+void toy_decoder_release(struct toy_decoder *d)
 {
     tape_release(&d->tape);
     backend_release(&d->backend);
     arena_release(&d->arena);
 }
 
-void decoder_clear(struct decoder *d)
+void toy_decoder_clear(struct toy_decoder *d)
 {
     for (size_t i = 0; i < d->n_params; i++) {
         if (d->params[i]->grad)
@@ -238,7 +238,7 @@ void decoder_clear(struct decoder *d)
     }
 }
 
-float *decoder_gradients(const struct decoder *d, struct arena *arena, size_t *n)
+float *toy_decoder_gradients(const struct toy_decoder *d, struct arena *arena, size_t *n)
 {
     *n = 0;
     for (size_t i = 0; i < d->n_params; i++)
@@ -254,7 +254,7 @@ float *decoder_gradients(const struct decoder *d, struct arena *arena, size_t *n
     return all;
 }
 
-int32_t sample_add(struct sample *s, const struct decoder *d, int32_t parent, const int32_t *id,
+int32_t sample_add(struct sample *s, const struct toy_decoder *d, int32_t parent, const int32_t *id,
                    int32_t n)
 {
     struct batch *b = &s->batch;
@@ -287,7 +287,7 @@ void sample_target(struct sample *s, int32_t row, int32_t id)
     s->coef[n] = 0.1f + 0.05f * (float)n;
 }
 
-void sample_two(struct sample *s, const struct decoder *d)
+void sample_two(struct sample *s, const struct toy_decoder *d)
 {
     *s = (struct sample){0};
     sample_add(s, d, SEGMENT_NO_PARENT, NULL, 7);

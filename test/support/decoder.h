@@ -26,7 +26,7 @@ struct decoder_options {
 
 enum { DECODER_PARAMS_MOST = 1024, DECODER_POSITIONS = 64 };
 
-struct decoder {
+struct toy_decoder {
     struct decoder_options options;
     struct arena arena;
     struct tape tape;
@@ -43,14 +43,14 @@ extern const size_t decoder_kind_count;
 /* SmolLM2-135M with adapters of rank 16 everywhere, hollow. */
 extern const struct decoder_options decoder_smollm2;
 
-void decoder_make(struct decoder *d, const struct decoder_options *options);
-void decoder_release(struct decoder *d);
+void toy_decoder_make(struct toy_decoder *d, const struct decoder_options *options);
+void toy_decoder_release(struct toy_decoder *d);
 
 /* All gradients 0. */
-void decoder_clear(struct decoder *d);
+void toy_decoder_clear(struct toy_decoder *d);
 
 /* Copies of all gradients, one behind another; `n` their number. */
-float *decoder_gradients(const struct decoder *d, struct arena *arena, size_t *n);
+float *toy_decoder_gradients(const struct toy_decoder *d, struct arena *arena, size_t *n);
 
 enum { SAMPLE_MOST = 64 };
 
@@ -65,14 +65,14 @@ struct sample {
 
 /* Appends a segment of random ids behind the parent's tokens, or with the ids given. Returns its
  * index. */
-int32_t sample_add(struct sample *s, const struct decoder *d, int32_t parent, const int32_t *id,
+int32_t sample_add(struct sample *s, const struct toy_decoder *d, int32_t parent, const int32_t *id,
                    int32_t n);
 
 /* The token behind a row should be `id`. */
 void sample_target(struct sample *s, int32_t row, int32_t id);
 
 /* Two texts of lengths 7 and 4, some of their tokens targets. */
-void sample_two(struct sample *s, const struct decoder *d);
+void sample_two(struct sample *s, const struct toy_decoder *d);
 
 /* sum(coef * loss) of what s->loss holds. */
 double sample_sum(const struct sample *s);

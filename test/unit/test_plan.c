@@ -15,9 +15,9 @@ static void without_a_bound_no_layer_is_computed_anew(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct plan plan;
-    decoder_make(&d, &decoder_smollm2);
+    toy_decoder_make(&d, &decoder_smollm2);
     struct run_options o = batch_options(64, 0);
     ASSERT_OK(plan_make(&plan, &d.tape, &d.backend, &o, &err));
     assert_int_equal(plan.layers_redone, 0);
@@ -26,16 +26,16 @@ static void without_a_bound_no_layer_is_computed_anew(void **state)
     assert_int_equal(plan.workspace_bytes, d.backend.ops->scratch_bytes(&d.backend, &plan.sizes));
     plan_release(&plan);
     plan_release(&plan);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void sizes_are_the_greatest_of_the_tape(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct plan plan;
-    decoder_make(&d, &decoder_smollm2);
+    toy_decoder_make(&d, &decoder_smollm2);
     struct run_options o = batch_options(64, 0);
     o.keys = 50;
     o.targets = 40;
@@ -55,16 +55,16 @@ static void sizes_are_the_greatest_of_the_tape(void **state)
     assert_int_equal(s->head, 64);
     assert_true(s->trains);
     plan_release(&plan);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void losses_alone_take_little(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct plan plan;
-    decoder_make(&d, &decoder_smollm2);
+    toy_decoder_make(&d, &decoder_smollm2);
     struct run_options o = batch_options(64, 0);
     o.trains = false;
     ASSERT_OK(plan_make(&plan, &d.tape, &d.backend, &o, &err));
@@ -73,16 +73,16 @@ static void losses_alone_take_little(void **state)
     /* x, gate and up, and the output of the activation at once; the projections on the ranks */
     assert_true(plan.bytes <= 64 * (2 * 576 + 3 * 1536 + 100) * sizeof(float));
     plan_release(&plan);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void as_few_layers_as_needed_are_computed_anew(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct plan plan;
-    decoder_make(&d, &decoder_smollm2);
+    toy_decoder_make(&d, &decoder_smollm2);
     struct run_options o = batch_options(64, 0);
     uint64_t previous = 0;
     for (size_t layers = 0; layers <= 25; layers += 5) {
@@ -110,16 +110,16 @@ static void as_few_layers_as_needed_are_computed_anew(void **state)
         arena_release(&arena);
         o.memory_bytes = 0;
     }
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void what_does_not_fit_is_an_error_with_what_would(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct plan plan;
-    decoder_make(&d, &decoder_smollm2);
+    toy_decoder_make(&d, &decoder_smollm2);
     struct run_options o = batch_options(1024, 50000000);
     ASSERT_FAILS(plan_make(&plan, &d.tape, &d.backend, &o, &err), "every layer computed anew");
     assert_int_equal(err.kind, ERR_MEMORY);
@@ -143,7 +143,7 @@ static void what_does_not_fit_is_an_error_with_what_would(void **state)
     o.trains = false;
     ASSERT_FAILS(plan_make(&plan, &d.tape, &d.backend, &o, &err), "0.0 MB are allowed");
     assert_null(strstr(err.what, "computed anew"));
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 int main(void)

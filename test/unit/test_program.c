@@ -207,8 +207,8 @@ static void a_branch_without_loss_has_no_adjoint(void **state)
 static void a_layer_keeps_what_its_adjoints_read_and_no_more(void **state)
 {
     (void)state;
-    struct decoder d;
-    decoder_make(&d, &decoder_smollm2);
+    struct toy_decoder d;
+    toy_decoder_make(&d, &decoder_smollm2);
     struct arena arena = {0};
     struct program p;
     struct program_options o = {.rows = 64, .trains = true};
@@ -232,14 +232,14 @@ static void a_layer_keeps_what_its_adjoints_read_and_no_more(void **state)
     program_make(&p, &arena, &d.tape, &o);
     assert_true(p.kept_bytes < full * 53 / 100);
     arena_release(&arena);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void buffers_live_from_their_first_instruction_to_their_last(void **state)
 {
     (void)state;
-    struct decoder d;
-    decoder_make(&d, &decoder_kinds[0]);
+    struct toy_decoder d;
+    toy_decoder_make(&d, &decoder_kinds[0]);
     struct arena arena = {0};
     struct program p;
     program_make(&p, &arena, &d.tape, &trains);
@@ -253,7 +253,7 @@ static void buffers_live_from_their_first_instruction_to_their_last(void **state
         }
     }
     arena_release(&arena);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void make_without_a_loss(void)

@@ -27,7 +27,7 @@ static double slope(struct run *run, struct sample *s, float *at)
     return (8 * (f[0] - f[1]) - (f[2] - f[3])) / (12 * (double)h);
 }
 
-static void check_param(struct decoder *d, struct run *run, struct sample *s, struct param *p)
+static void check_param(struct toy_decoder *d, struct run *run, struct sample *s, struct param *p)
 {
     double norm = 0, error = 0;
     for (size_t i = 0; i < param_count(p); i++) {
@@ -45,12 +45,12 @@ static void gradients_are_those_of_central_differences(void **state)
     (void)state;
     for (size_t kind = 0; kind < decoder_kind_count; kind++) {
         struct err err = {0};
-        struct decoder d;
+        struct toy_decoder d;
         struct sample s;
         struct run run;
         struct decoder_options options = decoder_kinds[kind];
         options.dropout = 0; /* its own test is below */
-        decoder_make(&d, &options);
+        toy_decoder_make(&d, &options);
         sample_two(&s, &d);
         struct run_options o = sample_options(true);
         ASSERT_OK(run_init(&run, &d.tape, &d.backend, &o, &err));
@@ -60,7 +60,7 @@ static void gradients_are_those_of_central_differences(void **state)
                 check_param(&d, &run, &s, d.params[i]);
         }
         run_release(&run);
-        decoder_release(&d);
+        toy_decoder_release(&d);
     }
 }
 
@@ -68,24 +68,24 @@ static void gradients_with_dropout_are_those_of_the_masked_model(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct sample s;
     struct run run;
     struct arena arena = {0};
     size_t n;
-    decoder_make(&d, &decoder_kinds[2]);
+    toy_decoder_make(&d, &decoder_kinds[2]);
     assert_true(d.options.dropout > 0);
     sample_two(&s, &d);
     struct run_options o = sample_options(true);
     ASSERT_OK(run_init(&run, &d.tape, &d.backend, &o, &err));
     run_train(&run, &s.batch, s.loss);
     double dropped = sample_sum(&s);
-    float *once = decoder_gradients(&d, &arena, &n);
+    float *once = toy_decoder_gradients(&d, &arena, &n);
     for (size_t i = 0; i < d.n_params; i++) {
         struct param *p = d.params[i];
         for (size_t j = 0; p->grad && j < param_count(p); j += 5) {
             const float x = p->value[j], h = 0.01f;
-            decoder_clear(&d);
+            toy_decoder_clear(&d);
             p->value[j] = x + h;
             run_train(&run, &s.batch, s.loss); /* the same draws: the seed is the batch's */
             double above = sample_sum(&s);
@@ -105,7 +105,7 @@ static void gradients_with_dropout_are_those_of_the_masked_model(void **state)
     run_train(&run, &s.batch, s.loss);
     assert_true(fabs(dropped - sample_sum(&s)) > 1e-3); /* other draws with another seed */
     run_release(&run);
-    decoder_release(&d);
+    toy_decoder_release(&d);
     arena_release(&arena);
 }
 
@@ -118,18 +118,18 @@ struct result {
     struct plan plan; /* its numbers; the rest is gone */
 };
 
-static struct result train_once(struct decoder *d, struct sample *s, const struct run_options *o,
-                                bool poisons, struct arena *arena)
+static struct result train_once(struct toy_decoder *d, struct sample *s,
+                                const struct run_options *o, bool poisons, struct arena *arena)
 {
     struct err err = {0};
     struct run run;
     struct result r = {0};
-    decoder_clear(d);
+    toy_decoder_clear(d);
     ASSERT_OK(run_init(&run, &d->tape, &d->backend, o, &err));
     run.poisons = poisons;
     run_train(&run, &s->batch, r.loss);
     run_losses(&run, &s->batch, NULL, r.evaluated, r.best);
-    r.gradients = decoder_gradients(d, arena, &r.n);
+    r.gradients = toy_decoder_gradients(d, arena, &r.n);
     r.plan = run.plan;
     run_release(&run);
     return r;
@@ -156,24 +156,24 @@ static double distance(const float *x, const float *wanted, size_t n)
 }
 
 /* Calls the check for every kind of decoder, with its batch and the result without a bound. */
-static void for_each_kind(void (*check)(struct decoder *d, struct sample *s,
+static void for_each_kind(void (*check)(struct toy_decoder *d, struct sample *s,
                                         const struct result *plain, struct arena *arena))
 {
     for (size_t kind = 0; kind < decoder_kind_count; kind++) {
-        struct decoder d;
+        struct toy_decoder d;
         struct sample s;
         struct arena arena = {0};
-        decoder_make(&d, &decoder_kinds[kind]);
+        toy_decoder_make(&d, &decoder_kinds[kind]);
         sample_two(&s, &d);
         struct run_options o = sample_options(true);
         struct result plain = train_once(&d, &s, &o, false, &arena);
         check(&d, &s, &plain, &arena);
-        decoder_release(&d);
+        toy_decoder_release(&d);
         arena_release(&arena);
     }
 }
 
-static void check_redone(struct decoder *d, struct sample *s, const struct result *plain,
+static void check_redone(struct toy_decoder *d, struct sample *s, const struct result *plain,
                          struct arena *arena)
 {
     struct run_options o = sample_options(true);
@@ -201,7 +201,7 @@ static void layers_computed_anew_give_the_same_bits(void **state)
     for_each_kind(check_redone);
 }
 
-static void check_poisoned(struct decoder *d, struct sample *s, const struct result *plain,
+static void check_poisoned(struct toy_decoder *d, struct sample *s, const struct result *plain,
                            struct arena *arena)
 {
     struct run_options o = sample_options(true);
@@ -215,7 +215,7 @@ static void nothing_reads_memory_whose_content_is_over(void **state)
     for_each_kind(check_poisoned);
 }
 
-static void check_bf16(struct decoder *d, struct sample *s, const struct result *plain,
+static void check_bf16(struct toy_decoder *d, struct sample *s, const struct result *plain,
                        struct arena *arena)
 {
     struct run_options o = sample_options(true);
@@ -240,7 +240,7 @@ static void sixteen_bits_are_close(void **state)
     for_each_kind(check_bf16);
 }
 
-static void check_larger_plan(struct decoder *d, struct sample *s, const struct result *plain,
+static void check_larger_plan(struct toy_decoder *d, struct sample *s, const struct result *plain,
                               struct arena *arena)
 {
     struct run_options o = {
@@ -256,7 +256,7 @@ static void a_batch_may_be_smaller_than_planned(void **state)
 }
 
 /* Rows that begin alike: a tree of a beginning, two branches, and a branch of the second. */
-static void make_tree(struct sample *s, const struct decoder *d)
+static void make_tree(struct sample *s, const struct toy_decoder *d)
 {
     *s = (struct sample){0};
     int32_t root = sample_add(s, d, SEGMENT_NO_PARENT, NULL, 5);
@@ -270,7 +270,7 @@ static void make_tree(struct sample *s, const struct decoder *d)
 }
 
 /* The same texts one by one; a target of a shared token stands in the first text that has it. */
-static void make_rows(struct sample *s, const struct decoder *d, const struct sample *tree)
+static void make_rows(struct sample *s, const struct toy_decoder *d, const struct sample *tree)
 {
     static const int32_t texts[3][11] = {
         {0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13}, {0, 1, 2, 3, 4, 8, 9, 14}};
@@ -294,12 +294,12 @@ static void shared_beginnings_are_exact(void **state)
 {
     (void)state;
     for (size_t kind = 0; kind < decoder_kind_count; kind++) {
-        struct decoder d;
+        struct toy_decoder d;
         struct sample tree, rows;
         struct arena arena = {0};
         struct decoder_options options = decoder_kinds[kind];
         options.dropout = 0; /* it would be drawn once for a shared token */
-        decoder_make(&d, &options);
+        toy_decoder_make(&d, &options);
         make_tree(&tree, &d);
         make_rows(&rows, &d, &tree);
         struct run_options o = sample_options(true);
@@ -307,12 +307,13 @@ static void shared_beginnings_are_exact(void **state)
         struct result apart = train_once(&d, &rows, &o, true, &arena);
         assert_true(distance(shared.loss, apart.loss, tree.batch.n_targets) < 1e-6);
         assert_true(distance(shared.gradients, apart.gradients, shared.n) < 1e-6);
-        decoder_release(&d);
+        toy_decoder_release(&d);
         arena_release(&arena);
     }
 }
 
-static void make_cache(struct cache *c, const struct decoder *d, struct arena *arena, size_t rows)
+static void make_cache(struct cache *c, const struct toy_decoder *d, struct arena *arena,
+                       size_t rows)
 {
     size_t width = d->options.kv_heads * d->options.head, n = d->options.layers;
     *c = (struct cache){arena_array(arena, struct mat, n), arena_array(arena, struct mat, n), n,
@@ -338,7 +339,7 @@ static void continue_text(struct sample *s, const struct sample *text, int32_t f
                               .n_segments = 2 - (first == 0)};
 }
 
-static void check_generation(struct decoder *d, struct run *run, struct arena *arena)
+static void check_generation(struct toy_decoder *d, struct run *run, struct arena *arena)
 {
     struct sample text = {0}, part;
     struct cache cache;
@@ -368,16 +369,16 @@ static void generation_with_a_cache_equals_the_whole_pass(void **state)
     (void)state;
     for (size_t kind = 0; kind < decoder_kind_count; kind++) {
         struct err err = {0};
-        struct decoder d;
+        struct toy_decoder d;
         struct run run;
         struct arena arena = {0};
-        decoder_make(&d, &decoder_kinds[kind]);
+        toy_decoder_make(&d, &decoder_kinds[kind]);
         struct run_options o = {.rows = 9, .targets = 9, .keys = 20};
         ASSERT_OK(run_init(&run, &d.tape, &d.backend, &o, &err));
         run.poisons = true;
         check_generation(&d, &run, &arena);
         run_release(&run);
-        decoder_release(&d);
+        toy_decoder_release(&d);
         arena_release(&arena);
     }
 }
@@ -396,13 +397,13 @@ static void memory_is_what_was_planned_and_steps_take_none(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct sample s;
     struct run run;
     struct backend_ops ops = backend_ref;
     ops.alloc = count_alloc;
     n_allocations = n_bytes = 0;
-    decoder_make(&d, &decoder_kinds[1]);
+    toy_decoder_make(&d, &decoder_kinds[1]);
     backend_init(&d.backend, &ops, NULL);
     sample_two(&s, &d);
     struct run_options o = sample_options(true);
@@ -417,16 +418,16 @@ static void memory_is_what_was_planned_and_steps_take_none(void **state)
     assert_int_equal(n_allocations, 2);
     assert_int_equal(mem_requests(), before);
     run_release(&run);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void memory_that_the_system_refuses_is_an_error(void **state)
 {
     (void)state;
-    struct decoder d;
+    struct toy_decoder d;
     struct run run;
     struct run_options o = sample_options(true);
-    decoder_make(&d, &decoder_kinds[0]);
+    toy_decoder_make(&d, &decoder_kinds[0]);
     bool succeeded = false;
     size_t refused = 0;
     struct err err = {0};
@@ -455,32 +456,32 @@ static void memory_that_the_system_refuses_is_an_error(void **state)
         backend_init(&d.backend, &backend_ref, NULL);
     }
     assert_int_equal(refused, 2);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void what_does_not_fit_is_not_begun(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct run run;
     struct run_options o = sample_options(true);
     o.memory_bytes = 100;
-    decoder_make(&d, &decoder_kinds[0]);
+    toy_decoder_make(&d, &decoder_kinds[0]);
     ASSERT_FAILS(run_init(&run, &d.tape, &d.backend, &o, &err), "0.0 MB are allowed");
     assert_null(run.activations);
     run_release(&run);
-    decoder_release(&d);
+    toy_decoder_release(&d);
 }
 
 static void train_what_was_not_planned_for(void)
 {
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct sample s;
     struct run run;
     struct run_options o = sample_options(false);
-    decoder_make(&d, &decoder_kinds[0]);
+    toy_decoder_make(&d, &decoder_kinds[0]);
     sample_two(&s, &d);
     if (run_init(&run, &d.tape, &d.backend, &o, &err))
         run_train(&run, &s.batch, s.loss);
@@ -489,11 +490,11 @@ static void train_what_was_not_planned_for(void)
 static void run_more_than_planned(void)
 {
     struct err err = {0};
-    struct decoder d;
+    struct toy_decoder d;
     struct sample s;
     struct run run;
     struct run_options o = {.rows = 10, .targets = 11, .keys = 11};
-    decoder_make(&d, &decoder_kinds[0]);
+    toy_decoder_make(&d, &decoder_kinds[0]);
     sample_two(&s, &d);
     if (run_init(&run, &d.tape, &d.backend, &o, &err))
         run_losses(&run, &s.batch, NULL, s.loss, NULL);
@@ -509,17 +510,17 @@ static void a_run_does_what_was_planned_and_no_more(void **state)
 static void a_batch_without_targets_changes_no_gradient(void **state)
 {
     (void)state;
-    struct decoder d;
+    struct toy_decoder d;
     struct sample s;
     struct arena arena = {0};
-    decoder_make(&d, &decoder_kinds[0]);
+    toy_decoder_make(&d, &decoder_kinds[0]);
     sample_two(&s, &d);
     s.batch.n_targets = 0;
     struct run_options o = sample_options(true);
     struct result r = train_once(&d, &s, &o, true, &arena);
     for (size_t i = 0; i < r.n; i++)
         assert_true(r.gradients[i] == 0);
-    decoder_release(&d);
+    toy_decoder_release(&d);
     arena_release(&arena);
 }
 

@@ -50,6 +50,7 @@ static void gradients_are_those_of_central_differences(void **state)
         struct run run;
         struct decoder_options options = decoder_kinds[kind];
         options.dropout = 0; /* its own test is below */
+        options.layers = 2;
         toy_decoder_make(&d, &options);
         sample_two(&s, &d);
         struct run_options o = sample_options(true);

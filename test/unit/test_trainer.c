@@ -1,0 +1,240 @@
+#include "test/support/decoder.h"
+#include "test/support/rows.h"
+
+#include <math.h>
+
+#include "train/trainer.h"
+
+enum { LONGEST = 30, TOKENS = 200, STEPS = 12, N_ROWS = 24, N_EVAL = 6 };
+
+static struct rows rows;
+
+struct seen {
+    double loss[64], rate[64], eval[64];
+    int64_t eval_step[64];
+    size_t n, n_evals;
+    int64_t stop_at; /* 0: never */
+};
+
+/* A model, its memory and a run of it. */
+struct setup {
+    struct arena arena;
+    struct toy_decoder d;
+    struct run run;
+    struct stepper stepper;
+    struct optim optim;
+    struct snapshots snapshots;
+    struct trainer trainer;
+    struct trainer_options options;
+    struct param *trained[DECODER_PARAMS_MOST];
+    size_t n_trained;
+    struct seen seen;
+};
+
+static bool listen(void *context, const struct trainer_event *event)
+{
+    struct seen *s = context;
+    if (event->moment == TRAINER_EVAL) {
+        s->eval_step[s->n_evals] = event->step;
+        s->eval[s->n_evals++] = event->sums->loss;
+        return true;
+    }
+    s->rate[s->n] = event->decision.learning_rate;
+    s->loss[s->n++] = event->sums->loss;
+    return event->step != s->stop_at;
+}
+
+static void choose_options(struct setup *t)
+{
+    t->options = (struct trainer_options){.stepper = &t->stepper,
+                                          .optim = &t->optim,
+                                          .store = &rows.store,
+                                          .order = {.rows = rows.list,
+                                                    .n = N_ROWS - N_EVAL,
+                                                    .batch_rows = 5,
+                                                    .shuffles = true,
+                                                    .seed = 1},
+                                          .eval_rows = rows.list + N_ROWS - N_EVAL,
+                                          .n_eval = N_EVAL,
+                                          .eval_steps = 5,
+                                          .on_event = listen,
+                                          .context = &t->seen};
+    pace_rate_options_init(&t->options.rate);
+    t->options.rate.guard = PACE_GUARD_OFF;
+    t->options.rate.schedule.learning_rate = 0.02;
+    t->options.rate.schedule.total_steps = STEPS;
+    t->options.rate.schedule.warmup_steps = 2;
+}
+
+static void begin(struct setup *t, enum optim_kind kind)
+{
+    struct err err = {0};
+    struct optim_options optim;
+    *t = (struct setup){0};
+    rows_fill(&rows, 9, N_ROWS, LONGEST, 5);
+    toy_decoder_make(&t->d, &decoder_kinds[1]);
+    for (size_t i = 0; i < t->d.n_params; i++)
+        if (t->d.params[i]->grad)
+            t->trained[t->n_trained++] = t->d.params[i];
+    struct run_options o = {.rows = TOKENS, .targets = TOKENS, .keys = LONGEST, .trains = true};
+    ASSERT_OK(run_init(&t->run, &t->d.tape, &t->d.backend, &o, &err));
+    stepper_init(&t->stepper, &t->arena,
+                 &(struct stepper_options){
+                     .run = &t->run,
+                     .params = t->trained,
+                     .n_params = t->n_trained,
+                     .batches = {.tokens = TOKENS, .rows = ROWS_MOST, .shares = true}});
+    optim_options_init(&optim);
+    optim.kind = kind;
+    ASSERT_OK(optim_init(&t->optim, &t->d.backend, &optim, t->trained, t->n_trained, &err));
+    ASSERT_OK(snapshots_init(&t->snapshots, &t->optim, NULL, PACE_SLOTS, &err));
+    choose_options(t);
+}
+
+static enum trainer_end run_it(struct setup *t)
+{
+    trainer_init(&t->trainer, &t->arena, &t->options);
+    return trainer_run(&t->trainer);
+}
+
+static void end(struct setup *t)
+{
+    snapshots_release(&t->snapshots);
+    optim_release(&t->optim);
+    run_release(&t->run);
+    toy_decoder_release(&t->d);
+    arena_release(&t->arena);
+}
+
+static void a_run_makes_its_steps_and_learns(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < OPTIM_COUNT; kind++) {
+        struct setup t;
+        begin(&t, (enum optim_kind)kind);
+        if (kind == OPTIM_PRODIGY || kind == OPTIM_SGD)
+            t.options.rate.schedule.learning_rate = 1;
+        assert_int_equal(run_it(&t), TRAINER_DONE);
+        assert_int_equal(t.seen.n, STEPS);
+        assert_int_equal(t.seen.n_evals, 3); /* 5, 10, 12 */
+        assert_int_equal(t.seen.eval_step[2], STEPS);
+        assert_true(t.seen.rate[0] == 0);
+        assert_true(fabs(t.seen.rate[1] - t.options.rate.schedule.learning_rate / 2) < 1e-12);
+        if (kind != OPTIM_PRODIGY) /* which is still finding out how large a step is */
+            assert_true(t.seen.eval[2] < t.seen.eval[0]);
+        assert_int_equal(t.trainer.totals.steps, STEPS);
+        assert_int_equal(t.trainer.totals.rows, 18 * 3); /* 4 steps an epoch */
+        assert_true(t.trainer.last_eval.loss == t.seen.eval[2]);
+        end(&t);
+    }
+}
+
+static void without_held_out_rows_nothing_is_evaluated(void **state)
+{
+    (void)state;
+    struct setup t;
+    begin(&t, OPTIM_ADAMW);
+    t.options.n_eval = 0;
+    t.options.eval_on_start = true;
+    assert_int_equal(run_it(&t), TRAINER_DONE);
+    assert_int_equal(t.seen.n_evals, 0);
+    end(&t);
+}
+
+static void the_first_evaluation_can_come_before_the_first_step(void **state)
+{
+    (void)state;
+    struct setup t;
+    begin(&t, OPTIM_ADAMW);
+    t.options.eval_on_start = true;
+    t.options.eval_steps = 0;
+    assert_int_equal(run_it(&t), TRAINER_DONE);
+    assert_int_equal(t.seen.n_evals, 2);
+    assert_int_equal(t.seen.eval_step[0], 0);
+    end(&t);
+}
+
+static void a_loss_that_is_not_finite_ends_the_run(void **state)
+{
+    (void)state;
+    struct setup t;
+    begin(&t, OPTIM_ADAMW);
+    t.options.rate.schedule.learning_rate = 1e30;
+    assert_int_equal(run_it(&t), TRAINER_STOPPED);
+    assert_int_equal(t.trainer.rate.decision.reason, PACE_REASON_NON_FINITE);
+    assert_true(t.seen.n < STEPS);
+    end(&t);
+}
+
+/* Breaks a weight behind step 20, once. */
+static bool poison(void *context, const struct trainer_event *event)
+{
+    struct setup *t = context;
+    if (event->step == 20 && t->seen.stop_at == 0) {
+        t->trained[0]->value[0] = NAN;
+        t->seen.stop_at = -1;
+    }
+    t->seen.n += event->decision.action == PACE_ROLL_BACK;
+    return true;
+}
+
+static void a_guarded_run_goes_back_to_a_state_that_worked(void **state)
+{
+    (void)state;
+    struct setup t;
+    begin(&t, OPTIM_ADAMW);
+    t.options.rate.guard = PACE_GUARD_ACT;
+    t.options.rate.n_slots = PACE_SLOTS;
+    t.options.rate.schedule.total_steps = 40;
+    t.options.snapshots = &t.snapshots;
+    t.options.on_event = poison;
+    t.options.context = &t;
+    assert_int_equal(run_it(&t), TRAINER_DONE);
+    assert_int_equal(t.seen.n, 1);
+    assert_true(isfinite(t.trainer.last_eval.loss));
+    end(&t);
+}
+
+static float *weights(struct setup *t, size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < t->n_trained; i++)
+        *n += param_count(t->trained[i]);
+    float *all = arena_array(&t->arena, float, *n), *at = all;
+    for (size_t i = 0; i < t->n_trained; i++, at += param_count(t->trained[i - 1]))
+        memcpy(at, t->trained[i]->value, param_count(t->trained[i]) * sizeof *at);
+    return all;
+}
+
+static void a_run_that_is_taken_up_again_ends_with_the_same_weights(void **state)
+{
+    (void)state;
+    struct setup whole, halves;
+    size_t n;
+    begin(&whole, OPTIM_ADAMW);
+    assert_int_equal(run_it(&whole), TRAINER_DONE);
+    begin(&halves, OPTIM_ADAMW);
+    halves.seen.stop_at = 7;
+    assert_int_equal(run_it(&halves), TRAINER_INTERRUPTED);
+    struct pace_rate kept = halves.trainer.rate;
+    trainer_init(&halves.trainer, &halves.arena, &halves.options);
+    halves.trainer.rate = kept;
+    assert_int_equal(trainer_run(&halves.trainer), TRAINER_DONE);
+    float *wanted = weights(&whole, &n), *found = weights(&halves, &n);
+    assert_memory_equal(found, wanted, n * sizeof *wanted);
+    end(&whole);
+    end(&halves);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_makes_its_steps_and_learns),
+        cmocka_unit_test(without_held_out_rows_nothing_is_evaluated),
+        cmocka_unit_test(the_first_evaluation_can_come_before_the_first_step),
+        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(a_guarded_run_goes_back_to_a_state_that_worked),
+        cmocka_unit_test(a_run_that_is_taken_up_again_ends_with_the_same_weights),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -21,8 +21,10 @@ static void release_scratch(struct backend *b)
 
 bool backend_reserve(struct backend *b, const struct backend_sizes *sizes, struct err *err)
 {
-    release_scratch(b);
     size_t bytes = b->ops->scratch_bytes(b, sizes);
+    if (b->scratch && bytes <= b->scratch_bytes)
+        return true;
+    release_scratch(b);
     b->scratch = b->ops->alloc(b, bytes);
     if (!b->scratch) {
         err_set(err, ERR_MEMORY, "no memory for the %zu bytes that operations work in", bytes);

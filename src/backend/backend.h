@@ -299,7 +299,11 @@ extern const struct backend_ops backend_cpu;
 /* Sets up a backend on a pool of threads; scratch memory comes with backend_reserve. */
 void backend_init(struct backend *b, const struct backend_ops *ops, struct thread_pool *threads);
 
-/* Reserves (anew) scratch memory for operations up to these sizes. Errors: ERR_MEMORY. */
+/*
+ * Reserves scratch memory for operations up to these sizes. What is there already stays where it
+ * suffices, so that several users of one backend can each reserve what they need. Errors:
+ * ERR_MEMORY.
+ */
 MUST_CHECK bool backend_reserve(struct backend *b, const struct backend_sizes *sizes,
                                 struct err *err);
 

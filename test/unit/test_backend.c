@@ -37,6 +37,9 @@ static void scratch_memory_is_reserved_for_the_sizes(void **state)
     greater.rows = 100;
     ASSERT_OK(backend_reserve(&b, &greater, &err));
     assert_true(b.scratch_bytes > bytes);
+    size_t most = b.scratch_bytes;
+    ASSERT_OK(backend_reserve(&b, &small, &err)); /* another user, who needs less */
+    assert_int_equal(b.scratch_bytes, most);
     backend_release(&b);
     assert_null(b.scratch);
     backend_release(&b);

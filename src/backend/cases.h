@@ -3,7 +3,7 @@
  * operation, with random numbers made from the case's name.
  *
  *     for (size_t i = 0; i < cases_count; i++) {
- *         struct case_finding found = cases_compare(i, &wanted, &backend_cpu);
+ *         struct case_finding found = cases_compare(&cases_table[i], &ref, &cpu);
  *         if (!cases_pass(&found)) …
  *     }
  *
@@ -51,7 +51,7 @@ enum case_flag {
     CASE_TIES = 1 << 13,     /* weights are all 0 */
 };
 
-/* A row of the table; which fields count depends on the operation. */
+/* A row of the table, or one made up by a test; which fields count depends on the operation. */
 struct case_row {
     enum case_op op;
     const char *name;
@@ -95,17 +95,18 @@ static inline bool cases_pass(const struct case_finding *found)
 }
 
 /* One backend against another, forward and adjoint. */
-struct case_finding cases_compare(size_t index, const struct case_backend *wanted,
+struct case_finding cases_compare(const struct case_row *row, const struct case_backend *wanted,
                                   const struct case_backend *found);
 
 /*
  * One backend against the formulas of backend.h, evaluated in float64: a random projection of the
  * outputs, and every adjoint against central differences. Not for cases that are CASE_LARGE.
  */
-struct case_finding cases_differentiate(size_t index, const struct case_backend *found);
+struct case_finding cases_differentiate(const struct case_row *row,
+                                        const struct case_backend *found);
 
 /* The same bits from both: for two numbers of threads. */
-struct case_finding cases_repeat(size_t index, const struct case_backend *wanted,
+struct case_finding cases_repeat(const struct case_row *row, const struct case_backend *wanted,
                                  const struct case_backend *found);
 
 #endif

@@ -122,7 +122,7 @@ extern const struct case_kind case_kinds[CASE_OPS];
 /* --- The trial as a whole, for cases_check.c. --- */
 
 /* The case's arguments and numbers; the same each time. */
-void trial_init(struct trial *t, size_t index);
+void trial_init(struct trial *t, const struct case_row *row);
 void trial_release(struct trial *t);
 
 /* The operation and, where there is one, its adjoint, on a backend with scratch memory reserved for

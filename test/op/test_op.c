@@ -1,16 +1,19 @@
 /*
  * test_op.c - runs the table of cases on one backend, with several numbers of threads.
  *
- *     test_op ref|cpu [OPERATION]
+ *     test_op BACKEND [OPERATION]           the table, or one operation of it
+ *     test_op BACKEND random FIRST COUNT    cases that are drawn at random (random_case.c)
  *
  * Each case: against ref, against the formulas in float64 (derivatives too), and bit for bit the
- * same with 1, 2, 3 and 7 threads. (Large cases ask nothing of ref, which has no blocks.) Prints
- * what fails, and for each operation the worst errors.
+ * same with 1, 2, 3 and 7 threads. Large cases ask nothing of ref, which has no blocks. Prints what
+ * fails, and for each operation the worst errors.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/cases.h"
+#include "base/num.h"
+#include "test/op/random_case.h"
 
 static const size_t threads[] = {1, 2, 3, 7};
 
@@ -32,25 +35,26 @@ static bool judge(const struct case_row *row, const char *check, const struct ca
     return false;
 }
 
-static void run_case(size_t index, const struct backend_ops *ops, const struct pools *pools,
-                     struct summary *sum)
+static void run_case(const struct case_row *row, const struct backend_ops *ops,
+                     const struct pools *pools, struct summary *sum)
 {
-    const struct case_row *row = &cases_table[index];
+    if (ops == &backend_ref && (row->flags & CASE_LARGE))
+        return;
     struct case_backend ref = {&backend_ref, NULL}, first = {ops, pools->of[0]};
     bool passes = true;
     if (ops != &backend_ref) {
-        struct case_finding found = cases_compare(index, &ref, &first);
+        struct case_finding found = cases_compare(row, &ref, &first);
         passes = judge(row, "against ref", &found) && passes;
         sum->compared = found.error > sum->compared ? found.error : sum->compared;
     }
     if (!(row->flags & CASE_LARGE)) {
-        struct case_finding found = cases_differentiate(index, &first);
+        struct case_finding found = cases_differentiate(row, &first);
         passes = judge(row, "against the formulas", &found) && passes;
         sum->differentiated = found.error > sum->differentiated ? found.error : sum->differentiated;
     }
     for (size_t i = 1; i < COUNT_OF(threads); i++) {
         struct case_backend more = {ops, pools->of[i]};
-        struct case_finding found = cases_repeat(index, &first, &more);
+        struct case_finding found = cases_repeat(row, &first, &more);
         passes = judge(row, "other numbers of threads", &found) && passes;
     }
     sum->n_cases++;
@@ -79,31 +83,70 @@ static bool open_pools(struct pools *pools)
     return true;
 }
 
+static struct summary run_table(enum case_op op, const struct backend_ops *ops,
+                                const struct pools *pools)
+{
+    struct summary sum = {0};
+    for (size_t i = 0; i < cases_count; i++) {
+        if (cases_table[i].op == op)
+            run_case(&cases_table[i], ops, pools, &sum);
+    }
+    return sum;
+}
+
+static struct summary run_random(const char *first, const char *count,
+                                 const struct backend_ops *ops, const struct pools *pools)
+{
+    int64_t from, n;
+    struct summary sum = {0};
+    struct arena arena = {0};
+    if (!num_parse_i64(span_of(first), &from) || !num_parse_i64(span_of(count), &n))
+        return sum;
+    for (int64_t i = from; i < from + n; i++) {
+        struct case_row row = random_case(&arena, (uint64_t)i);
+        run_case(&row, ops, pools, &sum);
+        arena_release(&arena);
+    }
+    return sum;
+}
+
+static void show(const char *name, const struct summary *part, struct summary *all)
+{
+    printf("%-10s %3zu cases, %zu failed; worst against ref %.2g, against the formulas %.2g\n",
+           name, part->n_cases, part->n_failed, part->compared, part->differentiated);
+    all->n_cases += part->n_cases;
+    all->n_failed += part->n_failed;
+}
+
+static struct summary run(int argc, char **argv, const struct backend_ops *ops,
+                          const struct pools *pools)
+{
+    struct summary all = {0};
+    if (argc == 5) {
+        struct summary part = run_random(argv[3], argv[4], ops, pools);
+        show("random", &part, &all);
+        return all;
+    }
+    for (enum case_op op = 0; op < CASE_OPS; op++) {
+        if (argc > 2 && strcmp(argv[2], cases_op_name(op)) != 0)
+            continue;
+        struct summary part = run_table(op, ops, pools);
+        show(cases_op_name(op), &part, &all);
+    }
+    return all;
+}
+
 int main(int argc, char **argv)
 {
     const struct backend_ops *ops = argc > 1 ? backend_named(argv[1]) : NULL;
     struct pools pools = {{NULL}};
-    size_t n_cases = 0, n_failed = 0;
     if (!ops || !open_pools(&pools)) {
-        printf("usage: test_op BACKEND [OPERATION]\n");
+        printf("usage: test_op BACKEND [OPERATION | random FIRST COUNT]\n");
         return 2;
     }
-    for (enum case_op op = 0; op < CASE_OPS; op++) {
-        struct summary sum = {0};
-        if (argc > 2 && strcmp(argv[2], cases_op_name(op)) != 0)
-            continue;
-        for (size_t i = 0; i < cases_count; i++) {
-            bool is_idle = ops == &backend_ref && (cases_table[i].flags & CASE_LARGE);
-            if (cases_table[i].op == op && !is_idle)
-                run_case(i, ops, &pools, &sum);
-        }
-        printf("%-10s %3zu cases, %zu failed; worst against ref %.2g, against the formulas %.2g\n",
-               cases_op_name(op), sum.n_cases, sum.n_failed, sum.compared, sum.differentiated);
-        n_cases += sum.n_cases;
-        n_failed += sum.n_failed;
-    }
+    struct summary all = run(argc, argv, ops, &pools);
     for (size_t i = 0; i < COUNT_OF(threads); i++)
         thread_pool_close(pools.of[i]);
-    printf("%zu passed, %zu failed\n", n_cases - n_failed, n_failed);
-    return n_failed > 0;
+    printf("%zu passed, %zu failed\n", all.n_cases - all.n_failed, all.n_failed);
+    return all.n_failed > 0 || all.n_cases == 0;
 }

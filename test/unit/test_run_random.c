@@ -229,6 +229,30 @@ static void check_redone(struct maze *m, const struct run_options *plain, uint64
     }
 }
 
+/* What is kept in 16 bits gives other gradients, but the same each time, and near. */
+static void check_bf16(struct maze *m, const struct run_options *plain, const float *wanted)
+{
+    struct err err = {0};
+    struct run run;
+    struct run_options o = *plain;
+    float loss[4];
+    size_t n;
+    double error = 0, norm = 0;
+    o.keeps_bf16 = true;
+    ASSERT_OK(run_init(&run, &m->tape, &m->backend, &o, &err));
+    run_train(&run, &batch, loss);
+    float *once = take_gradients(m, &n);
+    run.poisons = true;
+    run_train(&run, &batch, loss);
+    assert_memory_equal(take_gradients(m, &n), once, n * sizeof(float));
+    run_release(&run);
+    for (size_t i = 0; i < n; i++) {
+        error += ((double)once[i] - wanted[i]) * ((double)once[i] - wanted[i]);
+        norm += (double)wanted[i] * wanted[i];
+    }
+    assert_true(sqrt(error) <= 0.1 * sqrt(norm) + 1e-6);
+}
+
 static void check_maze(uint64_t seed)
 {
     struct err err = {0};
@@ -253,6 +277,7 @@ static void check_maze(uint64_t seed)
     uint64_t bytes = run.plan.bytes + run.plan.workspace_bytes;
     run_release(&run);
     check_redone(&m, &o, bytes, once, n);
+    check_bf16(&m, &o, once);
     close_maze(&m);
 }
 

@@ -7,14 +7,27 @@
  */
 #include "train/options.h"
 
+#include <math.h>
+
 #include "base/log.h"
 #include "base/num.h"
 
 #define AT(field) offsetof(struct options, field)
 
+/* Commands that go together. */
+enum {
+    TRAINERS = FOR_PLAN | FOR_TUNE,                          /* of a run, as it is to be made */
+    JOBS = FOR_FIND | TRAINERS,                              /* of a model and data */
+    READERS = FOR_DATA | FOR_EVAL | JOBS,                    /* of rows */
+    TALKERS = READERS | FOR_CHAT,                            /* of chat templates */
+    ENGINES = FOR_EVAL | FOR_CHAT | FOR_SELFTEST | TRAINERS, /* they compute */
+};
+
 const struct option_row option_table[] = {
     {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0,
      "MODEL", "a Hugging Face folder, a tokenizer.json or a .gguf file"},
+    {"adapter", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_EVAL | FOR_CHAT | TRAINERS, AT(adapter), 0,
+     0, "DIR", "a PEFT folder: applied, or in training gone on from"},
 
     {"lines", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(lines), 0, 0, NULL,
      "each line is a document; a line ends at '\\n' alone"},
@@ -31,61 +44,112 @@ const struct option_row option_table[] = {
     {"text-only", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(text_only), 0, 0, NULL,
      "with --chat: the rendered text alone, without a tokenizer"},
 
-    {"chat-template-path", NULL, 0, OPTION_TEXT, PURPOSE_CHAT, FOR_DATA | FOR_FIND,
-     AT(chat_template_path), 0, 0, "FILE|chatml", "a chat template in place of the model's own"},
+    {"chat-template-path", NULL, 0, OPTION_TEXT, PURPOSE_CHAT, TALKERS, AT(chat_template_path), 0,
+     0, "FILE|chatml", "a chat template in place of the model's own"},
 
-    {"columns", NULL, 0, OPTION_TEXT, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(columns), 0, 0,
-     "ROLE=COLUMN,...", "what the columns mean: prompt=question,completion=query"},
-    {"eval-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(eval_split), 0,
-     1e15, "X", "rows held out: a share below 1 or a number; 0: none"},
-    {"test-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(test_split), 0,
-     1e15, "X", "rows kept for the test: a share below 1 or a number; 0: none"},
-    {"max-length", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(max_length), 1,
-     1 << 24, "N", "longest row in tokens (1024); plain text is cut into pieces of it"},
-    {"skip-bad-rows", NULL, 0, OPTION_BOOL, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(skip_bad_rows), 0,
-     0, NULL, "leave out rows that cannot be used instead of stopping"},
-    {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, FOR_DATA | FOR_FIND, AT(seed), 0, 1e15, "N",
+    {"columns", NULL, 0, OPTION_TEXT, PURPOSE_DATA, READERS, AT(columns), 0, 0, "ROLE=COLUMN,...",
+     "what the columns mean: prompt=question,completion=query"},
+    {"eval-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA | JOBS, AT(eval_split), 0, 1e15,
+     "X", "rows held out: a share below 1 or a number; 0: none"},
+    {"test-split", NULL, 0, OPTION_NUMBER, PURPOSE_DATA, FOR_DATA | JOBS, AT(test_split), 0, 1e15,
+     "X", "rows kept for the test: a share below 1 or a number; 0: none"},
+    {"max-length", NULL, 0, OPTION_INT, PURPOSE_DATA, TALKERS, AT(max_length), 1, 1 << 24, "N",
+     "longest row in tokens (1024); plain text is cut into pieces of it"},
+    {"skip-bad-rows", NULL, 0, OPTION_BOOL, PURPOSE_DATA, READERS, AT(skip_bad_rows), 0, 0, NULL,
+     "leave out rows that cannot be used instead of stopping"},
+    {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, TALKERS, AT(seed), 0, 1e15, "N",
      "of every random choice, the split included (42)"},
 
-    {"method", NULL, 0, OPTION_TEXT, PURPOSE_RUN, FOR_FIND, AT(method), 0, 0, "METHOD",
-     "auto, lora, qlora, full or dpo (auto)"},
-    {"r", "lora-r", 0, OPTION_INT, PURPOSE_RUN, FOR_FIND, AT(lora_rank), 1, 1 << 16, "N",
+    {"r", "lora-r", 0, OPTION_INT, PURPOSE_ADAPTER, JOBS, AT(lora_rank), 1, 1 << 16, "N",
      "rank of the adapters (16)"},
-    {"lora-alpha", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_FIND, AT(lora_alpha), 1e-6, 1e6, "X",
+    {"lora-alpha", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, JOBS, AT(lora_alpha), 1e-6, 1e6, "X",
      "what their output is scaled with, over the rank (32)"},
-    {"use-rslora", NULL, 0, OPTION_BOOL, PURPOSE_RUN, FOR_FIND, AT(use_rslora), 0, 0, NULL,
+    {"use-rslora", NULL, 0, OPTION_BOOL, PURPOSE_ADAPTER, JOBS, AT(use_rslora), 0, 0, NULL,
      "scale over the square root of the rank instead"},
-    {"per-device-train-batch-size", "batch", 0, OPTION_INT, PURPOSE_RUN, FOR_FIND,
+    {"lora-dropout", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, TRAINERS, AT(lora_dropout), 0, 0.99,
+     "X", "share of their input that is left out, at random (0)"},
+    {"target-modules", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(target_modules), 0, 0,
+     "NAMES", "the layers that get adapters: names with commas, or all-linear (all-linear)"},
+    {"modules-to-save", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(modules_to_save), 0, 0,
+     "NAMES", "modules that are trained whole beside them"},
+    {"rank-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(rank_pattern), 0, 0,
+     "JSON", "other ranks for some of them: {\"q_proj\": 32}"},
+    {"alpha-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(alpha_pattern), 0, 0,
+     "JSON", "other alphas for some of them"},
+
+    {"method", NULL, 0, OPTION_TEXT, PURPOSE_RUN, JOBS, AT(method), 0, 0, "METHOD",
+     "auto, lora, qlora, full or dpo (auto)"},
+    {"per-device-train-batch-size", "batch", 0, OPTION_INT, PURPOSE_RUN, JOBS,
      AT(per_device_train_batch_size), 1, 1 << 24, "N",
      "rows of one backward pass; chosen if absent"},
-    {"gradient-accumulation-steps", NULL, 0, OPTION_INT, PURPOSE_RUN, FOR_FIND,
+    {"gradient-accumulation-steps", NULL, 0, OPTION_INT, PURPOSE_RUN, JOBS,
      AT(gradient_accumulation_steps), 1, 1 << 24, "N", "backward passes of one update (1)"},
-    {"num-train-epochs", "epochs", 0, OPTION_NUMBER, PURPOSE_RUN, FOR_FIND, AT(num_train_epochs),
-     1e-6, 1e6, "X", "times that each row is seen; chosen if absent"},
-    {"weight-decay", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_FIND, AT(weight_decay), 0, 1e3, "X",
+    {"num-train-epochs", "epochs", 0, OPTION_NUMBER, PURPOSE_RUN, JOBS, AT(num_train_epochs), 1e-6,
+     1e6, "X", "times that each row is seen; chosen if absent"},
+    {"weight-decay", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, JOBS, AT(weight_decay), 0, 1e3, "X",
      "AdamW's (0)"},
-    {"max-steps", "steps", 0, OPTION_INT, PURPOSE_RUN, FOR_SCHEDULE | FOR_FIND, AT(max_steps), -1,
-     1e15, "N", "optimizer updates of the run; -1: not given"},
-    {"eval-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_SCHEDULE, AT(eval_steps), 0, 1e15, "N",
-     "updates from one evaluation to the next; below 1: a share of the run"},
+    {"max-steps", "steps", 0, OPTION_INT, PURPOSE_RUN, FOR_SCHEDULE | JOBS, AT(max_steps), -1, 1e15,
+     "N", "optimizer updates of the run; -1: not given"},
+    {"eval-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_SCHEDULE | FOR_TUNE, AT(eval_steps), 0,
+     1e15, "N", "updates from one evaluation to the next; below 1: a share of the run"},
+    {"optim", NULL, 0, OPTION_TEXT, PURPOSE_RUN, TRAINERS, AT(optim), 0, 0, "NAME",
+     "the optimizer, by Hugging Face's names (adamw_torch)"},
+    {"adam-beta1", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(adam_beta1), 0, 0.999999, "X",
+     "how long its mean remembers (0.9)"},
+    {"adam-beta2", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(adam_beta2), 0, 0.999999, "X",
+     "and its mean of squares (0.999)"},
+    {"adam-epsilon", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(adam_epsilon), 0, 1, "X",
+     "what is added to its denominator (1e-8)"},
+    {"max-grad-norm", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(max_grad_norm), 0, 1e15,
+     "X", "gradients longer than this are scaled down to it; 0: never (1)"},
+    {"no-shuffle", NULL, 0, OPTION_BOOL, PURPOSE_RUN, FOR_TUNE, AT(no_shuffle), 0, 0, NULL,
+     "rows in the order of the file, in every epoch"},
+    {"logging-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE, AT(logging_steps), 0, 1e15,
+     "N", "updates from one line of the log to the next; below 1: a share of the run"},
 
-    {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(learning_rate), 0, 0,
-     "RATE", "the peak, which the schedule is multiplied with"},
-    {"lr-scheduler-type", "schedule", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
+    {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | TRAINERS,
+     AT(learning_rate), 0, 0, "RATE", "the peak, which the schedule is multiplied with"},
+    {"lr-scheduler-type", "schedule", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | JOBS,
      AT(lr_scheduler_type), 0, 0, "NAME", "one of Hugging Face's, step or exponential (linear)"},
-    {"lr-scheduler-kwargs", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
+    {"lr-scheduler-kwargs", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | JOBS,
      AT(lr_scheduler_kwargs), 0, 0, "JSON", "the schedule's parameters: {\"num_cycles\": 2}"},
-    {"warmup-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
-     AT(warmup_steps), 0, 1e15, "N",
-     "updates of warmup; below 1: a share of the run, rounded up (0)"},
-    {"warmup-ratio", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE | FOR_FIND,
-     AT(warmup_ratio), 0, 1, "X",
-     "warmup as a share of the run, rounded up; --warmup-steps comes first"},
+    {"warmup-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE | JOBS, AT(warmup_steps), 0,
+     1e15, "N", "updates of warmup; below 1: a share of the run, rounded up (0)"},
+    {"warmup-ratio", NULL, 0, OPTION_NUMBER, PURPOSE_RATE, FOR_SCHEDULE | JOBS, AT(warmup_ratio), 0,
+     1, "X", "warmup as a share of the run, rounded up; --warmup-steps comes first"},
     {"prior-only", NULL, 0, OPTION_BOOL, PURPOSE_RATE, FOR_FIND, AT(prior_only), 0, 0, NULL,
      "the first guess alone: nothing is trained"},
     {"metrics", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(metrics), 0, 0, "JSON",
      "for reduce_lr_on_plateau and greedy: a list of evaluation losses"},
+    {"guard", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_TUNE, AT(guard), 0, 0, "MODE",
+     "act, watch or off: whether the rate is changed when a run breaks"},
 
+    {"system", NULL, 0, OPTION_TEXT, PURPOSE_ANSWER, FOR_CHAT, AT(system), 0, 0, "TEXT",
+     "the system's message before the conversation"},
+    {"temperature", NULL, 0, OPTION_NUMBER, PURPOSE_ANSWER, FOR_CHAT, AT(temperature), 0, 100, "X",
+     "below 1 the likely becomes likelier; 0: always the likeliest (0.8)"},
+    {"top-k", NULL, 0, OPTION_INT, PURPOSE_ANSWER, FOR_CHAT, AT(top_k), 0, 1e9, "N",
+     "draw among the N likeliest tokens; 0: among all (40)"},
+    {"top-p", NULL, 0, OPTION_NUMBER, PURPOSE_ANSWER, FOR_CHAT, AT(top_p), 0, 1, "X",
+     "draw among the likeliest that together reach this share (0.95)"},
+    {"max-new-tokens", NULL, 0, OPTION_INT, PURPOSE_ANSWER, FOR_CHAT, AT(max_new_tokens), 1, 1e9,
+     "N", "longest answer in tokens (512)"},
+
+    {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES, AT(threads), 0, 1024, "N",
+     "processors to use; 0: all"},
+    {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
+     "SIZE", "the most to use: 4G, 800M; what is free if absent"},
+    {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
+     "false: float32 arithmetic everywhere"},
+
+    {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE, AT(output_dir), 0, 0, "OUT",
+     "the folder for adapter, report and logs"},
+    {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_TUNE,
+     AT(overwrite_output_dir), 0, 0, NULL, "write into OUT though it is not empty"},
+    {"logits", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EVAL, AT(logits_path), 0, 0,
+     "FILE.safetensors", "write the logits of the first --rows rows: [rows, T, V]"},
+    {"rows", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_EVAL, AT(rows), 1, 1e9, "N",
+     "only the first N rows"},
     {"show", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_DATA, AT(show), 0, 1000, "N",
      "rows to look at (3); with --json and --model also their token ids and mask"},
     {"csv", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(csv), 0, 0, NULL,
@@ -96,7 +160,6 @@ const struct option_row option_table[] = {
      "write a page with the curves as well, which needs no network"},
     {"svg", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(svg_path), 0, 0, "FILE",
      "draw it into an SVG file"},
-
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
      "one JSON document on standard output, and nothing else there"},
     {"quiet", NULL, 'q', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(quiet), 0, 0, NULL,
@@ -152,15 +215,28 @@ void options_init(struct options *o)
                           .show = 3,
                           .gradient_accumulation_steps = 1,
                           .max_steps = -1,
-                          .lr_scheduler_type = "linear"};
+                          .lr_scheduler_type = "linear",
+                          .optim = "adamw_torch",
+                          .adam_beta1 = 0.9,
+                          .adam_beta2 = 0.999,
+                          .adam_epsilon = 1e-8,
+                          .max_grad_norm = 1,
+                          .guard = "act",
+                          .bf16 = true,
+                          .temperature = 0.8,
+                          .top_k = 40,
+                          .top_p = 0.95,
+                          .max_new_tokens = 512};
 }
 
 const char *option_purpose_name(enum option_purpose purpose)
 {
     static const char *const names[PURPOSE_COUNT] = {
-        [PURPOSE_INPUT] = "Input",   [PURPOSE_TEXT] = "Text",   [PURPOSE_CHAT] = "Chat",
-        [PURPOSE_DATA] = "Data",     [PURPOSE_RUN] = "The run", [PURPOSE_RATE] = "Learning rate",
-        [PURPOSE_OUTPUT] = "Output",
+        [PURPOSE_INPUT] = "Input",         [PURPOSE_TEXT] = "Text",
+        [PURPOSE_CHAT] = "Chat",           [PURPOSE_DATA] = "Data",
+        [PURPOSE_ADAPTER] = "Adapters",    [PURPOSE_RUN] = "The run",
+        [PURPOSE_RATE] = "Learning rate",  [PURPOSE_ANSWER] = "The answer",
+        [PURPOSE_MACHINE] = "The machine", [PURPOSE_OUTPUT] = "Output",
     };
     return names[purpose];
 }
@@ -338,6 +414,29 @@ static bool refuse_int(const struct option_row *row, const char *text, struct er
 }
 
 /* Reads the value into the row's field. */
+/* "4G", "1.5g", "512MiB", "4096": units are powers of 1,024. */
+static bool read_bytes(const char *text, uint64_t *out)
+{
+    static const char units[] = "kmgt";
+    static const double MOST = 0x1p62;
+    size_t n = strspn(text, "0123456789.");
+    const char *unit = text + n;
+    double value, scale = 1;
+    if (!num_parse_double((struct span){(const uint8_t *)text, n}, &value))
+        return false;
+    const char *found = *unit ? strchr(units, *unit | 0x20) : NULL;
+    if (found) {
+        scale = ldexp(1, 10 * (int)(found - units + 1));
+        unit++;
+        unit += *unit == 'i';
+    }
+    unit += *unit == 'B' || *unit == 'b';
+    if (*unit != '\0' || !(value * scale >= 1 && value * scale < MOST))
+        return false;
+    *out = (uint64_t)(value * scale);
+    return true;
+}
+
 static bool read_value(const struct option_row *row, const char *text, void *field, struct err *err)
 {
     switch (row->type) {
@@ -356,8 +455,10 @@ static bool read_value(const struct option_row *row, const char *text, void *fie
     case OPTION_TEXT:
         *(const char **)field = text;
         return true;
+    case OPTION_BYTES:
+        return read_bytes(text, field) || refuse_value(row, text, "a size such as 4G or 800M", err);
     }
-    CHECK(row->type <= OPTION_TEXT);
+    CHECK(row->type <= OPTION_BYTES);
     return false;
 }
 

@@ -22,7 +22,12 @@ enum option_user {
     FOR_FIND = 1 << 4,
     FOR_DOCTOR = 1 << 5,
     FOR_EXPLAIN = 1 << 6,
-    FOR_ALL = (1 << 7) - 1,
+    FOR_EVAL = 1 << 7,
+    FOR_CHAT = 1 << 8,
+    FOR_SELFTEST = 1 << 9,
+    FOR_PLAN = 1 << 10,
+    FOR_TUNE = 1 << 11,
+    FOR_ALL = (1 << 12) - 1,
 };
 
 /* What an option is for: help lists them under these headings. */
@@ -31,8 +36,11 @@ enum option_purpose {
     PURPOSE_TEXT,
     PURPOSE_CHAT,
     PURPOSE_DATA,
+    PURPOSE_ADAPTER,
     PURPOSE_RUN,
     PURPOSE_RATE,
+    PURPOSE_ANSWER,
+    PURPOSE_MACHINE,
     PURPOSE_OUTPUT,
     PURPOSE_COUNT,
 };
@@ -42,6 +50,7 @@ enum option_type {
     OPTION_INT,    /* int64_t, within the row's range */
     OPTION_NUMBER, /* double, within the row's range */
     OPTION_TEXT,   /* const char * */
+    OPTION_BYTES,  /* uint64_t; "4G", "512M", "800K", or bytes */
 };
 
 struct option_row {
@@ -73,6 +82,9 @@ struct options {
     bool verbose;
 
     const char *model;
+    const char *adapter; /* a PEFT folder, or NULL */
+    const char *output_dir;
+    bool overwrite_output_dir;
 
     const char *chat_template_path;
     const char *columns;
@@ -90,6 +102,16 @@ struct options {
     double num_train_epochs;
     double weight_decay;
     bool use_rslora;
+    double lora_dropout;
+    const char *target_modules; /* "all-linear", a list with commas, or NULL: the family's */
+    const char *modules_to_save;
+    const char *rank_pattern, *alpha_pattern; /* JSON objects, or NULL */
+    const char *optim;
+    double adam_beta1, adam_beta2, adam_epsilon;
+    double max_grad_norm; /* 0: no clipping */
+    double logging_steps; /* below 1: a share of the run; 0: not given */
+    bool no_shuffle;
+    const char *guard; /* "act", "watch", "off" */
     int64_t gradient_accumulation_steps;
     bool prior_only;
     int64_t max_steps;         /* -1: not given */
@@ -104,6 +126,19 @@ struct options {
     bool plot;
     const char *svg_path;
     const char *html_path;
+
+    int64_t threads;       /* 0: all processors */
+    uint64_t memory_bytes; /* 0: what the machine has free */
+    bool bf16;
+
+    const char *logits_path;
+    int64_t rows; /* 0: all */
+
+    const char *system;
+    double temperature;
+    int64_t top_k;
+    double top_p;
+    int64_t max_new_tokens;
 
     bool lines;
     bool decode;

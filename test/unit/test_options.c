@@ -83,6 +83,31 @@ static void an_option_of_another_command_is_refused(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+static void sizes_have_units_of_1024(void **state)
+{
+    (void)state;
+    struct options o;
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {{"4G", 4ull << 30},
+                {"1.5g", 3ull << 29},
+                {"512MiB", 512ull << 20},
+                {"800kb", 800ull << 10},
+                {"2T", 2ull << 40},
+                {"4096", 4096},
+                {"10B", 10}};
+    static const char *const bad[] = {"", "G", "4X", "-1G", "0", "4GG", "1e3", "4 G", "9999999T"};
+    options_init(&o);
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        ASSERT_OK(options_set(&o, row_of("memory"), good[i].text, FOR_TUNE, &err));
+        assert_int_equal(o.memory_bytes, good[i].bytes);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        ASSERT_FAILS(options_set(&o, row_of("memory"), bad[i], FOR_TUNE, &err),
+                     "is not a size such as 4G or 800M");
+}
+
 static void the_nearest_name_is_found_where_one_is_near(void **state)
 {
     (void)state;
@@ -130,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_number_too_large_for_an_integer_is_out_of_range),
         cmocka_unit_test(a_short_name_is_suggested_too),
         cmocka_unit_test(an_option_of_another_command_is_refused),
+        cmocka_unit_test(sizes_have_units_of_1024),
         cmocka_unit_test(the_nearest_name_is_found_where_one_is_near),
         cmocka_unit_test(an_unknown_option_gets_a_hint),
         cmocka_unit_test(options_of_trackers_and_the_hub_are_passed_over),

@@ -310,6 +310,18 @@ void file_discard(struct file_writer *w)
     *w = (struct file_writer){.fd = -1};
 }
 
+bool file_put(const char *path, struct span content, struct err *err)
+{
+    struct file_writer writer;
+    bool ok = file_writer_open(&writer, path, err);
+    if (ok) {
+        file_write(&writer, content);
+        ok = file_commit(&writer, err);
+    }
+    file_discard(&writer);
+    return ok;
+}
+
 /* ------------------------------------------------------------------------------------ names -- */
 
 enum file_kind file_kind_of(const char *path)

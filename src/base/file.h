@@ -87,6 +87,9 @@ void file_write(struct file_writer *w, struct span bytes);
 /* Flush, fsync, rename, fsync of the folder. On failure the old file is untouched. */
 MUST_CHECK bool file_commit(struct file_writer *w, struct err *err);
 
+/* A whole file at once. Errors: ERR_IO. */
+MUST_CHECK bool file_put(const char *path, struct span content, struct err *err);
+
 /* Removes the temporary file. Safe on a zeroed struct, after a failed open and after a commit. */
 void file_discard(struct file_writer *w);
 

@@ -5,6 +5,7 @@
  * The verdict is a result, not a failure: the exit code is 0 whatever it is. Of several logs all
  * are reported; those that cannot be read are named, and the code is then 3.
  */
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/doctor_view.h"
@@ -14,7 +15,7 @@ static bool write_page(const struct doctor_case *cases, size_t n, const char *pa
     struct buf page;
     buf_init(&page, BUF_NO_LIMIT);
     doctor_page(cases, n, &page);
-    bool ok = command_write(&page, path, err);
+    bool ok = file_put(path, buf_span(&page), err);
     buf_release(&page);
     return ok;
 }

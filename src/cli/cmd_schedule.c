@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/schedule_view.h"
@@ -120,7 +121,7 @@ static bool write_svg(const struct comparison *c, const char *path, struct err *
     struct buf svg;
     buf_init(&svg, BUF_NO_LIMIT);
     schedule_view_svg(c, &svg);
-    bool ok = command_write(&svg, path, err);
+    bool ok = file_put(path, buf_span(&svg), err);
     buf_release(&svg);
     if (ok)
         log_note("drawn into %s", path);

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/file.h"
-
 const struct command command_table[] = {
     {"data", FOR_DATA, "DATA", 1, 1, "what is in a data file, and what of it is trained on",
      "Reads a data file (.jsonl, .json, .csv, .tsv, .txt) or a folder of them: the\n"
@@ -91,18 +89,6 @@ const struct command *command_find(const char *name)
             return &command_table[i];
     }
     return NULL;
-}
-
-bool command_write(const struct buf *text, const char *path, struct err *err)
-{
-    struct file_writer writer;
-    bool ok = file_writer_open(&writer, path, err);
-    if (ok) {
-        file_write(&writer, buf_span(text));
-        ok = file_commit(&writer, err);
-    }
-    file_discard(&writer);
-    return ok;
 }
 
 bool command_print(struct buf *text, struct err *err)

@@ -37,9 +37,6 @@ extern const size_t command_count;
 /* The row with that name, or NULL. */
 const struct command *command_find(const char *name);
 
-/* Writes the buffer into a file, which appears when all of it is there. Errors: ERR_IO. */
-MUST_CHECK bool command_write(const struct buf *text, const char *path, struct err *err);
-
 /* Writes everything that is in the buffer to standard output and clears it. Errors: ERR_IO. */
 MUST_CHECK bool command_print(struct buf *text, struct err *err);
 

@@ -1,0 +1,210 @@
+/*
+ * history.c - a run's losses in the forms that other tools read.
+ *
+ * trainer_state.json has the members that transformers' TrainerState writes, in its order (sorted),
+ * so that whatever reads a Trainer's folder reads ours: our own doctor too. Event files use the
+ * tags of its TensorBoardCallback (train/loss, eval/loss). Unlike the Trainer, losses are not
+ * rounded: a plateau of a small loss is otherwise a row of equal numbers.
+ */
+#include "train/history.h"
+
+#include <math.h>
+
+#include "base/file.h"
+#include "format/json.h"
+#include "format/tfevents.h"
+
+enum line_kind { LINE_STEP, LINE_EVAL, LINE_END };
+
+/* A member of log_history. */
+struct history_line {
+    enum line_kind kind;
+    struct history_step step;
+    struct history_eval eval;
+    struct history_end end;
+};
+
+void history_init(struct history *h, const struct history_run *run, double wall_time)
+{
+    *h = (struct history){.run = *run, .began = wall_time};
+    buf_init(&h->lines, BUF_NO_LIMIT);
+    buf_init(&h->events, BUF_NO_LIMIT);
+    tfevents_begin(&h->events, wall_time);
+}
+
+void history_release(struct history *h)
+{
+    buf_release(&h->lines);
+    buf_release(&h->events);
+    *h = (struct history){0};
+}
+
+static void put_number(struct json_writer *w, const char *key, double value)
+{
+    json_key(w, key);
+    json_put_double(w, value);
+}
+
+static void put_int(struct json_writer *w, const char *key, int64_t value)
+{
+    json_key(w, key);
+    json_put_int(w, value);
+}
+
+static void put_bool(struct json_writer *w, const char *key, bool value)
+{
+    json_key(w, key);
+    json_put_bool(w, value);
+}
+
+static void put_null(struct json_writer *w, const char *key)
+{
+    json_key(w, key);
+    json_put_null(w);
+}
+
+static void add_event(struct history *h, const char *tag, int64_t step, double value,
+                      double wall_time)
+{
+    struct tfevents_point point = {wall_time, step, span_of(tag), value};
+    tfevents_add(&h->events, &point);
+}
+
+static void add_line(struct history *h, const struct history_line *line)
+{
+    buf_add(&h->lines, (struct span){(const uint8_t *)line, sizeof *line});
+}
+
+void history_add_step(struct history *h, const struct history_step *s, double wall_time)
+{
+    add_line(h, &(struct history_line){.kind = LINE_STEP, .step = *s});
+    add_event(h, "train/loss", s->step, s->loss, wall_time);
+    add_event(h, "train/grad_norm", s->step, s->grad_norm, wall_time);
+    add_event(h, "train/learning_rate", s->step, s->learning_rate, wall_time);
+    add_event(h, "train/epoch", s->step, s->epoch, wall_time);
+    h->last = *s;
+}
+
+void history_add_eval(struct history *h, const struct history_eval *e, double wall_time)
+{
+    add_line(h, &(struct history_line){.kind = LINE_EVAL, .eval = *e});
+    add_event(h, "eval/loss", e->step, e->loss, wall_time);
+    if (h->best.step == 0 || e->loss < h->best.loss)
+        h->best = *e;
+}
+
+void history_add_end(struct history *h, const struct history_end *e, double wall_time)
+{
+    add_line(h, &(struct history_line){.kind = LINE_END, .step = h->last, .end = *e});
+    add_event(h, "train/train_loss", h->last.step, e->loss, wall_time);
+    add_event(h, "train/train_runtime", h->last.step, e->seconds, wall_time);
+}
+
+/* --------------------------------------------------------------------------------- writing -- */
+
+static void put_rate(struct json_writer *w, const char *key, double count, double seconds)
+{
+    put_number(w, key, count / fmax(seconds, 1e-9));
+}
+
+static void put_step(struct json_writer *w, const struct history_step *s)
+{
+    put_number(w, "epoch", s->epoch);
+    put_number(w, "grad_norm", s->grad_norm);
+    put_number(w, "learning_rate", s->learning_rate);
+    put_number(w, "loss", s->loss);
+    put_int(w, "step", s->step);
+}
+
+static void put_eval(struct json_writer *w, const struct history_eval *e)
+{
+    put_number(w, "epoch", e->epoch);
+    put_number(w, "eval_loss", e->loss);
+    put_number(w, "eval_runtime", e->seconds);
+    put_rate(w, "eval_samples_per_second", (double)e->rows, e->seconds);
+    put_int(w, "step", e->step);
+}
+
+static void put_end(struct json_writer *w, const struct history_line *line)
+{
+    const struct history_end *e = &line->end;
+    put_number(w, "epoch", line->step.epoch);
+    put_int(w, "step", line->step.step);
+    put_number(w, "train_loss", e->loss);
+    put_number(w, "train_runtime", e->seconds);
+    put_rate(w, "train_samples_per_second", (double)e->rows, e->seconds);
+    put_rate(w, "train_steps_per_second", (double)line->step.step, e->seconds);
+}
+
+static void put_lines(struct json_writer *w, const struct history *h)
+{
+    json_begin_array(w);
+    for (size_t at = 0; at < h->lines.len; at += sizeof(struct history_line)) {
+        struct history_line line;
+        memcpy(&line, h->lines.at + at, sizeof line);
+        json_begin_object(w);
+        if (line.kind == LINE_STEP)
+            put_step(w, &line.step);
+        else if (line.kind == LINE_EVAL)
+            put_eval(w, &line.eval);
+        else
+            put_end(w, &line);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static void put_best(const struct history *h, struct json_writer *w)
+{
+    if (h->best.step == 0) {
+        put_null(w, "best_global_step");
+        put_null(w, "best_metric");
+    } else {
+        put_int(w, "best_global_step", h->best.step);
+        put_number(w, "best_metric", h->best.loss);
+    }
+    put_null(w, "best_model_checkpoint");
+}
+
+static void put_state(const struct history *h, struct buf *out)
+{
+    struct json_writer w = {.out = out, .indent = 2, .python_nan = true};
+    json_begin_object(&w);
+    put_best(h, &w);
+    put_number(&w, "epoch", h->last.epoch);
+    put_int(&w, "eval_steps", h->run.eval_steps);
+    put_int(&w, "global_step", h->last.step);
+    put_bool(&w, "is_hyper_param_search", false);
+    put_bool(&w, "is_local_process_zero", true);
+    put_bool(&w, "is_world_process_zero", true);
+    json_key(&w, "log_history");
+    put_lines(&w, h);
+    put_int(&w, "logging_steps", h->run.logging_steps);
+    put_int(&w, "max_steps", h->run.steps);
+    put_int(&w, "num_input_tokens_seen", (int64_t)h->last.tokens);
+    put_number(&w, "num_train_epochs", h->run.epochs);
+    put_int(&w, "save_steps", h->run.steps);
+    json_key(&w, "stateful_callbacks");
+    json_begin_object(&w);
+    json_end(&w);
+    put_int(&w, "train_batch_size", h->run.batch);
+    put_null(&w, "trial_name");
+    put_null(&w, "trial_params");
+    json_end(&w);
+    buf_add_byte(out, '\n');
+}
+
+bool history_write(const struct history *h, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    struct buf state;
+    buf_init(&state, BUF_NO_LIMIT);
+    put_state(h, &state);
+    const char *events = arena_printf(&arena, "%s/tensorboard/events.out.tfevents.%.0f.pace",
+                                      folder, floor(h->began));
+    bool ok = file_put(file_join(&arena, folder, "trainer_state.json"), buf_span(&state), err) &&
+              file_put(events, buf_span(&h->events), err);
+    buf_release(&state);
+    arena_release(&arena);
+    return ok;
+}

@@ -1,0 +1,126 @@
+#include "test/support/support.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "logs/logs.h"
+#include "train/history.h"
+
+static struct err err;
+
+static void fill(struct history *h)
+{
+    struct history_run run = {
+        .steps = 4, .logging_steps = 2, .eval_steps = 2, .batch = 8, .epochs = 1.5};
+    history_init(h, &run, 1.7e9);
+    history_add_step(h, &(struct history_step){2, 0.75, 2.123456789012345, 1.5, 1e-4, 900}, 1.7e9);
+    history_add_eval(h, &(struct history_eval){2, 0.75, 2.25, 0.5, 10}, 1.7e9 + 1);
+    history_add_step(h, &(struct history_step){4, 1.5, (double)NAN, (double)INFINITY, 5e-5, 1800},
+                     1.7e9 + 2);
+    history_add_eval(h, &(struct history_eval){4, 1.5, 2.5, 0.5, 10}, 1.7e9 + 3);
+    history_add_end(h, &(struct history_end){2.3, 4, 32}, 1.7e9 + 4);
+}
+
+static const char *write_one(struct arena *arena)
+{
+    const char *folder = temporary_folder();
+    struct history h;
+    fill(&h);
+    assert_int_equal(mkdir(file_join(arena, folder, "tensorboard"), 0777), 0);
+    ASSERT_OK(history_write(&h, folder, &err));
+    history_release(&h);
+    return folder;
+}
+
+static void assert_text_holds(const struct buf *text, const char *wanted)
+{
+    if (!strstr((const char *)text->at, wanted))
+        fail_msg("no '%s' in: %s", wanted, (const char *)text->at);
+}
+
+static void the_state_has_the_members_of_a_trainers(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    const char *folder = write_one(&arena);
+    ASSERT_OK(file_read(&text, file_join(&arena, folder, "trainer_state.json"), &err));
+    (void)buf_string(&text);
+    assert_text_holds(&text, "\"best_global_step\": 2");
+    assert_text_holds(&text, "\"best_metric\": 2.25");
+    assert_text_holds(&text, "\"global_step\": 4");
+    assert_text_holds(&text, "\"max_steps\": 4");
+    assert_text_holds(&text, "\"num_input_tokens_seen\": 1800");
+    assert_text_holds(&text, "\"loss\": 2.123456789012345,");
+    assert_text_holds(&text, "\"loss\": NaN,");
+    assert_text_holds(&text, "\"train_loss\": 2.3,");
+    assert_text_holds(&text, "\"train_steps_per_second\": 1");
+    buf_release(&text);
+    arena_release(&arena);
+}
+
+static void our_doctor_reads_state_and_events(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    const char *folder = write_one(&arena);
+    const char *paths[] = {
+        file_join(&arena, folder, "trainer_state.json"),
+        arena_printf(&arena, "%s/tensorboard/events.out.tfevents.1700000000.pace", folder)};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        struct log log;
+        ASSERT_OK(log_read(&log, paths[i], &arena, &err));
+        const struct pace_point *p = log.series.points;
+        size_t n_losses = 0;
+        for (size_t k = 0; k < log.series.n_points; k++) {
+            n_losses += isfinite(p[k].loss) != 0;
+            if (p[k].step == 2 && isfinite(p[k].loss))
+                assert_true(fabs(p[k].loss - 2.123456789012345) < 1e-6);
+        }
+        assert_int_equal(n_losses, 1);
+    }
+    arena_release(&arena);
+}
+
+static void a_run_without_lines_is_a_state_too(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct history h;
+    struct buf text;
+    const char *folder = temporary_folder();
+    buf_init(&text, BUF_NO_LIMIT);
+    history_init(&h, &(struct history_run){.steps = 1}, 0);
+    assert_int_equal(mkdir(file_join(&arena, folder, "tensorboard"), 0777), 0);
+    ASSERT_OK(history_write(&h, folder, &err));
+    ASSERT_OK(file_read(&text, file_join(&arena, folder, "trainer_state.json"), &err));
+    (void)buf_string(&text);
+    assert_text_holds(&text, "\"log_history\": []");
+    assert_text_holds(&text, "\"best_metric\": null");
+    history_release(&h);
+    buf_release(&text);
+    arena_release(&arena);
+}
+
+static void a_folder_that_is_not_there_is_an_error(void **state)
+{
+    (void)state;
+    struct history h;
+    fill(&h);
+    assert_false(history_write(&h, "/nowhere/at/all", &err));
+    assert_int_equal(err.kind, ERR_IO);
+    history_release(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_has_the_members_of_a_trainers),
+        cmocka_unit_test(our_doctor_reads_state_and_events),
+        cmocka_unit_test(a_run_without_lines_is_a_state_too),
+        cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

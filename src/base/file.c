@@ -334,6 +334,15 @@ enum file_kind file_kind_of(const char *path)
     return S_ISDIR(status.st_mode) ? FILE_FOLDER : FILE_OTHER;
 }
 
+bool file_make_folder(const char *path, struct err *err)
+{
+    if (mkdir(path, 0777) == 0 || file_kind_of(path) == FILE_FOLDER)
+        return true;
+    err_set(err, ERR_IO, "cannot make the folder: %s", strerror(errno));
+    err_in(err, "%s", path);
+    return false;
+}
+
 char *file_join(struct arena *arena, const char *folder, const char *name)
 {
     size_t len = strlen(folder);

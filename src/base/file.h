@@ -99,6 +99,9 @@ enum file_kind { FILE_MISSING, FILE_REGULAR, FILE_FOLDER, FILE_OTHER };
 
 enum file_kind file_kind_of(const char *path);
 
+/* Makes a folder, unless there is one. Errors: ERR_IO. */
+MUST_CHECK bool file_make_folder(const char *path, struct err *err);
+
 /* "folder/name" in the arena; a trailing '/' of the folder is not doubled. */
 char *file_join(struct arena *arena, const char *folder, const char *name);
 

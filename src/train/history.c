@@ -200,9 +200,11 @@ bool history_write(const struct history *h, const char *folder, struct err *err)
     struct buf state;
     buf_init(&state, BUF_NO_LIMIT);
     put_state(h, &state);
-    const char *events = arena_printf(&arena, "%s/tensorboard/events.out.tfevents.%.0f.pace",
-                                      folder, floor(h->began));
-    bool ok = file_put(file_join(&arena, folder, "trainer_state.json"), buf_span(&state), err) &&
+    const char *board = file_join(&arena, folder, "tensorboard");
+    const char *events =
+        arena_printf(&arena, "%s/events.out.tfevents.%.0f.pace", board, floor(h->began));
+    bool ok = file_make_folder(board, err) &&
+              file_put(file_join(&arena, folder, "trainer_state.json"), buf_span(&state), err) &&
               file_put(events, buf_span(&h->events), err);
     buf_release(&state);
     arena_release(&arena);

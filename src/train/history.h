@@ -54,7 +54,7 @@ void history_add_end(struct history *h, const struct history_end *e, double wall
 
 /*
  * Writes folder/trainer_state.json and folder/tensorboard/events.out.tfevents.<time>.pace; the
- * folders are there. Errors: ERR_IO.
+ * folder is there. Errors: ERR_IO.
  */
 MUST_CHECK bool history_write(const struct history *h, const char *folder, struct err *err);
 

@@ -367,9 +367,39 @@ static void forgotten_pages_are_read_again(void **state)
     test_free(bytes);
 }
 
+static void a_folder_is_made_once(void **state)
+{
+    (void)state;
+    const char *path = file_join(&arena, temporary_folder(), "made");
+    ASSERT_OK(file_make_folder(path, &err));
+    assert_int_equal(file_kind_of(path), FILE_FOLDER);
+    ASSERT_OK(file_make_folder(path, &err));
+    ASSERT_FAILS(file_make_folder(file_join(&arena, path, "no/way"), &err),
+                 "cannot make the folder: No such file");
+    const char *file = temporary_file("a file", span_of(""));
+    ASSERT_FAILS(file_make_folder(file, &err), "cannot make the folder: File exists");
+}
+
+static void a_file_is_put_as_a_whole(void **state)
+{
+    (void)state;
+    struct buf read;
+    const char *path = file_join(&arena, temporary_folder(), "put");
+    buf_init(&read, BUF_NO_LIMIT);
+    ASSERT_OK(file_put(path, span_of("old and long"), &err));
+    ASSERT_OK(file_put(path, span_of("new"), &err));
+    ASSERT_OK(file_read(&read, path, &err));
+    ASSERT_SPAN(buf_span(&read), "new");
+    assert_false(file_put("/nowhere/at/all", span_of("x"), &err));
+    assert_int_equal(err.kind, ERR_IO);
+    buf_release(&read);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_is_made_once),
+        cmocka_unit_test(a_file_is_put_as_a_whole),
         cmocka_unit_test(forgotten_pages_are_read_again),
         cmocka_unit_test(a_file_is_mapped_whole),
         cmocka_unit_test(what_cannot_be_mapped_is_named),

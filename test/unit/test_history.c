@@ -1,7 +1,6 @@
 #include "test/support/support.h"
 
 #include <math.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "logs/logs.h"
@@ -22,12 +21,11 @@ static void fill(struct history *h)
     history_add_end(h, &(struct history_end){2.3, 4, 32}, 1.7e9 + 4);
 }
 
-static const char *write_one(struct arena *arena)
+static const char *write_one(void)
 {
     const char *folder = temporary_folder();
     struct history h;
     fill(&h);
-    assert_int_equal(mkdir(file_join(arena, folder, "tensorboard"), 0777), 0);
     ASSERT_OK(history_write(&h, folder, &err));
     history_release(&h);
     return folder;
@@ -45,7 +43,7 @@ static void the_state_has_the_members_of_a_trainers(void **state)
     struct arena arena = {0};
     struct buf text;
     buf_init(&text, BUF_NO_LIMIT);
-    const char *folder = write_one(&arena);
+    const char *folder = write_one();
     ASSERT_OK(file_read(&text, file_join(&arena, folder, "trainer_state.json"), &err));
     (void)buf_string(&text);
     assert_text_holds(&text, "\"best_global_step\": 2");
@@ -65,12 +63,12 @@ static void our_doctor_reads_state_and_events(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    const char *folder = write_one(&arena);
+    const char *folder = write_one();
     const char *paths[] = {
         file_join(&arena, folder, "trainer_state.json"),
         arena_printf(&arena, "%s/tensorboard/events.out.tfevents.1700000000.pace", folder)};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        struct log log;
+        struct log_file log;
         ASSERT_OK(log_read(&log, paths[i], &arena, &err));
         const struct pace_point *p = log.series.points;
         size_t n_losses = 0;
@@ -93,7 +91,6 @@ static void a_run_without_lines_is_a_state_too(void **state)
     const char *folder = temporary_folder();
     buf_init(&text, BUF_NO_LIMIT);
     history_init(&h, &(struct history_run){.steps = 1}, 0);
-    assert_int_equal(mkdir(file_join(&arena, folder, "tensorboard"), 0777), 0);
     ASSERT_OK(history_write(&h, folder, &err));
     ASSERT_OK(file_read(&text, file_join(&arena, folder, "trainer_state.json"), &err));
     (void)buf_string(&text);

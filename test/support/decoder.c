@@ -49,10 +49,9 @@ static struct param *add_param(struct toy_decoder *d, size_t rows, size_t width,
     p->value = arena_array(&d->arena, float, rows *width);
     for (size_t i = 0; i < rows * width; i++)
         p->value[i] = (float)(mean + 0.3 * rng_normal(&rng));
-    p->weight = (struct weight){.at = p->value, .dtype = DTYPE_F32, .rows = rows, .width = width};
+    p->weight.at = p->value;
     if (trained)
         p->grad = arena_array(&d->arena, float, rows *width);
-    d->params[d->n_params++] = p;
     return p;
 }
 

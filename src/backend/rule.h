@@ -17,13 +17,15 @@
  *                  Loshchilov and Hutter 2019, arXiv:1711.05101
  *   lion           w -= rate decay w;  w -= rate sign(b1 m + (1-b1) g);  m = b2 m + (1-b2) g
  *                  Chen et al. 2023, arXiv:2302.06675
- *   schedule free  z -= rate (g/(sqrt(v/c2) + eps) + decay y);  x += c (z - x);  y = b1 x + (1-b1)
- * z with the gradient taken at y. Defazio et al. 2024, arXiv:2405.15682 prodigy        adamw on d
- * g, where d grows with how far the weights have come. Mishchenko and Defazio 2024,
- * arXiv:2306.06101 adafactor      v of a matrix is the product of its row and column means; the
- * update is clipped by its root mean square. Shazeer and Stern 2018, arXiv:1804.04235 adamw, 8 bits
- * m and v are a byte each: an index into a table of 256 numbers, times the largest of 256
- * neighbours. Dettmers et al. 2022, arXiv:2110.02861
+ *   schedule free  z -= rate (g/(sqrt(v/c2) + eps) + decay y);  x += c (z - x);
+ *                  y = z + b1 (x - z), which is where g is taken.
+ *                  Defazio et al. 2024, arXiv:2405.15682
+ *   prodigy        adamw on d g, where d grows with how far the weights have come.
+ *                  Mishchenko and Defazio 2024, arXiv:2306.06101
+ *   adafactor      v of a matrix is the product of its row and column means; the update is
+ *                  clipped by its root mean square. Shazeer and Stern 2018, arXiv:1804.04235
+ *   adamw, 8 bits  m and v are a byte each: an index into a table of 256 numbers, times the
+ *                  largest of 256 neighbours. Dettmers et al. 2022, arXiv:2110.02861
  */
 #ifndef PACE_BACKEND_RULE_H
 #define PACE_BACKEND_RULE_H
@@ -57,9 +59,8 @@ struct optim_args {
     const float *g;     /* the gradient of the loss, before `grad_scale` */
     size_t rows, width; /* a vector is [1, n] */
 
-    /* sgd, lion: m · adamw: m, v · schedule free: v, z, x · prodigy: m, v, s, start · adafactor:
-     * [rows] and [width] moments of a matrix, or [n] and NULL · 8 bits: the blocks' scales of m, v
-     */
+    /* sgd, lion: m · adamw: m, v; in 8 bits the blocks' scales of both · schedule free: v, z, x ·
+     * prodigy: m, v, s, start · adafactor: [rows] and [width] moments, or [n] of a vector */
     float *state[RULE_STATES];
     uint8_t *code[2];     /* 8 bits: m, v */
     const float *book[2]; /* 8 bits: the numbers that the codes of m and v stand for */
@@ -188,19 +189,30 @@ static inline void rule_schedule_free_y(const struct optim_args *a, size_t first
         y[i] = z[i] + a->beta1 * (x[i] - z[i]);
 }
 
-static inline void rule_prodigy_sense(const struct optim_args *a, size_t first, size_t n,
-                                      double sums[RULE_SUMS])
+static inline void rule_prodigy_moments(const struct optim_args *a, size_t first, size_t n)
 {
     float *restrict m = a->state[0] + first, *restrict v = a->state[1] + first;
     float *restrict s = a->state[2] + first;
-    const float *restrict w = a->w + first, *restrict start = a->state[3] + first;
     const float *restrict g = a->g + first;
+    const float scale = a->grad_scale, beta1 = a->beta1, beta2 = a->beta2, beta3 = a->beta3;
+    const float new1 = a->new1, new2 = a->new2, new3 = a->new3;
+    for (size_t i = 0; i < n; i++) {
+        float d = g[i] * scale;
+        m[i] = m[i] * beta1 + new1 * d;
+        v[i] = v[i] * beta2 + new2 * (d * d);
+        s[i] = s[i] * beta3 + new3 * d;
+    }
+}
+
+static inline void rule_prodigy_sense(const struct optim_args *a, size_t first, size_t n,
+                                      double sums[RULE_SUMS])
+{
+    const float *w = a->w + first, *start = a->state[3] + first, *g = a->g + first;
+    const float *s = a->state[2] + first;
+    rule_prodigy_moments(a, first, n);
     for (size_t i = 0; i < n; i++) {
         float d = g[i] * a->grad_scale;
         sums[0] += (double)d * ((double)start[i] - (double)w[i]);
-        m[i] = m[i] * a->beta1 + a->new1 * d;
-        v[i] = v[i] * a->beta2 + a->new2 * (d * d);
-        s[i] = s[i] * a->beta3 + a->new3 * d;
         sums[1] += fabs((double)s[i]);
     }
 }
@@ -302,32 +314,41 @@ static inline void rule_adafactor_columns(const struct optim_args *a, size_t fir
     }
 }
 
-/* The update before it is clipped. */
-static inline float rule_adafactor_update(const struct optim_args *a, size_t row, size_t i)
+/* Elements first … first + n - 1 of one row: the squares of the update before it is clipped. */
+static inline double rule_adafactor_squares(const struct optim_args *a, float by_row, size_t first,
+                                            size_t n, const float *moment)
 {
-    float d = a->g[i] * a->grad_scale;
-    if (!a->state[1])
-        return d / sqrtf(a->state[0][i]);
-    float by_row = 1 / sqrtf(a->state[0][row] / a->weight);
-    return by_row * (1 / sqrtf(a->state[1][i - row * a->width])) * d;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        float u = by_row * (1 / sqrtf(moment[i])) * (a->g[first + i] * a->grad_scale);
+        sum += (double)u * (double)u;
+    }
+    return sum;
 }
 
-/* Elements first … first + n - 1 of one row. */
+static inline void rule_adafactor_move(const struct optim_args *a, float by_row, size_t first,
+                                       size_t n, const float *restrict moment)
+{
+    float *restrict w = a->w + first;
+    const float *restrict g = a->g + first;
+    const float decay = a->decay, rate = a->rate, scale = a->grad_scale;
+    for (size_t i = 0; i < n; i++)
+        w[i] = w[i] - decay * w[i] - rate * (by_row * (1 / sqrtf(moment[i])) * (g[i] * scale));
+}
+
 static inline void rule_adafactor_walk(const struct optim_args *a, size_t row, size_t first,
                                        size_t n, double sums[RULE_SUMS])
 {
-    bool moves = a->rule == RULE_ADAFACTOR;
-    for (size_t i = first; i < first + n; i++) {
-        float u = rule_adafactor_update(a, row, i);
-        if (moves)
-            a->w[i] = a->w[i] - a->decay * a->w[i] - a->rate * u;
-        else
-            sums[0] += (double)u * (double)u;
-    }
+    bool is_factored = a->state[1] != NULL;
+    const float *moment = is_factored ? a->state[1] : a->state[0] + first;
+    float by_row = is_factored ? 1 / sqrtf(a->state[0][row] / a->weight) : 1;
+    if (a->rule == RULE_ADAFACTOR)
+        rule_adafactor_move(a, by_row, first, n, moment);
+    else
+        sums[0] += rule_adafactor_squares(a, by_row, first, n, moment);
 }
 
-/* ------------------------------------------------------------------------------------- blocks --
- */
+/* ------------------------------------------------------------------------------------ blocks -- */
 
 static inline void rule_run_rows(const struct optim_args *a, size_t block, double sums[RULE_SUMS])
 {

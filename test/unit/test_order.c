@@ -83,6 +83,27 @@ static void steps_are_rounded_as_hugging_face_rounds_them(void **state)
     assert_int_equal(o.steps_per_epoch, 1);
 }
 
+static void rows_that_are_packed_stay_together(void **state)
+{
+    (void)state;
+    const size_t unit[] = {0, 3, 4, 9, 10};
+    size_t n, total = 0;
+    arena_release(&arena);
+    order_init(
+        &o, &arena,
+        &(struct order_options){
+            .rows = rows, .n = N, .unit = unit, .n_units = 4, .batch_rows = 3, .shuffles = true});
+    assert_int_equal(o.steps_per_epoch, 2);
+    for (int64_t step = 0; step < 2; step++) {
+        const uint32_t *taken = order_step(&o, step, &n);
+        for (size_t i = 0; i < n; i++)
+            if (taken[i] == 11) /* the first of five */
+                assert_memory_equal(taken + i, rows + 4, 5 * sizeof *rows);
+        total += n;
+    }
+    assert_int_equal(total, N);
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -97,6 +118,7 @@ int main(void)
         cmocka_unit_test(the_order_depends_on_seed_and_step_alone),
         cmocka_unit_test(without_shuffling_rows_come_as_in_the_file),
         cmocka_unit_test(steps_are_rounded_as_hugging_face_rounds_them),
+        cmocka_unit_test(rows_that_are_packed_stay_together),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -262,8 +262,6 @@ static bool set_rope(struct model_config *c, struct arena *arena, struct rope_ke
     if (rope->type && strcmp(rope->type, "su") == 0)
         rope->type = "longrope"; /* as the first files of Phi-3 call it */
     out->theta = isnan(rope->theta) ? theta : rope->theta;
-    if (!config_check_rope(out, err))
-        return false;
     if (!(partial > 0 && partial <= 1)) {
         err_set(err, ERR_INPUT, "partial_rotary_factor is %g", partial);
         return false;

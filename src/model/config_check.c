@@ -57,11 +57,3 @@ bool config_check_numbers(const struct model_config *c, struct err *err)
            check_number("final_logit_softcapping", (double)c->logit_softcap, true, err) &&
            check_number("initializer_range", c->init_range, true, err);
 }
-
-bool config_check_rope(const struct rope_config *rope, struct err *err)
-{
-    if (rope->theta > 1 && isfinite(rope->theta))
-        return true;
-    err_set(err, ERR_INPUT, "rope_theta is %g; it must be above 1", rope->theta);
-    return false;
-}

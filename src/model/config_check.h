@@ -12,7 +12,4 @@ MUST_CHECK bool config_check_sizes(const struct model_config *c, struct err *err
 /* The scales and the epsilon are finite numbers of the right sign. Errors: ERR_INPUT. */
 MUST_CHECK bool config_check_numbers(const struct model_config *c, struct err *err);
 
-/* theta is above 1. Errors: ERR_INPUT. */
-MUST_CHECK bool config_check_rope(const struct rope_config *rope, struct err *err);
-
 #endif

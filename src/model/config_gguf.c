@@ -164,7 +164,7 @@ static bool read_scaling(struct reader *r, struct model_config *c, struct rope_c
         rope->long_beyond = (size_t)keys.original;
         rope->attention_factor = isnan(growth) ? 1 : growth;
     }
-    return config_check_rope(rope, r->err);
+    return rope_check(rope, r->err);
 }
 
 static bool read_rope(struct reader *r, struct model_config *c)
@@ -191,7 +191,7 @@ static bool read_rope(struct reader *r, struct model_config *c)
                                           .rotary = rope->rotary,
                                           .attention_factor = 1};
         c->n_ropes = 2;
-        return !r->failed && config_check_rope(&c->rope[1], r->err);
+        return !r->failed && rope_check(&c->rope[1], r->err);
     }
     return true;
 }

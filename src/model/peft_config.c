@@ -44,51 +44,54 @@ static bool is_empty(struct json_reader *r)
            span_is(raw, "[]") || span_is(raw, "{}");
 }
 
+/* NULL, and none, of null. */
 static const char **read_names(size_t *n, struct arena *arena, struct json_reader *r)
 {
+    *n = 0;
+    if (json_null(r))
+        return NULL;
     struct json_reader inner;
     struct err error = {0};
     struct span text = json_raw(r);
     const char **names = arena_array(arena, const char *, text.len / 3 + 1);
     json_open(&inner, text, arena);
     json_enter_array(&inner);
-    *n = 0;
     while (json_next_item(&inner))
         names[(*n)++] = arena_string(arena, json_string(&inner));
-    if (!json_close(&inner, &error)) {
+    if (!json_close(&inner, &error))
         json_fail(r, "a list of names is wanted");
-        *n = 0;
-    }
     return names;
 }
 
 static double read_positive(struct json_reader *r, const char *name, bool must_be_whole)
 {
     double value = json_double(r);
-    if (!(value > 0 && value < 1e9) || (must_be_whole && value != floor(value)))
-        json_fail(r, "%s is not a %s above zero", name, must_be_whole ? "whole number" : "number");
-    return value;
+    if (value > 0 && value < 1e9 && (!must_be_whole || value == floor(value)))
+        return value;
+    json_fail(r, "%s is not a %s above zero", name, must_be_whole ? "whole number" : "number");
+    return 1;
 }
 
+/* The same of patterns. */
 static struct lora_pattern *read_patterns(size_t *n, struct arena *arena, struct json_reader *r,
                                           bool must_be_whole)
 {
+    *n = 0;
+    if (json_null(r))
+        return NULL;
     struct json_reader inner;
     struct err error = {0};
     struct span key, text = json_raw(r);
     struct lora_pattern *patterns = arena_array(arena, struct lora_pattern, text.len / 4 + 1);
     json_open(&inner, text, arena);
     json_enter_object(&inner);
-    *n = 0;
     while (json_next_key(&inner, &key)) {
         struct lora_pattern *p = &patterns[(*n)++];
         p->pattern = arena_string(arena, key);
         p->value = read_positive(&inner, "a pattern's value", must_be_whole);
     }
-    if (!json_close(&inner, &error)) {
+    if (!json_close(&inner, &error))
         json_fail(r, "%s", error.what);
-        *n = 0;
-    }
     return patterns;
 }
 
@@ -108,8 +111,9 @@ static void check_start(struct json_reader *r)
 
 static void read_targets(struct peft_config *c, struct arena *arena, struct json_reader *r)
 {
-    c->is_partial |= json_peek(r) != JSON_ARRAY; /* an expression, or PEFT's choice */
-    if (json_peek(r) == JSON_ARRAY)
+    bool is_list = json_peek(r) == JSON_ARRAY;
+    c->is_partial |= !is_list; /* an expression, or PEFT's choice */
+    if (is_list)
         c->lora.targets = read_names(&c->lora.n_targets, arena, r);
     else
         json_skip(r);
@@ -131,11 +135,11 @@ static bool read_known(struct peft_config *c, struct arena *arena, struct span k
     else if (span_is(key, "fan_in_fan_out"))
         c->fan_in_fan_out = !json_null(r) && json_bool(r);
     else if (span_is(key, "rank_pattern"))
-        lora->ranks = json_null(r) ? NULL : read_patterns(&lora->n_ranks, arena, r, true);
+        lora->ranks = read_patterns(&lora->n_ranks, arena, r, true);
     else if (span_is(key, "alpha_pattern"))
-        lora->alphas = json_null(r) ? NULL : read_patterns(&lora->n_alphas, arena, r, false);
+        lora->alphas = read_patterns(&lora->n_alphas, arena, r, false);
     else if (span_is(key, "modules_to_save"))
-        lora->saved = json_null(r) ? NULL : read_names(&lora->n_saved, arena, r);
+        lora->saved = read_names(&lora->n_saved, arena, r);
     else if (span_is(key, "base_model_name_or_path"))
         c->base = json_null(r) ? "" : arena_string(arena, json_string(r));
     else if (span_is(key, "target_modules"))

@@ -161,17 +161,24 @@ static bool scale_longrope(struct rope_config *rope, struct arena *arena, double
     if (isnan(rope->attention_factor))
         rope->attention_factor = factor <= 1 ? 1 : sqrt(1 + log(factor) / log(keys->original));
     rope->long_divisor = long_divisor;
-    rope->long_beyond = (size_t)keys->original;
+    rope->long_beyond = (size_t)fmin(keys->original, INT32_MAX);
     return true;
 }
 
-static bool check_result(const struct rope_config *rope, const double *divisor, struct err *err)
+bool rope_check(const struct rope_config *rope, struct err *err)
 {
-    bool ok = isfinite(rope->attention_factor) && rope->attention_factor > 0;
-    for (size_t j = 0; ok && j < rope->rotary / 2; j++)
-        ok = isfinite(divisor[j]) && divisor[j] > 0;
+    const double *lists[] = {rope->divisor, rope->long_divisor};
+    bool ok = rope->attention_factor > 1e-20 && rope->attention_factor < 1e20;
+    if (!(rope->theta > 1 && rope->theta < 1e20)) {
+        err_set(err, ERR_INPUT, "rope_theta is %g; it must be above 1", rope->theta);
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        for (size_t j = 0; ok && lists[i] && j < rope->rotary / 2; j++)
+            ok = lists[i][j] > 1e-20 && lists[i][j] < 1e20;
+    }
     if (!ok)
-        err_set(err, ERR_INPUT, "the numbers of rope scaling give no finite angles");
+        err_set(err, ERR_INPUT, "the numbers of rope scaling give no angles within float32");
     return ok;
 }
 
@@ -182,6 +189,9 @@ bool rope_scale(struct rope_config *rope, struct arena *arena, const struct rope
     double *divisor = arena_array(arena, double, rope->rotary / 2);
     bool ok = true;
     rope->attention_factor = 1;
+    rope->divisor = rope->long_divisor = NULL;
+    if (!rope_check(rope, err))
+        return false;
     if (strcmp(type, "default") == 0 || strcmp(type, "dynamic") == 0)
         return true;
     if (strcmp(type, "linear") == 0) {
@@ -198,7 +208,7 @@ bool rope_scale(struct rope_config *rope, struct arena *arena, const struct rope
         return false;
     }
     rope->divisor = divisor;
-    ok = ok && check_result(rope, divisor, err);
+    ok = ok && rope_check(rope, err);
     if (!ok)
         err_in(err, "rope of type \"%s\"", type);
     return ok;

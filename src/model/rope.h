@@ -29,6 +29,9 @@ void rope_keys_init(struct rope_keys *keys);
 MUST_CHECK bool rope_scale(struct rope_config *rope, struct arena *arena,
                            const struct rope_keys *keys, size_t max_positions, struct err *err);
 
+/* The angles of all positions are finite in float32. Errors: ERR_INPUT. */
+MUST_CHECK bool rope_check(const struct rope_config *rope, struct err *err);
+
 /*
  * cos and sin [n_positions, rotary/2], for texts of at most n_positions tokens. Rounded as
  * transformers rounds: frequencies and angles are float32.

@@ -60,10 +60,6 @@ static void scales_must_be_finite_and_above_zero(void **state)
     c = small();
     c.logit_softcap = NAN;
     ASSERT_FAILS(config_check_numbers(&c, &err), "final_logit_softcapping is");
-    struct rope_config rope = {.theta = 1};
-    ASSERT_FAILS(config_check_rope(&rope, &err), "rope_theta is 1; it must be above 1");
-    rope.theta = 1e4;
-    ASSERT_OK(config_check_rope(&rope, &err));
 }
 
 int main(void)

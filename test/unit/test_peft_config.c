@@ -50,6 +50,8 @@ static void null_means_what_peft_begins_with(void **state)
               "\"layer_replication\": null, \"peft_version\": \"0.21\", \"target_modules\": null");
     assert_true(c.lora.rank == 8 && c.lora.alpha == 8 && !c.lora.rslora && c.is_partial);
     assert_string_equal(c.base, "");
+    c = parse("\"rank_pattern\": {\"a\": 1}, \"rank_pattern\": null"); /* the later one counts */
+    assert_int_equal(c.lora.n_ranks, 0);
 }
 
 static void choosing_by_other_means_leaves_it_to_the_tensors(void **state)

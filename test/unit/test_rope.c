@@ -128,14 +128,22 @@ static void other_types_are_refused_by_name(void **state)
     struct rope_keys keys = typed("proportional");
     ASSERT_FAILS(rope_scale(&rope, &arena, &keys, 64, &err), "\"proportional\" is not supported");
     keys = typed("linear");
-    keys.factor = 1e-320; /* the divisor is one, its inverse is not */
-    rope.attention_factor = 1;
-    ASSERT_OK(rope_scale(&rope, &arena, &keys, 64, &err));
+    keys.factor = 1e-30; /* a divisor whose inverse times a position is beyond float32 */
+    ASSERT_FAILS(rope_scale(&rope, &arena, &keys, 64, &err), "give no angles within float32");
     keys = typed("yarn");
     keys.factor = 2;
     keys.original = 64;
     keys.attention_factor = -1;
-    ASSERT_FAILS(rope_scale(&rope, &arena, &keys, 64, &err), "give no finite angles");
+    ASSERT_FAILS(rope_scale(&rope, &arena, &keys, 64, &err), "give no angles within float32");
+}
+
+static void theta_must_be_above_one(void **state)
+{
+    (void)state;
+    struct rope_config rope = plain();
+    struct rope_keys keys = typed(NULL);
+    rope.theta = 1;
+    ASSERT_FAILS(rope_scale(&rope, &arena, &keys, 64, &err), "rope_theta is 1; it must be above 1");
 }
 
 static void the_table_holds_cosines_and_sines_of_each_position(void **state)
@@ -163,6 +171,7 @@ int main(void)
         cmocka_unit_test(yarn_mixes_between_two_pairs),
         cmocka_unit_test(longrope_has_a_list_for_each_length),
         cmocka_unit_test(other_types_are_refused_by_name),
+        cmocka_unit_test(theta_must_be_above_one),
         cmocka_unit_test(the_table_holds_cosines_and_sines_of_each_position),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

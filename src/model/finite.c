@@ -25,33 +25,45 @@ static const struct {
     {DTYPE_Q6_K, 1, {208}},
 };
 
+/* Loops of a fixed length, which compilers turn into vector instructions. */
+enum { RUN = 256 };
+
 static bool all_finite_16(const uint8_t *at, size_t n, uint16_t exponent)
 {
-    unsigned bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint16_t bits;
-        memcpy(&bits, at + 2 * i, sizeof bits);
-        bad |= (bits & exponent) == exponent;
+    uint16_t bits[RUN], bad = 0;
+    for (size_t first = 0; first < n; first += RUN) {
+        size_t count = min_size(n - first, RUN);
+        if (count < RUN)
+            memset(bits, 0, sizeof bits);
+        memcpy(bits, at + first * sizeof bits[0], count * sizeof bits[0]);
+        for (size_t i = 0; i < RUN; i++)
+            bad |= (uint16_t)((bits[i] & exponent) == exponent);
     }
-    return !bad;
+    return bad == 0;
 }
 
 static bool all_finite_32(const uint8_t *at, size_t n)
 {
-    unsigned bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, at + 4 * i, sizeof bits);
-        bad |= (bits & 0x7f800000) == 0x7f800000;
+    const uint32_t exponent = 0x7f800000;
+    uint32_t bits[RUN], bad = 0;
+    for (size_t first = 0; first < n; first += RUN) {
+        size_t count = min_size(n - first, RUN);
+        if (count < RUN)
+            memset(bits, 0, sizeof bits);
+        memcpy(bits, at + first * sizeof bits[0], count * sizeof bits[0]);
+        for (size_t i = 0; i < RUN; i++)
+            bad |= (uint32_t)((bits[i] & exponent) == exponent);
     }
-    return !bad;
+    return bad == 0;
 }
 
 static bool scales_are_finite(size_t row, const uint8_t *at, size_t n_blocks, size_t block_bytes)
 {
     for (size_t i = 0; i < n_blocks; i++) {
         for (size_t j = 0; j < scale_table[row].n; j++) {
-            if (!all_finite_16(at + i * block_bytes + scale_table[row].at[j], 1, 0x7c00))
+            uint16_t scale;
+            memcpy(&scale, at + i * block_bytes + scale_table[row].at[j], sizeof scale);
+            if ((scale & 0x7c00) == 0x7c00)
                 return false;
         }
     }

@@ -12,9 +12,9 @@
  * are given up first. They cost as much to compute anew as any other, but their values would wait
  * longest; and while the first k are being computed anew, what later layers kept is already gone,
  * whereas a last layer given up would need its values again at the very moment of the most memory.
- * Giving up a layer costs a third more arithmetic for it (one forward beside forward and backward,
- * which count 1 and 2; 1 and 1 where the weights are frozen) and the size falls with each nearly
- * linearly, so the least number that fits is found by halving, with a plan made for each guess.
+ * Giving up a layer costs its forward pass a second time, but for its last product: a quarter more
+ * arithmetic for it where all is trained, three eighths where only adapters are. The size falls
+ * nearly linearly, so the least number that fits is found by halving, with a plan for each guess.
  *
  * Recomputation by checkpoints: Griewank and Walther 2000; Chen et al. 2016, arXiv:1604.06174.
  */

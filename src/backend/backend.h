@@ -92,12 +92,15 @@ struct target {
 
 /* --- Operations. ----------------------------------------------------------------------------- */
 
-/* y[i] = scale * tokens[id[i]] (+ positions[position[i]]) */
+/* y[i] = scale * tokens[id[i]] (+ positions[position[i]]). The adjoint passes over the rows of
+ * tokens that are padding. */
 struct embed_args {
     struct mat y;                    /* [R, C] */
     struct weight tokens, positions; /* [V, C]; [T, C] or .at NULL */
     const int32_t *id, *position;    /* [R] */
     float scale;
+    bool has_padding;
+    int32_t padding; /* id of the token whose vector learns nothing from being looked up */
     struct mat dy;
     float *dtokens, *dpositions; /* as the weights, or NULL */
 };

@@ -28,6 +28,8 @@ static struct embed_args embed_args(const struct call *c)
         .id = c->batch->id,
         .position = c->batch->position,
         .scale = spec->scale,
+        .has_padding = spec->tokens->has_padding,
+        .padding = spec->tokens->padding,
         .dy = c->d_out,
         .dtokens = spec->tokens->grad,
         .dpositions = spec->positions ? spec->positions->grad : NULL,

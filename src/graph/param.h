@@ -17,6 +17,8 @@ struct param {
     float *value;         /* the same numbers where they are float32 and ours to change; or NULL */
     float *grad;          /* NULL: frozen */
     bool decays;          /* weight decay applies: neither a norm's weight nor a bias */
+    bool has_padding;     /* of an embedding: the row `padding` learns nothing from look-ups */
+    int32_t padding;
 };
 
 /* The number of elements. */

@@ -93,6 +93,8 @@ static bool copy_param(struct model *model, const struct module *m, const char *
     weight_decode(&from->weight, (*out)->value);
     (*out)->weight.transposed = from->weight.transposed;
     (*out)->decays = from->decays;
+    (*out)->has_padding = from->has_padding;
+    (*out)->padding = from->padding;
     model->adapters[model->n_adapters++] = *out;
     return true;
 }

@@ -65,6 +65,14 @@ static bool copy_rows(struct model *model, const struct module *m, struct weight
     return true;
 }
 
+/* torch's embeddings do not learn the padding token's vector, where a family's class says which. */
+static void set_padding(const struct model_config *c, const struct module *m, struct param *p)
+{
+    bool pads = c->arch->pads && m->slot == SLOT_TOKENS && c->pad >= 0;
+    p->has_padding = pads && (size_t)c->pad < m->out;
+    p->padding = c->pad;
+}
+
 static bool take_matrix(struct model *model, struct module *m, struct err *err)
 {
     struct param *p = arena_new(&model->arena, struct param);
@@ -78,6 +86,7 @@ static bool take_matrix(struct model *model, struct module *m, struct err *err)
     p->weight.transposed = turned && !is_gguf;
     if (m->order.kind == ROWS_BY_HEAD && !is_gguf && !copy_rows(model, m, &p->weight, err))
         return false;
+    set_padding(&model->config, m, p);
     m->weight = p;
     add_param(model, p);
     return true;
@@ -305,8 +314,7 @@ static void fill_fresh(const struct model *model, const struct module *m, uint64
         spread /= sqrt(2 * (double)c->n_layers);
     for (size_t i = 0; i < param_count(m->weight); i++)
         m->weight->value[i] = (float)(spread * rng_normal(&rng));
-    bool pads = c->arch->pads && m->slot == SLOT_TOKENS && c->pad >= 0;
-    if (pads && (size_t)c->pad < m->out)
+    if (m->weight->has_padding)
         memset(m->weight->value + (size_t)c->pad * m->in, 0, m->in * sizeof(float));
 }
 
@@ -328,6 +336,7 @@ static bool make_module(struct model *model, struct module *m, uint64_t seed, st
                              &m->weight, err))
             return false;
         m->weight->weight.transposed = turned;
+        set_padding(c, m, m->weight);
         add_param(model, m->weight);
         fill_fresh(model, m, seed, (uint64_t)(m - model->parts->modules));
     }

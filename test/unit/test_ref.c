@@ -83,6 +83,11 @@ static void embedding_looks_rows_up_and_gathers_their_gradients(void **state)
     ref_embed_back(&backend, &a);
     ASSERT_NUMBERS(dtokens, 6, 8, 0, 0, 12, 16);
     ASSERT_NUMBERS(dpositions, 2, 3, 9, 11);
+    a.has_padding = true;
+    a.padding = 2; /* learns nothing more; its positions do */
+    ref_embed_back(&backend, &a);
+    ASSERT_NUMBERS(dtokens, 12, 16, 0, 0, 12, 16);
+    ASSERT_NUMBERS(dpositions, 3, 5, 17, 21);
 }
 
 static void linear_layers_stand_side_by_side_with_their_adapters(void **state)

@@ -5,7 +5,8 @@
  *     dtokens[id[i]]          += scale * dy[i]
  *     dpositions[position[i]] += dy[i]
  *
- * `scale` is Gemma's square root of the width; the positions are GPT-2's.
+ * `scale` is Gemma's square root of the width; the positions are GPT-2's. The token that pads rows
+ * elsewhere gets nothing added to dtokens, as torch.nn.Embedding does with its padding_idx.
  */
 #include "backend/ref/ref.h"
 
@@ -39,8 +40,9 @@ void ref_embed_back(struct backend *b, const struct embed_args *a)
     size_t width = a->dy.width;
     for (size_t i = 0; i < a->dy.rows; i++) {
         const float *dy = mat_row(a->dy, i);
+        bool is_padding = a->has_padding && a->id[i] == a->padding;
         for (size_t c = 0; c < width; c++) {
-            if (a->dtokens)
+            if (a->dtokens && !is_padding)
                 ref_add_to(&a->dtokens[(size_t)a->id[i] * width + c], (double)a->scale * dy[c]);
             if (a->dpositions)
                 ref_add_to(&a->dpositions[(size_t)a->position[i] * width + c], dy[c]);

@@ -4,6 +4,12 @@
  *     struct scratch scratch = scratch_of(b);
  *     float *row = scratch_take(&scratch, width, sizeof *row);
  *
+ * An operation with many pieces lets the function that takes them run on a counter instead:
+ *
+ *     struct scratch counter = scratch_counter();
+ *     take_memory(&op, &counter);
+ *     bytes = scratch_counted(&counter);
+ *
  * Pieces begin at multiples of 64 bytes. What they take in all is told beforehand by the backend's
  * scratch_bytes, with scratch_need for each piece; taking more than was reserved is a failed CHECK.
  */
@@ -35,6 +41,17 @@ static inline void *scratch_take(struct scratch *s, size_t count, size_t size)
     s->at += bytes;
     s->left -= bytes;
     return at;
+}
+
+/* Gives pieces that are only counted, never touched. */
+static inline struct scratch scratch_counter(void)
+{
+    return (struct scratch){(char *)(uintptr_t)64, SIZE_MAX / 4};
+}
+
+static inline size_t scratch_counted(const struct scratch *counter)
+{
+    return SIZE_MAX / 4 - counter->left;
 }
 
 #endif

@@ -1,0 +1,348 @@
+/*
+ * attn_back.c - the adjoint of attention.
+ *
+ * With P computed anew from lse, and delta = o . do for each query:
+ *
+ *     S = Q K^T          dP = dO V^T          dS = scale P (dP - delta) cap'
+ *     dV += P^T dO       dK += dS^T Q         dQ += dS K
+ *
+ * A block of work is a tree of segments and a query head: it owns its queries' rows of dq, and its
+ * own copy of dk and dv, which a second loop adds up over the heads that read the same keys. Within
+ * it, blocks of queries meet tiles of keys. P and dS lie with queries down, so that they are the
+ * left operands of dV and dK as they lie; dS is transposed once for dQ.
+ *
+ * What the diagonal cuts off is left out strip by strip: for a strip of queries the scores of later
+ * keys are set to 0 without being computed, and a strip of keys begins with the first queries that
+ * see it. As in attn.c, keys and values are packed once, by rows of k.
+ */
+#include "backend/cpu/attn.h"
+
+/* Multiples of every tile's rows, and of every panel. */
+enum { QUERIES_AT_ONCE = 84, KEYS_AT_ONCE = 256 };
+
+struct back {
+    const struct attn_args *a;
+    const struct kernels *k;
+    struct key_range all;
+    size_t n_keys, width; /* D in whole panels */
+    /* Packed, for each key head: K^T and V^T [panels of keys][D][panel], K [panels of D][keys][panel]. */
+    float *keys_across, *values_across, *keys;
+    float *dk, *dv; /* [H][keys][D] */
+    int32_t *root;  /* of each segment */
+    float *own;
+    size_t own_floats;
+};
+
+/* A worker's memory for one block of queries. */
+struct own {
+    float *q_strips, *do_strips;   /* [strips][D][tile_rows] */
+    float *q_panels, *do_panels;   /* [panels of D][queries][panel] */
+    float *p, *ds;                 /* [queries][KEYS_AT_ONCE] */
+    float *ds_strip;               /* [KEYS_AT_ONCE][tile_rows] */
+};
+
+/* A block of queries of one segment, and one head. */
+struct queries {
+    const struct back *f;
+    const struct segment *segment;
+    struct own own;
+    size_t row, n; /* of q */
+    int32_t position;
+    size_t head, kv;
+    float delta[QUERIES_AT_ONCE];
+};
+
+/* ------------------------------------------------------------------------------------ memory -- */
+
+static size_t carve(struct own *own, float *at, const struct kernels *k, size_t head)
+{
+    size_t rows = round_up(QUERIES_AT_ONCE, k->tile_rows), width = round_up(head, k->panel);
+    size_t first = 0;
+    float **pieces[] = {&own->q_strips, &own->do_strips, &own->q_panels, &own->do_panels,
+                        &own->p,        &own->ds,        &own->ds_strip};
+    size_t floats[] = {rows * head,  rows * head,          rows * width,
+                       rows * width, rows * KEYS_AT_ONCE,  rows * KEYS_AT_ONCE,
+                       KEYS_AT_ONCE * k->tile_rows};
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        *pieces[i] = at ? at + first : NULL;
+        first += round_up(floats[i], 16);
+    }
+    return first;
+}
+
+static void take_memory(struct back *f, struct scratch *s, size_t n_segments, size_t workers)
+{
+    size_t panel = f->k->panel, head = f->a->head, across = round_up(f->n_keys, panel) * head;
+    struct own own;
+    f->width = round_up(head, panel);
+    f->own_floats = carve(&own, NULL, f->k, head);
+    f->keys_across = scratch_take(s, f->a->kv_heads * across, sizeof(float));
+    f->values_across = scratch_take(s, f->a->kv_heads * across, sizeof(float));
+    f->keys = scratch_take(s, f->a->kv_heads * f->n_keys * f->width, sizeof(float));
+    f->dk = scratch_take(s, f->a->heads * f->n_keys * head, sizeof(float));
+    f->dv = scratch_take(s, f->a->heads * f->n_keys * head, sizeof(float));
+    f->root = scratch_take(s, n_segments, sizeof *f->root);
+    f->own = scratch_take(s, workers * f->own_floats, sizeof(float));
+}
+
+size_t attn_back_scratch(const struct backend *b, const struct backend_sizes *sizes)
+{
+    struct attn_args a = {.heads = sizes->heads, .kv_heads = sizes->kv_heads, .head = sizes->head};
+    struct back f = {.a = &a, .k = cpu_kernels(b), .n_keys = sizes->rows};
+    struct scratch counter = scratch_counter();
+    take_memory(&f, &counter, sizes->rows, cpu_workers(b));
+    return scratch_counted(&counter);
+}
+
+/* ----------------------------------------------------------------------------------- packing -- */
+
+static void pack_panel(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct back *f = context;
+    const struct attn_args *a = f->a;
+    size_t panel = f->k->panel, panels = ceil_div(f->n_keys, panel);
+    size_t kv = index / panels, first = index % panels * panel;
+    size_t n = min_size(f->n_keys - first, panel), at = (size_t)f->all.first + first;
+    size_t to = kv * panels * panel * a->head + first * a->head;
+    const float *k = mat_row(a->k, at) + kv * a->head, *v = mat_row(a->v, at) + kv * a->head;
+    f->k->pack(f->keys_across + to, panel, k, a->k.stride, n, a->head);
+    f->k->pack(f->values_across + to, panel, v, a->v.stride, n, a->head);
+    for (size_t j = 0; j < a->head; j += panel)
+        f->k->copy(f->keys + (kv * f->width + j) * f->n_keys + first * panel, panel, k + j,
+                   a->k.stride, n, min_size(a->head - j, panel));
+}
+
+static void pack_queries(struct queries *q)
+{
+    const struct back *f = q->f;
+    const struct attn_args *a = f->a;
+    const struct kernels *k = f->k;
+    struct mat query = mat_columns(a->q, q->head * a->head, a->head);
+    struct mat d_o = mat_columns(a->d_o, q->head * a->head, a->head);
+    struct mat o = mat_columns(a->o, q->head * a->head, a->head);
+    gemm_pack_a(k, q->own.q_strips, query, q->row, q->n);
+    gemm_pack_a(k, q->own.do_strips, d_o, q->row, q->n);
+    for (size_t j = 0; j < a->head; j += k->panel) {
+        size_t n = min_size(a->head - j, k->panel);
+        k->copy(q->own.q_panels + j * q->n, k->panel, mat_row(query, q->row) + j, query.stride,
+                q->n, n);
+        k->copy(q->own.do_panels + j * q->n, k->panel, mat_row(d_o, q->row) + j, d_o.stride, q->n,
+                n);
+    }
+    for (size_t i = 0; i < q->n; i++)
+        q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
+}
+
+/* -------------------------------------------------------------------------------------- tiles -- */
+
+/* A tile of keys: rows from … from + n - 1 of k, from at the beginning of a panel, of segment `of`. */
+struct keys {
+    const struct segment *of;
+    int32_t from;
+    size_t n;
+};
+
+/* What a strip of queries first … sees of the tile, as columns. */
+static void strip_sees(const struct queries *q, const struct keys *t, size_t first, size_t n,
+                       size_t *low, size_t *high)
+{
+    struct key_range a = key_range_seen(q->f->a, t->of, q->position + (int32_t)first);
+    struct key_range b = key_range_seen(q->f->a, t->of, q->position + (int32_t)(first + n - 1));
+    int32_t end = b.last - t->from;
+    *high = min_size((size_t)(end > 0 ? end : 0), t->n);
+    *low = min_size((size_t)(a.first > t->from ? a.first - t->from : 0), *high);
+}
+
+/* Rows of P and dS of one query, from S and dP in columns begin … end - 1. */
+static void weigh_row(const struct queries *q, const struct keys *t, size_t i, size_t begin,
+                      size_t end)
+{
+    const struct attn_args *a = q->f->a;
+    float *p = q->own.p + i * KEYS_AT_ONCE, *ds = q->own.ds + i * KEYS_AT_ONCE;
+    struct key_range seen = key_range_seen(a, t->of, q->position + (int32_t)i);
+    int32_t from = t->from + (int32_t)begin;
+    size_t n = end - begin;
+    struct soft_back s = {
+        .s = p + begin,
+        .dp = ds + begin,
+        .n_keys = n,
+        .first = min_size((size_t)(seen.first > from ? seen.first - from : 0), n),
+        .last = min_size((size_t)(seen.last > from ? seen.last - from : 0), n),
+        .scale = a->scale,
+        .softcap = a->softcap,
+        .lse = mat_row(a->lse, q->row + i)[q->head],
+        .delta = q->delta[i],
+    };
+    q->f->k->soft_back(&s);
+    memset(p, 0, begin * sizeof *p);
+    memset(ds, 0, begin * sizeof *ds);
+    memset(p + end, 0, (t->n - end) * sizeof *p);
+    memset(ds + end, 0, (t->n - end) * sizeof *ds);
+}
+
+/* P and dS of a strip of queries; dQ of the strip. */
+static void back_strip(const struct queries *q, const struct keys *t, size_t first)
+{
+    const struct back *f = q->f;
+    const struct attn_args *a = f->a;
+    size_t panel = f->k->panel, rows = f->k->tile_rows, low, high;
+    size_t n = min_size(q->n - first, rows), at = (size_t)(t->from - f->all.first);
+    strip_sees(q, t, first, n, &low, &high);
+    size_t begin = low / panel * panel, end = min_size(round_up(high, panel), t->n);
+    size_t across = (q->kv * round_up(f->n_keys, panel) + at + begin) * a->head;
+    struct gemm g = {.rows = n, .columns = end - begin, .depth = a->head,
+                     .a = q->own.q_strips + first * a->head, .a_step = rows,
+                     .b = f->keys_across + across, .b_step = panel, .b_panel = panel * a->head,
+                     .c = q->own.p + first * KEYS_AT_ONCE + begin, .c_step = KEYS_AT_ONCE};
+    gemm_run(f->k, &g);
+    g.a = q->own.do_strips + first * a->head;
+    g.b = f->values_across + across;
+    g.c = q->own.ds + first * KEYS_AT_ONCE + begin;
+    gemm_run(f->k, &g);
+    for (size_t i = first; i < first + n; i++)
+        weigh_row(q, t, i, begin, end);
+    f->k->pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE, n,
+               end - begin);
+    struct gemm dq = {.rows = n, .columns = a->head, .depth = end - begin,
+                      .a = q->own.ds_strip, .a_step = rows,
+                      .b = f->keys + q->kv * f->width * f->n_keys + (at + begin) * panel,
+                      .b_step = panel, .b_panel = f->n_keys * panel,
+                      .c = mat_row(a->dq, q->row + first) + q->head * a->head,
+                      .c_step = a->dq.stride, .adds = true};
+    gemm_run(f->k, &dq);
+}
+
+/* dK and dV of a strip of keys, from the queries that see it: those from strip `first` on. */
+static void back_keys(const struct queries *q, const struct keys *t, size_t key, size_t first)
+{
+    const struct back *f = q->f;
+    size_t panel = f->k->panel, head = f->a->head, row = (size_t)(t->from - f->all.first) + key;
+    size_t to = (q->head * f->n_keys + row) * head;
+    struct gemm g = {.rows = min_size(t->n - key, f->k->tile_rows), .columns = head,
+                     .depth = q->n - first, .a = q->own.p + first * KEYS_AT_ONCE + key,
+                     .a_step = KEYS_AT_ONCE, .b = q->own.do_panels + first * panel,
+                     .b_step = panel, .b_panel = q->n * panel, .c = f->dv + to, .c_step = head,
+                     .adds = true};
+    gemm_run(f->k, &g);
+    g.a = q->own.ds + first * KEYS_AT_ONCE + key;
+    g.b = q->own.q_panels + first * panel;
+    g.c = f->dk + to;
+    gemm_run(f->k, &g);
+}
+
+static void back_tile(const struct queries *q, const struct keys *t)
+{
+    size_t rows = q->f->k->tile_rows;
+    for (size_t first = 0; first < q->n; first += rows)
+        back_strip(q, t, first);
+    /* The tile may begin before the segment, with keys that others own. */
+    size_t first = 0, key = (size_t)(t->of->key > t->from ? t->of->key - t->from : 0);
+    for (; key < t->n; key += rows) {
+        for (size_t low, high; first < q->n; first += rows) {
+            strip_sees(q, t, first, min_size(q->n - first, rows), &low, &high);
+            if (high > key)
+                break;
+        }
+        if (first >= q->n)
+            break;
+        back_keys(q, t, key, first);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- blocks -- */
+
+static void back_segment(const struct queries *q, const struct segment *of)
+{
+    const struct back *f = q->f;
+    struct key_range last = key_range_seen(f->a, of, q->position + (int32_t)q->n - 1);
+    struct key_range first = key_range_seen(f->a, of, q->position);
+    int32_t panel = (int32_t)f->k->panel;
+    int32_t from = first.first - (first.first - f->all.first) % panel;
+    for (; from < last.last; from += KEYS_AT_ONCE) {
+        struct keys t = {of, from, min_size((size_t)(last.last - from), KEYS_AT_ONCE)};
+        back_tile(q, &t);
+    }
+}
+
+static void back_queries(struct queries *q)
+{
+    const struct attn_args *a = q->f->a;
+    pack_queries(q);
+    for (size_t i = 0; i < q->n; i++)
+        memset(mat_row(a->dq, q->row + i) + q->head * a->head, 0, a->head * sizeof(float));
+    for (const struct segment *of = q->segment;;) {
+        back_segment(q, of);
+        if (of->parent == SEGMENT_NO_PARENT)
+            break;
+        of = &a->segment[of->parent];
+    }
+}
+
+/* The trees follow each other in the list as their roots do. */
+static void back_block(void *context, size_t index, size_t worker)
+{
+    const struct back *f = context;
+    const struct attn_args *a = f->a;
+    struct queries q = {.f = f, .head = index % a->heads};
+    q.kv = q.head / (a->heads / a->kv_heads);
+    carve(&q.own, f->own + worker * f->own_floats, f->k, a->head);
+    size_t root = 0, tree = index / a->heads;
+    for (; f->root[root] != (int32_t)root || tree > 0; root++)
+        tree -= f->root[root] == (int32_t)root;
+    for (size_t i = root; i < a->n_segments; i++) {
+        const struct segment *s = &a->segment[i];
+        if (f->root[i] != (int32_t)root)
+            continue;
+        size_t at = (q.head * f->n_keys + (size_t)(s->key - f->all.first)) * a->head;
+        memset(f->dk + at, 0, (size_t)s->n * a->head * sizeof(float));
+        memset(f->dv + at, 0, (size_t)s->n * a->head * sizeof(float));
+        q.segment = s;
+        for (size_t first = 0; first < (size_t)s->n; first += QUERIES_AT_ONCE) {
+            q.row = (size_t)s->query + first;
+            q.position = s->position + (int32_t)first;
+            q.n = min_size((size_t)s->n - first, QUERIES_AT_ONCE);
+            back_queries(&q);
+        }
+    }
+}
+
+enum { ROWS_OF_SUM = 64 };
+
+/* dk and dv of some rows: the sum over the heads that read them. */
+static void sum_heads(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct back *f = context;
+    const struct attn_args *a = f->a;
+    size_t group = a->heads / a->kv_heads, end = min_size(f->n_keys, (index + 1) * ROWS_OF_SUM);
+    for (size_t i = index * ROWS_OF_SUM; i < end; i++) {
+        float *dk = mat_row(a->dk, (size_t)f->all.first + i);
+        float *dv = mat_row(a->dv, (size_t)f->all.first + i);
+        for (size_t head = 0; head < a->heads; head++) {
+            size_t at = (head * f->n_keys + i) * a->head, to = head / group * a->head;
+            float beta = head % group > 0 ? 1.0f : 0.0f;
+            f->k->axpby(dk + to, 1, f->dk + at, beta, a->head);
+            f->k->axpby(dv + to, 1, f->dv + at, beta, a->head);
+        }
+    }
+}
+
+void cpu_attn_back(struct backend *b, const struct attn_args *a)
+{
+    attn_check(a);
+    struct back f = {.a = a, .k = cpu_kernels(b), .all = key_range_all(a)};
+    f.n_keys = (size_t)(f.all.last - f.all.first);
+    CHECK(f.n_keys == a->q.rows && a->n_segments <= a->q.rows);
+    struct scratch s = scratch_of(b);
+    take_memory(&f, &s, a->n_segments, cpu_workers(b));
+    size_t trees = 0;
+    for (size_t i = 0; i < a->n_segments; i++) {
+        int32_t parent = a->segment[i].parent;
+        f.root[i] = parent == SEGMENT_NO_PARENT ? (int32_t)i : f.root[parent];
+        trees += parent == SEGMENT_NO_PARENT;
+    }
+    cpu_run(b, a->kv_heads * ceil_div(f.n_keys, f.k->panel), pack_panel, &f);
+    cpu_run(b, trees * a->heads, back_block, &f);
+    cpu_run(b, ceil_div(f.n_keys, ROWS_OF_SUM), sum_heads, &f);
+}

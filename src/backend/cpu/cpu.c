@@ -1,0 +1,66 @@
+/*
+ * cpu.c - the backend for this machine's processor: the table, and what its files share.
+ *
+ * Every operation is cut into blocks by the shapes of its operands; the pool's workers take them in
+ * any order, and no block reads what another of the same loop writes. Products of matrices are made
+ * of our own tiles (kernel_tile.c) rather than calls of a library: a library packs the weights anew
+ * for every block of rows, cannot add an adapter's share while the result is in registers' reach,
+ * and cannot read weights that are stored in 4 bits. doc/SPEED.md has the comparison with oneDNN.
+ */
+#include "backend/cpu/cpu.h"
+
+#include "backend/ref/ref.h"
+
+size_t cpu_row_block(size_t rows)
+{
+    enum { ROWS_LEAST = 42, ROWS_MOST = 84, BLOCKS_WANTED = 32 };
+    return rows > ROWS_LEAST * BLOCKS_WANTED ? ROWS_MOST : ROWS_LEAST;
+}
+
+void cpu_run(const struct backend *b, size_t n_blocks,
+             void (*work)(void *context, size_t block, size_t worker), void *context)
+{
+    if (b->threads) {
+        thread_pool_run(b->threads, n_blocks, work, context);
+        return;
+    }
+    for (size_t block = 0; block < n_blocks; block++)
+        work(context, block, 0);
+}
+
+/* Operations run one after another: the greatest need is enough. Those that are taken over from ref
+ * need none. */
+static size_t scratch_bytes(const struct backend *b, const struct backend_sizes *sizes)
+{
+    size_t most = max_size(cpu_linear_scratch(b, sizes), cpu_attn_scratch(b, sizes));
+    return max_size(most, max_size(cpu_xent_scratch(b, sizes), cpu_norm_scratch(b, sizes)));
+}
+
+const struct backend_ops backend_cpu = {
+    .name = "cpu",
+    .alloc = ref_alloc,
+    .release = ref_release,
+    .scratch_bytes = scratch_bytes,
+    .embed = cpu_embed,
+    .embed_back = cpu_embed_back,
+    .linear = cpu_linear,
+    .linear_back = cpu_linear_back,
+    .norm = cpu_norm,
+    .norm_back = cpu_norm_back,
+    .rope = cpu_rope,
+    .rope_back = cpu_rope_back,
+    .attn = cpu_attn,
+    .attn_back = cpu_attn_back,
+    .act = cpu_act,
+    .act_back = cpu_act_back,
+    .add = cpu_add,
+    .copy = cpu_copy,
+    .xent = cpu_xent,
+    .logits = cpu_logits,
+    .to_bf16 = cpu_to_bf16,
+    .from_bf16 = cpu_from_bf16,
+    .fill = cpu_fill,
+    .axpby = cpu_axpby,
+    .reduce = ref_reduce,
+    .update = ref_update,
+};

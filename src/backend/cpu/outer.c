@@ -1,0 +1,77 @@
+/*
+ * outer.c - the gradient of a matrix of weights: a sum over the rows of two matrices.
+ *
+ * The rows are taken a few hundred at a time. In a first loop the right matrix's are packed into
+ * panels; in a second each block of work packs its columns of the left matrix and adds the products
+ * to its own rows of the result. So the order of the sum is that of the rows, whoever computes it.
+ */
+#include "backend/cpu/outer.h"
+
+enum { DEPTH = 256, ROWS_OF_BLOCK = 84 };
+
+struct job {
+    const struct outer *o;
+    const struct kernels *k;
+    size_t row, depth; /* of this turn */
+    float *panels, *own;
+};
+
+static size_t own_floats(const struct kernels *k)
+{
+    return round_up(ROWS_OF_BLOCK, k->tile_rows) * DEPTH;
+}
+
+size_t outer_floats(const struct backend *b, size_t right_width)
+{
+    const struct kernels *k = cpu_kernels(b);
+    return gemm_b_floats(k, right_width, DEPTH) + cpu_workers(b) * own_floats(k);
+}
+
+static void pack_right(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct job *j = context;
+    const struct mat *m = &j->o->right;
+    size_t panel = j->k->panel, first = index * panel;
+    j->k->copy(j->panels + first * j->depth, panel, mat_row(*m, j->row) + first, m->stride,
+               j->depth, min_size(m->width - first, panel));
+}
+
+static void add_products(void *context, size_t index, size_t worker)
+{
+    const struct job *j = context;
+    const struct kernels *k = j->k;
+    const struct mat *m = &j->o->left;
+    size_t first = index * ROWS_OF_BLOCK, n = min_size(m->width - first, ROWS_OF_BLOCK);
+    float *left = j->own + worker * own_floats(k);
+    for (size_t i = 0; i < n; i += k->tile_rows)
+        k->copy(left + i * j->depth, k->tile_rows, mat_row(*m, j->row) + first + i, m->stride,
+                j->depth, min_size(n - i, k->tile_rows));
+    struct gemm g = {
+        .rows = n,
+        .columns = j->o->right.width,
+        .depth = j->depth,
+        .a = left,
+        .a_step = k->tile_rows,
+        .a_strip = k->tile_rows * j->depth,
+        .b = j->panels,
+        .b_step = k->panel,
+        .b_panel = k->panel * j->depth,
+        .c = j->o->to + first * j->o->right.width,
+        .c_step = j->o->right.width,
+        .adds = true,
+    };
+    gemm_run(k, &g);
+}
+
+void outer_run(const struct backend *b, const struct outer *o)
+{
+    CHECK(o->left.rows == o->right.rows);
+    struct job j = {.o = o, .k = cpu_kernels(b), .panels = o->scratch};
+    j.own = j.panels + gemm_b_floats(j.k, o->right.width, DEPTH);
+    for (; j.row < o->left.rows; j.row += j.depth) {
+        j.depth = min_size(o->left.rows - j.row, DEPTH);
+        cpu_run(b, ceil_div(o->right.width, j.k->panel), pack_right, &j);
+        cpu_run(b, ceil_div(o->left.width, ROWS_OF_BLOCK), add_products, &j);
+    }
+}

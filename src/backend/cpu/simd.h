@@ -1,0 +1,160 @@
+/*
+ * simd.h - a register's worth of float32, for the files that are compiled once for each instruction
+ * set (kernel.h). The vectors are those of gcc and clang; where an instruction has no operator, it
+ * is named here once for AVX-512, once for AVX2 with FMA, and spelled out for all others.
+ */
+#ifndef PACE_BACKEND_CPU_SIMD_H
+#define PACE_BACKEND_CPU_SIMD_H
+
+#include <string.h>
+
+#include "base/base.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+enum { LANES = 16, TILE_ROWS = 14 };
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+enum { LANES = 8, TILE_ROWS = 6 };
+#else
+enum { LANES = 4, TILE_ROWS = 6 };
+#endif
+
+/* A tile is two vectors wide. */
+enum { PANEL = 2 * LANES };
+
+#if defined(__AVX512F__)
+typedef float vec __attribute__((vector_size(64)));
+typedef int32_t veci __attribute__((vector_size(64)));
+#elif defined(__AVX2__) && defined(__FMA__)
+typedef float vec __attribute__((vector_size(32)));
+typedef int32_t veci __attribute__((vector_size(32)));
+#else
+typedef float vec __attribute__((vector_size(16)));
+typedef int32_t veci __attribute__((vector_size(16)));
+#endif
+
+#define SIMD static inline __attribute__((always_inline))
+
+SIMD vec vec_load(const float *at)
+{
+    vec v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+SIMD void vec_store(float *at, vec v)
+{
+    memcpy(at, &v, sizeof v);
+}
+
+/* The first n <= LANES floats; the other lanes are 0. */
+SIMD vec vec_load_some(const float *at, size_t n)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), at);
+#else
+    vec v = {0};
+    memcpy(&v, at, n * sizeof *at);
+    return v;
+#endif
+}
+
+SIMD void vec_store_some(float *at, vec v, size_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(at, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    memcpy(at, &v, n * sizeof *at);
+#endif
+}
+
+SIMD vec vec_of(float x)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_set1_ps(x);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_set1_ps(x);
+#else
+    return (vec){x, x, x, x};
+#endif
+}
+
+SIMD veci veci_of(int32_t x)
+{
+    return (veci){0} + x;
+}
+
+/* a b + c, rounded once where the processor can. */
+SIMD vec vec_fma(vec a, vec b, vec c)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* Lanes of a where the mask is all ones, of b where it is 0. */
+SIMD vec vec_select(veci mask, vec a, vec b)
+{
+    return (vec)(((veci)a & mask) | ((veci)b & ~mask));
+}
+
+/* The greater; b where either is not a number. */
+SIMD vec vec_max(vec a, vec b)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return vec_select(a > b, a, b);
+#endif
+}
+
+SIMD vec vec_min(vec a, vec b)
+{
+    return -vec_max(-a, -b);
+}
+
+SIMD vec vec_abs(vec a)
+{
+    return (vec)((veci)a & 0x7fffffff);
+}
+
+/* Added up by halves. */
+SIMD float vec_sum(vec v)
+{
+    float x[LANES];
+    vec_store(x, v);
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++)
+            x[i] += x[i + half];
+    }
+    return x[0];
+}
+
+/* The greatest lane. */
+SIMD float vec_largest(vec v)
+{
+    float x[LANES];
+    vec_store(x, v);
+    float largest = x[0];
+    for (size_t i = 1; i < LANES; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+/* The vector's first lanes are 0, 1, 2, … */
+SIMD veci veci_count(void)
+{
+    veci v;
+    for (int i = 0; i < LANES; i++)
+        v[i] = i;
+    return v;
+}
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * xent.c - the loss, with the projection to the vocabulary inside.
+ *
+ * No row of logits exists as a whole. The vocabulary is taken some thousand tokens at a time: W's
+ * rows are packed, as columns of W^T and as rows of W; then each block of targets goes through them
+ * some hundred at a time, with everything in a core's own cache:
+ *
+ *     z = cap(g h W^T + b)        most' = max(most, z)        f = exp(most - most')
+ *     p = exp(z - most')          sum = f sum + sum p         a = f a + p cap'(z) W
+ *
+ * which is the softmax that goes on (kernel_soft.c), with the product that follows it as attention
+ * has it. In the end loss = most + log sum - z[id] and dh = coef g (a / sum - cap'(z[id]) W[id]).
+ * The weights are read and decoded once, the arithmetic is that of two products, and nothing is
+ * computed twice.
+ *
+ * Targets of one row each have their own h and dh, which are added up in their order. Gradients of
+ * W need the finished sums: xent_weight.c computes the logits anew for them.
+ */
+#include "backend/cpu/xent.h"
+
+#include <math.h>
+
+#include "backend/cpu/weight_row.h"
+
+/* ------------------------------------------------------------------------------------ memory -- */
+
+size_t xent_pass_tokens(const struct xent *x)
+{
+    size_t tokens = XENT_PACKED_MOST / 2 / max_size(x->width, 1) / 256 * 256;
+    return min_size(max_size(tokens, XENT_TOKENS_OF_WEIGHT), round_up(x->tokens, 256));
+}
+
+static void take_memory(struct xent *x, struct scratch *s)
+{
+    const struct kernels *k = x->k;
+    size_t workers = cpu_workers(x->b), tokens = xent_pass_tokens(x);
+    size_t scores = round_up(x->block_rows, k->tile_rows) * XENT_TOKENS_AT_ONCE;
+    x->own_floats = gemm_a_floats(k, x->block_rows, x->width) + 2 * scores + x->block_rows;
+    x->own_floats = round_up(x->own_floats, 16);
+    x->state = scratch_take(s, x->n, sizeof *x->state);
+    x->h = scratch_take(s, x->n * x->width, sizeof(float));
+    x->across = scratch_take(s, gemm_b_floats(k, tokens, x->width), sizeof(float));
+    x->decoded = scratch_take(s, workers * PACKING_FLOATS, sizeof(float));
+    x->own = scratch_take(s, workers * x->own_floats, sizeof(float));
+    if (x->wants_dh) {
+        x->along = scratch_take(s, gemm_b_floats(k, x->width, tokens), sizeof(float));
+        x->dh = scratch_take(s, x->n * x->width, sizeof(float));
+    }
+    if (x->wants_weight) {
+        x->dz = scratch_take(s, x->n * XENT_TOKENS_OF_WEIGHT, sizeof(float));
+        x->outer = scratch_take(s, outer_floats(x->b, x->width), sizeof(float));
+    }
+}
+
+size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *sizes)
+{
+    struct xent x = {.b = b, .k = cpu_kernels(b), .n = sizes->targets, .width = sizes->width,
+                     .tokens = sizes->vocabulary, .wants_dh = sizes->trains,
+                     .wants_weight = sizes->trains, .block_rows = cpu_row_block(sizes->targets)};
+    struct scratch counter = scratch_counter();
+    take_memory(&x, &counter);
+    return scratch_counted(&counter);
+}
+
+struct xent xent_open(const struct backend *b, const struct xent_args *a, const int32_t *rows,
+                      size_t n)
+{
+    CHECK(a->weight.width == a->h.width && !a->weight.transposed);
+    struct xent x = {.a = a, .b = b, .k = cpu_kernels(b), .n = n, .width = a->h.width,
+                     .tokens = a->weight.rows, .wants_dh = a->coef && a->dh.to.at,
+                     .wants_weight = a->coef && (a->dweight || a->dbias),
+                     .block_rows = cpu_row_block(n)};
+    struct scratch scratch = scratch_of(b);
+    take_memory(&x, &scratch);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = (size_t)(rows ? rows[i] : a->target[i].row);
+        x.k->axpby(x.h + i * x.width, a->logit_scale, mat_row(a->h, row), 0, x.width);
+        x.state[i] = (struct xent_state){.most = -INFINITY};
+    }
+    return x;
+}
+
+/* ---------------------------------------------------------------------------------- one pass -- */
+
+void xent_pack(const struct xent *x)
+{
+    const struct weight *w = &x->a->weight;
+    struct packing packings[2] = {
+        {w, true, x->first, x->here, 0, x->width, x->across, x->width, 0},
+        {w, false, 0, x->width, x->first, x->here, x->along, x->here, 0},
+    };
+    packing_run(x->b, packings, x->wants_dh ? 2 : 1, x->decoded);
+}
+
+void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, size_t from,
+                 struct mat z, float *most)
+{
+    struct gemm g = {
+        .rows = n_rows,
+        .columns = z.width,
+        .depth = x->width,
+        .a = packed_h,
+        .a_step = x->k->tile_rows,
+        .a_strip = x->width * x->k->tile_rows,
+        .b = x->across + from * x->width,
+        .b_step = x->k->panel,
+        .b_panel = x->width * x->k->panel,
+        .c = z.at,
+        .c_step = z.stride,
+    };
+    gemm_run(x->k, &g);
+    const float *bias = x->a->bias ? x->a->bias + x->first + from : NULL;
+    for (size_t i = 0; i < n_rows; i++) {
+        struct logit_row row = {mat_row(z, i), bias, z.width, 1, x->a->softcap};
+        float largest = x->k->logit_row(&row);
+        if (most)
+            most[i] = largest;
+    }
+}
+
+/* Takes up a row of logits, which become weights; returns the factor for what was summed before. */
+static float take_row(const struct xent *x, size_t target, float *z, size_t n, size_t token,
+                      float most)
+{
+    struct xent_state *s = &x->state[target];
+    size_t id = (size_t)x->a->target[target].id;
+    if (id >= token && id < token + n)
+        s->chosen = z[id - token];
+    if (x->a->best && most > s->most) {
+        size_t best = 0;
+        while (z[best] != most)
+            best++;
+        s->best = (int32_t)(token + best);
+    }
+    float factor = 1;
+    if (most > s->most) {
+        factor = expf(s->most - most);
+        s->most = most;
+    }
+    s->sum = s->sum * factor + (double)x->k->exp_row(z, n, s->most, x->a->softcap);
+    return factor;
+}
+
+/* Some columns of the pass for a block of targets. `packed_p`: room for the weights as A. */
+static void take_columns(const struct xent *x, const float *packed_h, size_t target, size_t from,
+                         struct mat z, float *packed_p, float *most)
+{
+    bool is_first = x->first + from == 0;
+    xent_scores(x, packed_h, z.rows, from, z, most);
+    for (size_t i = 0; i < z.rows; i++) {
+        float factor =
+            take_row(x, target + i, mat_row(z, i), z.width, x->first + from, most[i]);
+        if (x->wants_dh && factor != 1 && !is_first)
+            x->k->scale(x->dh + (target + i) * x->width, factor, x->width);
+    }
+    if (!x->wants_dh)
+        return;
+    struct gemm g = {
+        .rows = z.rows,
+        .columns = x->width,
+        .depth = z.width,
+        .a = packed_p,
+        .a_step = x->k->tile_rows,
+        .a_strip = gemm_pack_a(x->k, packed_p, z, 0, z.rows),
+        .b = x->along + from * x->k->panel,
+        .b_step = x->k->panel,
+        .b_panel = x->here * x->k->panel,
+        .c = x->dh + target * x->width,
+        .c_step = x->width,
+        .adds = !is_first,
+    };
+    gemm_run(x->k, &g);
+}
+
+static void take_block(void *context, size_t index, size_t worker)
+{
+    const struct xent *x = context;
+    size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
+    float *packed_h = x->own + worker * x->own_floats;
+    float *scores = packed_h + gemm_a_floats(x->k, x->block_rows, x->width);
+    size_t most = round_up(x->block_rows, x->k->tile_rows) * XENT_TOKENS_AT_ONCE;
+    struct mat h = {x->h, x->n, x->width, x->width};
+    gemm_pack_a(x->k, packed_h, h, target, n);
+    for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
+        size_t here = min_size(x->here - from, XENT_TOKENS_AT_ONCE);
+        struct mat z = {scores, n, here, here};
+        take_columns(x, packed_h, target, from, z, scores + most, scores + 2 * most);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- the end -- */
+
+static float slope(float z, float softcap)
+{
+    return softcap > 0 ? 1 - z / softcap * (z / softcap) : 1;
+}
+
+enum { PIECE = 256 }; /* the longest block of the quantised types */
+
+/* dh of a target from its sum. */
+static void finish_target(const struct xent *x, size_t i)
+{
+    const struct xent_args *a = x->a;
+    const struct xent_state *s = &x->state[i];
+    float *dh = x->dh + i * x->width, decoded[PIECE];
+    float chosen = -a->coef[i] * a->logit_scale * slope(s->chosen, a->softcap);
+    float others = (float)((double)(a->coef[i] * a->logit_scale) / s->sum);
+    for (size_t c = 0; c < x->width; c += PIECE) {
+        size_t n = min_size(x->width - c, PIECE);
+        const float *w = weight_row(x->k, &a->weight, (size_t)a->target[i].id, c, decoded, n);
+        x->k->axpby(dh + c, chosen, w, others, n);
+    }
+}
+
+static void finish_block(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct xent *x = context;
+    size_t end = min_size(x->n, (index + 1) * x->block_rows);
+    for (size_t i = index * x->block_rows; i < end; i++) {
+        const struct xent_state *s = &x->state[i];
+        x->a->loss[i] = (float)((double)s->most + log(s->sum) - (double)s->chosen);
+        if (x->a->best)
+            x->a->best[i] = s->best;
+        if (x->wants_dh)
+            finish_target(x, i);
+    }
+}
+
+enum { COLUMNS_OF_BLOCK = 64 };
+
+/* Rows repeat among the targets: a block of columns goes through all in order. */
+static void scatter_columns(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct xent *x = context;
+    const struct mat *to = &x->a->dh.to;
+    size_t first = index * COLUMNS_OF_BLOCK, n = min_size(x->width - first, COLUMNS_OF_BLOCK);
+    for (size_t i = 0; !x->a->dh.adds && i < to->rows; i++)
+        memset(mat_row(*to, i) + first, 0, n * sizeof(float));
+    for (size_t i = 0; i < x->n; i++) {
+        float *row = mat_row(*to, (size_t)x->a->target[i].row) + first;
+        x->k->add(row, row, x->dh + i * x->width + first, n);
+    }
+}
+
+void cpu_xent(struct backend *b, const struct xent_args *a)
+{
+    struct xent x = xent_open(b, a, NULL, a->n_targets);
+    size_t blocks = ceil_div(x.n, x.block_rows), pass = xent_pass_tokens(&x);
+    for (; x.first < x.tokens; x.first += x.here) {
+        x.here = min_size(x.tokens - x.first, pass);
+        xent_pack(&x);
+        cpu_run(b, blocks, take_block, &x);
+    }
+    cpu_run(b, blocks, finish_block, &x);
+    if (x.wants_dh)
+        cpu_run(b, ceil_div(x.width, COLUMNS_OF_BLOCK), scatter_columns, &x);
+    if (x.wants_weight)
+        xent_weight(&x);
+}

@@ -1,13 +1,14 @@
 /*
  * bench_step.c - a training step's operations in their order, without a model: the shape of
- * SmolLM2-135M, adapters of rank 16 on all linear layers, 4 rows of 512 tokens, all of them targets.
+ * SmolLM2-135M, adapters of rank 16 on all linear layers, 4 rows of 512 tokens, all of them
+ * targets.
  *
  *     bench_step [THREADS [STEPS [DTYPE [CLOCK]]]]      2 3 F32 wall
  *
- * Prints seconds and useful arithmetic of the best step, of each kind of operation in it, and (where
- * oneDNN was found) of one product 2048 x 2048 x 2048 between steps on as many threads. Useful: what
- * the mathematics asks for; scores of attention that the adjoint computes anew do not count, nor do
- * keys that are not seen.
+ * Prints seconds and useful arithmetic of the best step, of each kind of operation in it, and
+ * (where oneDNN was found) of one product 2048 x 2048 x 2048 between steps on as many threads.
+ * Useful: what the mathematics asks for; scores of attention that the adjoint computes anew do not
+ * count, nor do keys that are not seen.
  */
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static double now(void)
     return run.by_processor ? seconds / (double)run.n_threads : seconds;
 }
 
-/* ------------------------------------------------------------------------------------- set-up -- */
+/* ------------------------------------------------------------------------------------- set-up --
+ */
 
 static float *new_floats(size_t n, float size)
 {
@@ -169,7 +171,8 @@ static void make_model(void)
         run.ones[i] = 1;
 }
 
-/* --------------------------------------------------------------------------------- operations -- */
+/* --------------------------------------------------------------------------------- operations --
+ */
 
 #define TIMED(kind, useful, call)                                                                  \
     do {                                                                                           \
@@ -217,8 +220,15 @@ static void linear_back(struct linear_part *part, size_t n_parts, struct mat x, 
 static struct norm_args norm_of(struct mat x, struct mat add, struct mat sum, struct mat y,
                                 struct mat stat)
 {
-    return (struct norm_args){.kind = NORM_RMS, .group = C, .eps = 1e-5f, .x = x, .add = add,
-                              .sum = sum, .y = y, .weight = run.ones, .stat = stat};
+    return (struct norm_args){.kind = NORM_RMS,
+                              .group = C,
+                              .eps = 1e-5f,
+                              .x = x,
+                              .add = add,
+                              .sum = sum,
+                              .y = y,
+                              .weight = run.ones,
+                              .stat = stat};
 }
 
 static void norm(struct mat x, struct mat add, struct mat sum, struct mat y, struct mat stat)
@@ -238,8 +248,12 @@ static void norm_back(struct mat x, struct mat stat, struct mat dy, bool adds)
 
 static void rope(struct mat x, bool back)
 {
-    struct rope_args a = {.x = mat_columns(x, 0, (H + K) * D), .head = D, .rotary = D,
-                          .cos = run.cos, .sin = run.sin, .position = run.position};
+    struct rope_args a = {.x = mat_columns(x, 0, (H + K) * D),
+                          .head = D,
+                          .rotary = D,
+                          .cos = run.cos,
+                          .sin = run.sin,
+                          .position = run.position};
     TIMED(ROPE, 0, (back ? run.b.ops->rope_back : run.b.ops->rope)(&run.b, &a));
 }
 
@@ -248,9 +262,16 @@ static void attn(struct layer *l, bool back)
     struct attn_args a = {.q = mat_columns(l->joined, 0, H * D),
                           .k = mat_columns(l->joined, H * D, K * D),
                           .v = mat_columns(l->joined, (H + K) * D, K * D),
-                          .o = l->o, .lse = l->lse, .heads = H, .kv_heads = K, .head = D,
-                          .scale = 0.125f, .segment = run.segment, .n_segments = B,
-                          .d_o = run.d_o, .dq = mat_columns(run.d_joined, 0, H * D),
+                          .o = l->o,
+                          .lse = l->lse,
+                          .heads = H,
+                          .kv_heads = K,
+                          .head = D,
+                          .scale = 0.125f,
+                          .segment = run.segment,
+                          .n_segments = B,
+                          .d_o = run.d_o,
+                          .dq = mat_columns(run.d_joined, 0, H * D),
                           .dk = mat_columns(run.d_joined, H * D, K * D),
                           .dv = mat_columns(run.d_joined, (H + K) * D, K * D)};
     double product = 2.0 * B * H * D * (T * (T + 1) / 2);
@@ -262,8 +283,12 @@ static void attn(struct layer *l, bool back)
 
 static void act(struct layer *l, bool back)
 {
-    struct act_args a = {.kind = ACT_SILU, .glu = true, .x = l->wide, .y = l->bent,
-                         .dy = run.d_bent, .dx = {run.d_wide, false}};
+    struct act_args a = {.kind = ACT_SILU,
+                         .glu = true,
+                         .x = l->wide,
+                         .y = l->bent,
+                         .dy = run.d_bent,
+                         .dx = {run.d_wide, false}};
     TIMED(ACT, 0, (back ? run.b.ops->act_back : run.b.ops->act)(&run.b, &a));
 }
 
@@ -302,9 +327,14 @@ static void step(void)
         forward(&run.layer[i], i > 0 ? run.layer[i - 1].residual2 : run.start,
                 i > 0 ? run.out : run.start);
     norm(run.layer[L - 1].residual2, run.out, run.last, run.h, run.stat);
-    struct xent_args x = {.h = run.h, .weight = run.embedding, .logit_scale = 1,
-                          .target = run.target, .n_targets = R, .loss = run.loss,
-                          .coef = run.coef, .dh = {run.dh, false}};
+    struct xent_args x = {.h = run.h,
+                          .weight = run.embedding,
+                          .logit_scale = 1,
+                          .target = run.target,
+                          .n_targets = R,
+                          .loss = run.loss,
+                          .coef = run.coef,
+                          .dh = {run.dh, false}};
     TIMED(XENT, 4.0 * R * C * V, run.b.ops->xent(&run.b, &x));
     norm_back(run.last, run.stat, run.dh, false);
     for (size_t i = L; i > 0; i--)
@@ -371,10 +401,19 @@ int main(int argc, char **argv)
     struct err err = {0};
     struct thread_pool *threads;
     int64_t n_steps;
-    struct backend_sizes sizes = {.rows = R, .targets = R, .linear_in = F, .linear_out = 2 * F,
-                                  .linear_weights = 2 * F * C, .linear_rank = 3 * RANK,
-                                  .width = C, .vocabulary = V, .heads = H, .kv_heads = K,
-                                  .head = D, .keys = T, .trains = true};
+    struct backend_sizes sizes = {.rows = R,
+                                  .targets = R,
+                                  .linear_in = F,
+                                  .linear_out = 2 * F,
+                                  .linear_weights = 2 * F * C,
+                                  .linear_rank = 3 * RANK,
+                                  .width = C,
+                                  .vocabulary = V,
+                                  .heads = H,
+                                  .kv_heads = K,
+                                  .head = D,
+                                  .keys = T,
+                                  .trains = true};
     if (!read_options(argc, argv, &n_steps)) {
         fprintf(stderr, "usage: bench_step [THREADS [STEPS [DTYPE [wall|processor]]]]\n");
         return 2;

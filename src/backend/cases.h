@@ -76,10 +76,12 @@ extern const size_t cases_count;
 /* "linear", … */
 const char *cases_op_name(enum case_op op);
 
-/* A backend to be checked, and the threads that it may use (NULL: it uses none). */
+/* A backend to be checked, the threads that it may use (NULL: it uses none), and what its
+ * backend.device is to be. */
 struct case_backend {
     const struct backend_ops *ops;
     struct thread_pool *threads;
+    void *device;
 };
 
 struct case_finding {

@@ -155,6 +155,7 @@ bool trial_run(struct trial *t, const struct case_backend *on, struct err *err)
 {
     struct backend b;
     backend_init(&b, on->ops, on->threads);
+    b.device = on->device;
     if (!backend_reserve(&b, &t->sizes, err))
         return false;
     /* NaN, to whoever takes it for a number. */

@@ -4,6 +4,9 @@
  *     test_op BACKEND [OPERATION]           the table, or one operation of it
  *     test_op BACKEND random FIRST COUNT    cases that are drawn at random (random_case.c)
  *
+ * BACKEND is ref, cpu, or the name of one of cpu's sets of kernels: plain, avx2, avx512 (skipped
+ * where the processor does not have it).
+ *
  * Each case: against ref, against the formulas in float64 (derivatives too), and bit for bit the
  * same with 1, 2, 3 and 7 threads. Large cases ask nothing of ref, which has no blocks. Prints what
  * fails, and for each operation the worst errors.
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "backend/cases.h"
+#include "backend/cpu/cpu.h"
 #include "base/num.h"
 #include "test/op/random_case.h"
 
@@ -35,14 +39,15 @@ static bool judge(const struct case_row *row, const char *check, const struct ca
     return false;
 }
 
-static void run_case(const struct case_row *row, const struct backend_ops *ops,
+static void run_case(const struct case_row *row, const struct case_backend *on,
                      const struct pools *pools, struct summary *sum)
 {
-    if (ops == &backend_ref && (row->flags & CASE_LARGE))
+    if (on->ops == &backend_ref && (row->flags & CASE_LARGE))
         return;
-    struct case_backend ref = {&backend_ref, NULL}, first = {ops, pools->of[0]};
+    struct case_backend ref = {.ops = &backend_ref}, first = *on;
+    first.threads = pools->of[0];
     bool passes = true;
-    if (ops != &backend_ref) {
+    if (on->ops != &backend_ref) {
         struct case_finding found = cases_compare(row, &ref, &first);
         passes = judge(row, "against ref", &found) && passes;
         sum->compared = found.error > sum->compared ? found.error : sum->compared;
@@ -53,7 +58,8 @@ static void run_case(const struct case_row *row, const struct backend_ops *ops,
         sum->differentiated = found.error > sum->differentiated ? found.error : sum->differentiated;
     }
     for (size_t i = 1; i < COUNT_OF(threads); i++) {
-        struct case_backend more = {ops, pools->of[i]};
+        struct case_backend more = *on;
+        more.threads = pools->of[i];
         struct case_finding found = cases_repeat(row, &first, &more);
         passes = judge(row, "other numbers of threads", &found) && passes;
     }
@@ -61,14 +67,18 @@ static void run_case(const struct case_row *row, const struct backend_ops *ops,
     sum->n_failed += !passes;
 }
 
-static const struct backend_ops *backend_named(const char *name)
+static bool find_backend(const char *name, struct case_backend *out)
 {
-    static const struct backend_ops *const all[] = {&backend_ref};
-    for (size_t i = 0; i < COUNT_OF(all); i++) {
-        if (strcmp(all[i]->name, name) == 0)
-            return all[i];
+    static struct cpu_device device;
+    *out = (struct case_backend){.ops = strcmp(name, "ref") == 0 ? &backend_ref : &backend_cpu};
+    if (strcmp(name, "ref") == 0 || strcmp(name, "cpu") == 0)
+        return true;
+    out->device = &device;
+    for (size_t i = 0; (device.kernels = kernels_at(i)) != NULL; i++) {
+        if (strcmp(device.kernels->name, name) == 0)
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static bool open_pools(struct pools *pools)
@@ -83,19 +93,19 @@ static bool open_pools(struct pools *pools)
     return true;
 }
 
-static struct summary run_table(enum case_op op, const struct backend_ops *ops,
+static struct summary run_table(enum case_op op, const struct case_backend *on,
                                 const struct pools *pools)
 {
     struct summary sum = {0};
     for (size_t i = 0; i < cases_count; i++) {
         if (cases_table[i].op == op)
-            run_case(&cases_table[i], ops, pools, &sum);
+            run_case(&cases_table[i], on, pools, &sum);
     }
     return sum;
 }
 
 static struct summary run_random(const char *first, const char *count,
-                                 const struct backend_ops *ops, const struct pools *pools)
+                                 const struct case_backend *on, const struct pools *pools)
 {
     int64_t from, n;
     struct summary sum = {0};
@@ -104,7 +114,7 @@ static struct summary run_random(const char *first, const char *count,
         return sum;
     for (int64_t i = from; i < from + n; i++) {
         struct case_row row = random_case(&arena, (uint64_t)i);
-        run_case(&row, ops, pools, &sum);
+        run_case(&row, on, pools, &sum);
         arena_release(&arena);
     }
     return sum;
@@ -118,19 +128,19 @@ static void show(const char *name, const struct summary *part, struct summary *a
     all->n_failed += part->n_failed;
 }
 
-static struct summary run(int argc, char **argv, const struct backend_ops *ops,
+static struct summary run(int argc, char **argv, const struct case_backend *on,
                           const struct pools *pools)
 {
     struct summary all = {0};
     if (argc == 5) {
-        struct summary part = run_random(argv[3], argv[4], ops, pools);
+        struct summary part = run_random(argv[3], argv[4], on, pools);
         show("random", &part, &all);
         return all;
     }
     for (enum case_op op = 0; op < CASE_OPS; op++) {
         if (argc > 2 && strcmp(argv[2], cases_op_name(op)) != 0)
             continue;
-        struct summary part = run_table(op, ops, pools);
+        struct summary part = run_table(op, on, pools);
         show(cases_op_name(op), &part, &all);
     }
     return all;
@@ -138,13 +148,15 @@ static struct summary run(int argc, char **argv, const struct backend_ops *ops,
 
 int main(int argc, char **argv)
 {
-    const struct backend_ops *ops = argc > 1 ? backend_named(argv[1]) : NULL;
+    struct case_backend on;
     struct pools pools = {{NULL}};
-    if (!ops || !open_pools(&pools)) {
-        printf("usage: test_op BACKEND [OPERATION | random FIRST COUNT]\n");
-        return 2;
+    if (argc < 2 || !find_backend(argv[1], &on)) {
+        printf("usage: test_op BACKEND [OPERATION | random FIRST COUNT], of this processor\n");
+        return 77;
     }
-    struct summary all = run(argc, argv, ops, &pools);
+    if (!open_pools(&pools))
+        return 2;
+    struct summary all = run(argc, argv, &on, &pools);
     for (size_t i = 0; i < COUNT_OF(threads); i++)
         thread_pool_close(pools.of[i]);
     printf("%zu passed, %zu failed\n", all.n_cases - all.n_failed, all.n_failed);

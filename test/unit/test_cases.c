@@ -228,7 +228,7 @@ static struct backend_ops with(const struct backend_ops *wrong)
     return ops;
 }
 
-static const struct case_backend ref = {&backend_ref, NULL};
+static const struct case_backend ref = {.ops = &backend_ref};
 
 static void a_backend_with_one_thing_wrong_is_told_where(void **state)
 {
@@ -236,7 +236,7 @@ static void a_backend_with_one_thing_wrong_is_told_where(void **state)
     for (size_t i = 0; i < COUNT_OF(sabotages); i++) {
         const struct sabotage *s = &sabotages[i];
         struct backend_ops ops = with(&s->ops);
-        struct case_backend wrong = {&ops, NULL};
+        struct case_backend wrong = {.ops = &ops};
         const struct case_row *row = case_named(s->op, s->name);
         struct case_finding found = cases_compare(row, &ref, &wrong);
         if (cases_pass(&found) || strcmp(found.output, s->output) != 0)
@@ -257,7 +257,7 @@ static void the_formulas_tell_of_wrong_values_and_derivatives(void **state)
         if (!is_seen)
             continue;
         struct backend_ops ops = with(&s->ops);
-        struct case_backend wrong = {&ops, NULL};
+        struct case_backend wrong = {.ops = &ops};
         struct case_finding found = cases_differentiate(case_named(s->op, s->name), &wrong);
         if (cases_pass(&found))
             fail_msg("%s, %s passes", cases_op_name(s->op), s->name);
@@ -273,7 +273,8 @@ static void bits_that_depend_on_the_threads_are_seen(void **state)
     ASSERT_OK(thread_pool_open(&two, 2, &err));
     struct backend_ops ops = backend_ref;
     ops.add = needs_more_threads;
-    struct case_backend first = {&ops, one}, second = {&ops, two};
+    struct case_backend first = {.ops = &ops, .threads = one};
+    struct case_backend second = {.ops = &ops, .threads = two};
     struct case_finding found = cases_repeat(case_named(CASE_SUM, "plain"), &first, &second);
     assert_false(cases_pass(&found));
     assert_string_equal(found.output, "a + c: other bits");
@@ -288,7 +289,7 @@ static void scratch_memory_that_is_refused_is_a_finding(void **state)
     (void)state;
     struct backend_ops ops = backend_ref;
     ops.alloc = no_memory;
-    struct case_backend poor = {&ops, NULL};
+    struct case_backend poor = {.ops = &ops};
     struct case_finding found = cases_compare(case_named(CASE_SUM, "plain"), &ref, &poor);
     assert_false(cases_pass(&found));
     assert_string_equal(found.output, "memory for scratch");

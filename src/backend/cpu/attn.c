@@ -7,9 +7,9 @@
  *
  *     S^T = K Q^T     P^T, sums = softmax so far (kernel_soft.c)     O = f O + P V
  *
- * S is computed transposed, keys down: then a query is a lane, softmax needs no sum across a vector,
- * and P^T is the left operand of the product with V as it lies. Keys that no query of the panel
- * sees are left out strip by strip.
+ * S is computed transposed, keys down: then a query is a lane, softmax needs no sum across a
+ * vector, and P^T is the left operand of the product with V as it lies. Keys that no query of the
+ * panel sees are left out strip by strip.
  *
  * Before that the keys are packed in strips and the values in panels, once for all queries. Strips
  * go by the rows of k, whatever segment these belong to: a segment may begin within a strip, whose
@@ -27,9 +27,9 @@ struct forward {
     const struct attn_args *a;
     const struct kernels *k;
     struct key_range all;
-    size_t strips;                /* of keys, in all */
-    size_t width;                 /* D in whole panels */
-    float *keys, *values, *own;   /* packed: [K][strips][D][tile_rows], [K][panels][keys][panel] */
+    size_t strips;              /* of keys, in all */
+    size_t width;               /* D in whole panels */
+    float *keys, *values, *own; /* packed: [K][strips][D][tile_rows], [K][panels][keys][panel] */
     size_t own_floats;
 };
 
@@ -62,9 +62,9 @@ void attn_check(const struct attn_args *a)
         const struct segment *s = &a->segment[i];
         CHECK(s->n >= 0 && s->key >= 0 && (size_t)s->key + (size_t)s->n <= a->k.rows);
         CHECK(s->parent == SEGMENT_NO_PARENT || ((size_t)s->parent < i));
-        CHECK(s->position == (s->parent == SEGMENT_NO_PARENT ? 0
-                                                             : a->segment[s->parent].position +
-                                                                   a->segment[s->parent].n));
+        CHECK(s->position == (s->parent == SEGMENT_NO_PARENT
+                                  ? 0
+                                  : a->segment[s->parent].position + a->segment[s->parent].n));
     }
 }
 
@@ -104,7 +104,8 @@ static void pack_keys(void *context, size_t index, size_t worker)
                    min_size(a->head - j, f->k->panel));
 }
 
-/* ------------------------------------------------------------------------- a panel of queries -- */
+/* ------------------------------------------------------------------------- a panel of queries --
+ */
 
 struct queries {
     const struct segment *segment;
@@ -139,9 +140,16 @@ static void softmax(const struct forward *f, struct queries *q,
         first[i] = seen[i].first - from;
         last[i] = seen[i].last - from;
     }
-    struct soft_columns s = {.s = q->scores, .step = f->k->panel, .n_keys = n, .first = first,
-                             .last = last, .scale = f->a->scale, .softcap = f->a->softcap,
-                             .most = q->most, .sum = q->sum, .factor = q->factor};
+    struct soft_columns s = {.s = q->scores,
+                             .step = f->k->panel,
+                             .n_keys = n,
+                             .first = first,
+                             .last = last,
+                             .scale = f->a->scale,
+                             .softcap = f->a->softcap,
+                             .most = q->most,
+                             .sum = q->sum,
+                             .factor = q->factor};
     f->k->soft_columns(&s);
 }
 

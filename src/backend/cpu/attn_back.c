@@ -25,7 +25,8 @@ struct back {
     const struct kernels *k;
     struct key_range all;
     size_t n_keys, width; /* D in whole panels */
-    /* Packed, for each key head: K^T and V^T [panels of keys][D][panel], K [panels of D][keys][panel]. */
+    /* Packed, for each key head: K^T and V^T [panels of keys][D][panel], K [panels of
+     * D][keys][panel]. */
     float *keys_across, *values_across, *keys;
     float *dk, *dv; /* [H][keys][D] */
     int32_t *root;  /* of each segment */
@@ -35,10 +36,10 @@ struct back {
 
 /* A worker's memory for one block of queries. */
 struct own {
-    float *q_strips, *do_strips;   /* [strips][D][tile_rows] */
-    float *q_panels, *do_panels;   /* [panels of D][queries][panel] */
-    float *p, *ds;                 /* [queries][KEYS_AT_ONCE] */
-    float *ds_strip;               /* [KEYS_AT_ONCE][tile_rows] */
+    float *q_strips, *do_strips; /* [strips][D][tile_rows] */
+    float *q_panels, *do_panels; /* [panels of D][queries][panel] */
+    float *p, *ds;               /* [queries][KEYS_AT_ONCE] */
+    float *ds_strip;             /* [KEYS_AT_ONCE][tile_rows] */
 };
 
 /* A block of queries of one segment, and one head. */
@@ -60,8 +61,12 @@ static size_t carve(struct own *own, float *at, const struct kernels *k, size_t 
     size_t first = 0;
     float **pieces[] = {&own->q_strips, &own->do_strips, &own->q_panels, &own->do_panels,
                         &own->p,        &own->ds,        &own->ds_strip};
-    size_t floats[] = {rows * head,  rows * head,          rows * width,
-                       rows * width, rows * KEYS_AT_ONCE,  rows * KEYS_AT_ONCE,
+    size_t floats[] = {rows * head,
+                       rows * head,
+                       rows * width,
+                       rows * width,
+                       rows * KEYS_AT_ONCE,
+                       rows * KEYS_AT_ONCE,
                        KEYS_AT_ONCE * k->tile_rows};
     for (size_t i = 0; i < COUNT_OF(pieces); i++) {
         *pieces[i] = at ? at + first : NULL;
@@ -134,9 +139,11 @@ static void pack_queries(struct queries *q)
         q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
 }
 
-/* -------------------------------------------------------------------------------------- tiles -- */
+/* -------------------------------------------------------------------------------------- tiles --
+ */
 
-/* A tile of keys: rows from … from + n - 1 of k, from at the beginning of a panel, of segment `of`. */
+/* A tile of keys: rows from … from + n - 1 of k, from at the beginning of a panel, of segment `of`.
+ */
 struct keys {
     const struct segment *of;
     int32_t from;
@@ -191,10 +198,16 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
     strip_sees(q, t, first, n, &low, &high);
     size_t begin = low / panel * panel, end = min_size(round_up(high, panel), t->n);
     size_t across = (q->kv * round_up(f->n_keys, panel) + at + begin) * a->head;
-    struct gemm g = {.rows = n, .columns = end - begin, .depth = a->head,
-                     .a = q->own.q_strips + first * a->head, .a_step = rows,
-                     .b = f->keys_across + across, .b_step = panel, .b_panel = panel * a->head,
-                     .c = q->own.p + first * KEYS_AT_ONCE + begin, .c_step = KEYS_AT_ONCE};
+    struct gemm g = {.rows = n,
+                     .columns = end - begin,
+                     .depth = a->head,
+                     .a = q->own.q_strips + first * a->head,
+                     .a_step = rows,
+                     .b = f->keys_across + across,
+                     .b_step = panel,
+                     .b_panel = panel * a->head,
+                     .c = q->own.p + first * KEYS_AT_ONCE + begin,
+                     .c_step = KEYS_AT_ONCE};
     gemm_run(f->k, &g);
     g.a = q->own.do_strips + first * a->head;
     g.b = f->values_across + across;
@@ -204,12 +217,17 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
         weigh_row(q, t, i, begin, end);
     f->k->pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE, n,
                end - begin);
-    struct gemm dq = {.rows = n, .columns = a->head, .depth = end - begin,
-                      .a = q->own.ds_strip, .a_step = rows,
+    struct gemm dq = {.rows = n,
+                      .columns = a->head,
+                      .depth = end - begin,
+                      .a = q->own.ds_strip,
+                      .a_step = rows,
                       .b = f->keys + q->kv * f->width * f->n_keys + (at + begin) * panel,
-                      .b_step = panel, .b_panel = f->n_keys * panel,
+                      .b_step = panel,
+                      .b_panel = f->n_keys * panel,
                       .c = mat_row(a->dq, q->row + first) + q->head * a->head,
-                      .c_step = a->dq.stride, .adds = true};
+                      .c_step = a->dq.stride,
+                      .adds = true};
     gemm_run(f->k, &dq);
 }
 
@@ -219,10 +237,16 @@ static void back_keys(const struct queries *q, const struct keys *t, size_t key,
     const struct back *f = q->f;
     size_t panel = f->k->panel, head = f->a->head, row = (size_t)(t->from - f->all.first) + key;
     size_t to = (q->head * f->n_keys + row) * head;
-    struct gemm g = {.rows = min_size(t->n - key, f->k->tile_rows), .columns = head,
-                     .depth = q->n - first, .a = q->own.p + first * KEYS_AT_ONCE + key,
-                     .a_step = KEYS_AT_ONCE, .b = q->own.do_panels + first * panel,
-                     .b_step = panel, .b_panel = q->n * panel, .c = f->dv + to, .c_step = head,
+    struct gemm g = {.rows = min_size(t->n - key, f->k->tile_rows),
+                     .columns = head,
+                     .depth = q->n - first,
+                     .a = q->own.p + first * KEYS_AT_ONCE + key,
+                     .a_step = KEYS_AT_ONCE,
+                     .b = q->own.do_panels + first * panel,
+                     .b_step = panel,
+                     .b_panel = q->n * panel,
+                     .c = f->dv + to,
+                     .c_step = head,
                      .adds = true};
     gemm_run(f->k, &g);
     g.a = q->own.ds + first * KEYS_AT_ONCE + key;
@@ -250,7 +274,8 @@ static void back_tile(const struct queries *q, const struct keys *t)
     }
 }
 
-/* -------------------------------------------------------------------------------------- blocks -- */
+/* -------------------------------------------------------------------------------------- blocks --
+ */
 
 static void back_segment(const struct queries *q, const struct segment *of)
 {

@@ -66,7 +66,9 @@ static void attend(void *context, size_t index, size_t worker)
     const struct segment *s = a->segment;
     for (index /= a->heads; s->query == SEGMENT_NO_QUERIES || index >= (size_t)s->n; s++)
         index -= s->query == SEGMENT_NO_QUERIES ? 0 : (size_t)s->n;
-    struct query q = {.segment = s, .row = (size_t)s->query + index, .head = head * a->head,
+    struct query q = {.segment = s,
+                      .row = (size_t)s->query + index,
+                      .head = head * a->head,
                       .kv = head / (a->heads / a->kv_heads) * a->head,
                       .position = s->position + (int32_t)index,
                       .scores = f->scores + worker * f->longest};

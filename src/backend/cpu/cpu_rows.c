@@ -38,8 +38,12 @@ static void norm_rows(void *context, size_t block, size_t worker)
     (void)worker;
     const struct rows *r = context;
     const struct norm_args *a = r->args;
-    struct norm_group g = {.kind = a->kind, .n = a->group, .eps = a->eps, .shift = a->shift,
-                           .weight = a->weight, .bias = a->bias};
+    struct norm_group g = {.kind = a->kind,
+                           .n = a->group,
+                           .eps = a->eps,
+                           .shift = a->shift,
+                           .weight = a->weight,
+                           .bias = a->bias};
     for (size_t i = block * ROWS_OF_BLOCK; i < end_of(r, block); i++) {
         const float *x = mat_row(a->x, i);
         if (a->add.at) {
@@ -67,8 +71,12 @@ static void norm_back_rows(void *context, size_t block, size_t worker)
     const struct rows *r = context;
     const struct norm_args *a = r->args;
     float *sums = r->sums + block * 2 * a->group;
-    struct norm_group g = {.kind = a->kind, .n = a->group, .eps = a->eps, .shift = a->shift,
-                           .weight = a->weight, .adds = a->dx.adds,
+    struct norm_group g = {.kind = a->kind,
+                           .n = a->group,
+                           .eps = a->eps,
+                           .shift = a->shift,
+                           .weight = a->weight,
+                           .adds = a->dx.adds,
                            .dweight = a->dweight ? sums : NULL,
                            .dbias = a->dbias ? sums + a->group : NULL};
     for (size_t i = 0; (a->dweight || a->dbias) && i < 2 * a->group; i++)
@@ -118,8 +126,11 @@ static void act_rows(void *context, size_t block, size_t worker)
     size_t width = a->y.width;
     for (size_t i = block * ROWS_OF_BLOCK; i < end_of(r, block); i++) {
         const float *x = mat_row(a->x, i);
-        struct act_row row = {.kind = a->kind, .n = width, .x = x,
-                              .gate = a->glu ? x + width : NULL, .y = mat_row(a->y, i)};
+        struct act_row row = {.kind = a->kind,
+                              .n = width,
+                              .x = x,
+                              .gate = a->glu ? x + width : NULL,
+                              .y = mat_row(a->y, i)};
         r->k->act(&row);
     }
 }
@@ -139,9 +150,13 @@ static void act_back_rows(void *context, size_t block, size_t worker)
     for (size_t i = block * ROWS_OF_BLOCK; i < end_of(r, block); i++) {
         const float *x = mat_row(a->x, i);
         float *dx = mat_row(a->dx.to, i);
-        struct act_row row = {.kind = a->kind, .n = width, .x = x,
-                              .gate = a->glu ? x + width : NULL, .dy = mat_row(a->dy, i),
-                              .dx = dx, .dgate = a->glu ? dx + width : NULL,
+        struct act_row row = {.kind = a->kind,
+                              .n = width,
+                              .x = x,
+                              .gate = a->glu ? x + width : NULL,
+                              .dy = mat_row(a->dy, i),
+                              .dx = dx,
+                              .dgate = a->glu ? dx + width : NULL,
                               .adds = a->dx.adds};
         r->k->act_back(&row);
     }
@@ -227,8 +242,8 @@ static void embed_rows(void *context, size_t block, size_t worker)
         for (size_t c = 0; c < a->y.width; c += PIECE) {
             size_t n = min_size(a->y.width - c, PIECE);
             float *y = mat_row(a->y, i) + c;
-            r->k->axpby(y, a->scale,
-                        weight_row(r->k, &a->tokens, (size_t)a->id[i], c, decoded, n), 0, n);
+            r->k->axpby(y, a->scale, weight_row(r->k, &a->tokens, (size_t)a->id[i], c, decoded, n),
+                        0, n);
             if (a->positions.at)
                 r->k->add(y, y,
                           weight_row(r->k, &a->positions, (size_t)a->position[i], c, decoded, n),

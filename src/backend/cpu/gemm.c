@@ -69,8 +69,8 @@ static void pack_across(const struct kernels *k, const struct packing *p, size_t
         const float *in = weight_row(k, w, p->column + first, p->depth + d, decoded, depth);
         size_t stride = in == decoded ? DEPTH_AT_ONCE : w->width;
         for (size_t i = 1; in == decoded && i < n; i++)
-            (void)weight_row(k, w, p->column + first + i, p->depth + d,
-                             decoded + i * DEPTH_AT_ONCE, depth);
+            (void)weight_row(k, w, p->column + first + i, p->depth + d, decoded + i * DEPTH_AT_ONCE,
+                             depth);
         k->pack(out + d * k->panel, k->panel, in, stride, n, depth);
     }
 }
@@ -84,8 +84,7 @@ static void pack_along(const struct kernels *k, const struct packing *p, size_t 
     size_t n = min_size(p->n_columns - first, COLUMNS_AT_ONCE);
     size_t to = min_size(from + ROWS_OF_PIECE, p->n_depth);
     for (size_t d = from; d < to; d++) {
-        const float *row =
-            weight_row(k, p->weight, p->depth + d, p->column + first, decoded, n);
+        const float *row = weight_row(k, p->weight, p->depth + d, p->column + first, decoded, n);
         for (size_t j = 0; j < n; j += k->panel) {
             size_t panel = (first + j) / k->panel;
             k->copy(p->out + (panel * p->panel_depth + p->to_depth + d) * k->panel, k->panel,

@@ -7,8 +7,8 @@
 #include "backend/cpu/cpu.h"
 
 /*
- * C[rows, columns] = A B, or + A B. A lies in strips of tile_rows rows, `a_strip` floats apart, B in
- * panels of `panel` columns, `b_panel` floats apart; a_step and b_step are a tile's (kernel.h).
+ * C[rows, columns] = A B, or + A B. A lies in strips of tile_rows rows, `a_strip` floats apart, B
+ * in panels of `panel` columns, `b_panel` floats apart; a_step and b_step are a tile's (kernel.h).
  */
 struct gemm {
     size_t rows, columns, depth;
@@ -35,10 +35,10 @@ size_t gemm_b_floats(const struct kernels *k, size_t columns, size_t depth);
 /* --- Weights as B. --------------------------------------------------------------------------- */
 
 /*
- * A piece of B from stored weights. Where `is_across`, the stored rows are columns of B (x W^T), else
- * they are its rows (dy W). `depth` and `column` are
- * multiples of 256 (the longest block of a quantised type). Panels are `panel_depth` rows deep, and
- * B's row `depth` comes to their row `to_depth`.
+ * A piece of B from stored weights. Where `is_across`, the stored rows are columns of B (x W^T),
+ * else they are its rows (dy W). `depth` and `column` are multiples of 256 (the longest block of a
+ * quantised type). Panels are `panel_depth` rows deep, and B's row `depth` comes to their row
+ * `to_depth`.
  */
 struct packing {
     const struct weight *weight;
@@ -51,7 +51,6 @@ struct packing {
 
 /* Does all of them, shared out among the threads. `decoded`: PACKING_FLOATS for each worker. */
 enum { PACKING_FLOATS = 32 * 256, PACKINGS_MOST = 12 };
-void packing_run(const struct backend *b, const struct packing *packings, size_t n,
-                 float *decoded);
+void packing_run(const struct backend *b, const struct packing *packings, size_t n, float *decoded);
 
 #endif

@@ -7,8 +7,8 @@
  * that the rest of the folder sees. Sets differ in the order of their sums, so results are the same
  * for any number of threads but not for any processor.
  *
- * Products of matrices are made of tiles: `tile_rows` rows and up to `panel` columns of C = A B that
- * stay in registers while one column of A and one row of B after the other is multiplied. The
+ * Products of matrices are made of tiles: `tile_rows` rows and up to `panel` columns of C = A B
+ * that stay in registers while one column of A and one row of B after the other is multiplied. The
  * operands are read as
  *
  *     A[i][k]   a[k * a_step + i]      packed: a_step = tile_rows; or a transposed matrix as it is

@@ -111,8 +111,7 @@ static void sum_adjoints(const struct norm_group *g, float *sum_e, float *sum_ex
     float mean = g->stat[0], rstd = g->stat[1];
     for (size_t i = 0; i < g->n; i += LANES) {
         size_t here = min_size(g->n - i, LANES);
-        vec e = vec_load_some(g->dy + i, here) *
-                (vec_load_some(g->weight + i, here) + g->shift);
+        vec e = vec_load_some(g->dy + i, here) * (vec_load_some(g->weight + i, here) + g->shift);
         if (here < LANES)
             e = vec_select(veci_count() < (int32_t)here, e, (vec){0});
         vec normed = (vec_load_some(g->x + i, here) - mean) * rstd;
@@ -211,11 +210,21 @@ SIMD void act_back_row(const struct act_row *r, enum act_kind kind)
 
 #define ACT_CASES(act, r)                                                                          \
     switch ((r)->kind) {                                                                           \
-    case ACT_SILU: act(r, ACT_SILU); break;                                                        \
-    case ACT_GELU: act(r, ACT_GELU); break;                                                        \
-    case ACT_GELU_TANH: act(r, ACT_GELU_TANH); break;                                              \
-    case ACT_RELU: act(r, ACT_RELU); break;                                                        \
-    case ACT_RELU_SQUARED: act(r, ACT_RELU_SQUARED); break;                                        \
+    case ACT_SILU:                                                                                 \
+        act(r, ACT_SILU);                                                                          \
+        break;                                                                                     \
+    case ACT_GELU:                                                                                 \
+        act(r, ACT_GELU);                                                                          \
+        break;                                                                                     \
+    case ACT_GELU_TANH:                                                                            \
+        act(r, ACT_GELU_TANH);                                                                     \
+        break;                                                                                     \
+    case ACT_RELU:                                                                                 \
+        act(r, ACT_RELU);                                                                          \
+        break;                                                                                     \
+    case ACT_RELU_SQUARED:                                                                         \
+        act(r, ACT_RELU_SQUARED);                                                                  \
+        break;                                                                                     \
     }
 
 void KERNEL(kernel_act)(const struct act_row *r)

@@ -85,12 +85,11 @@ TILE(14)
 
 /* [rows - 1][vectors - 1] */
 static void (*const tiles[TILE_ROWS][2])(const struct tile *t) = {
-    {tile_1_1, tile_1_2},   {tile_2_1, tile_2_2},   {tile_3_1, tile_3_2},
-    {tile_4_1, tile_4_2},   {tile_5_1, tile_5_2},   {tile_6_1, tile_6_2},
+    {tile_1_1, tile_1_2},   {tile_2_1, tile_2_2},   {tile_3_1, tile_3_2},   {tile_4_1, tile_4_2},
+    {tile_5_1, tile_5_2},   {tile_6_1, tile_6_2},
 #if defined(__AVX512F__)
-    {tile_7_1, tile_7_2},   {tile_8_1, tile_8_2},   {tile_9_1, tile_9_2},
-    {tile_10_1, tile_10_2}, {tile_11_1, tile_11_2}, {tile_12_1, tile_12_2},
-    {tile_13_1, tile_13_2}, {tile_14_1, tile_14_2},
+    {tile_7_1, tile_7_2},   {tile_8_1, tile_8_2},   {tile_9_1, tile_9_2},   {tile_10_1, tile_10_2},
+    {tile_11_1, tile_11_2}, {tile_12_1, tile_12_2}, {tile_13_1, tile_13_2}, {tile_14_1, tile_14_2},
 #endif
 };
 
@@ -168,48 +167,55 @@ SIMD void transpose(vec row[LANES])
 
 #endif
 
-/* Up to LANES rows and up to LANES columns; `width` <= LANES numbers of each column are written. */
-SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, size_t rows,
-                      size_t n, size_t width)
+/* Up to LANES rows and n <= LANES columns; `width` <= LANES numbers of each column are written. */
+struct square {
+    size_t rows, n, width;
+};
+
+SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, struct square s)
 {
     vec row[LANES];
 #pragma GCC unroll 16
     for (size_t i = 0; i < LANES; i++)
-        row[i] = i >= rows ? (vec){0}
-                 : n == LANES ? vec_load(in + i * stride)
-                              : vec_load_some(in + i * stride, n);
+        row[i] = i >= s.rows ? (vec){0}
+                 : s.n == LANES
+                     ? vec_load(in + i * stride)
+                     : vec_load_some(in + i * stride, s.n);
     transpose(row);
 #pragma GCC unroll 16
     for (size_t k = 0; k < LANES; k++) {
-        if (k >= n)
+        if (k >= s.n)
             break;
-        if (width == LANES)
+        if (s.width == LANES)
             vec_store(out + k * step, row[k]);
         else
-            vec_store_some(out + k * step, row[k], width);
+            vec_store_some(out + k * step, row[k], s.width);
     }
 }
 
-/* Rows in strips of LANES, so that each is read along. */
+/* Rows in strips of LANES, so that each is read along; whole tiles and whole vectors have loops of
+ * their own, in which nothing is asked. */
 void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                          size_t n)
 {
     for (size_t i = 0; i < step; i += LANES) {
-        size_t width = min_size(step - i, LANES);
-        size_t here = i < rows ? min_size(rows - i, LANES) : 0;
+        struct square rest = {i < rows ? min_size(rows - i, LANES) : 0, 0,
+                              min_size(step - i, LANES)};
+        const float *from = rest.rows > 0 ? in + i * stride : in;
         size_t k = 0;
-        if (here == TILE_ROWS && width == TILE_ROWS) {
+        if (TILE_ROWS < LANES && rest.rows == TILE_ROWS && rest.width == TILE_ROWS) {
+            const struct square whole = {TILE_ROWS, LANES, TILE_ROWS};
             for (; k + LANES <= n; k += LANES)
-                pack_square(out + k * step + i, step, in + i * stride + k, stride, TILE_ROWS,
-                            LANES, TILE_ROWS);
-        } else if (here == LANES && width == LANES) {
+                pack_square(out + k * step + i, step, from + k, stride, whole);
+        } else if (rest.rows == LANES && rest.width == LANES) {
+            const struct square whole = {LANES, LANES, LANES};
             for (; k + LANES <= n; k += LANES)
-                pack_square(out + k * step + i, step, in + i * stride + k, stride, LANES, LANES,
-                            LANES);
+                pack_square(out + k * step + i, step, from + k, stride, whole);
         }
-        for (; k < n; k += LANES)
-            pack_square(out + k * step + i, step, here > 0 ? in + i * stride + k : in, stride,
-                        here, min_size(n - k, LANES), width);
+        for (; k < n; k += LANES) {
+            rest.n = min_size(n - k, LANES);
+            pack_square(out + k * step + i, step, from + k, stride, rest);
+        }
     }
 }
 

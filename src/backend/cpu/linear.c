@@ -61,10 +61,8 @@ static void take_memory(struct linear *l, struct scratch *s)
     size_t least = max_size(z->in, z->out) * LINEAR_COLUMNS_LEAST;
     size_t all = min_size(z->weights, max_size(LINEAR_PACKED_MOST, least));
     l->packed = scratch_take(s, all + pads, sizeof(float));
-    l->packed_a =
-        scratch_take(s, (z->in + panel) * (z->ranks + parts * panel), sizeof(float));
-    l->packed_b =
-        scratch_take(s, (z->out + parts * panel) * (z->ranks + panel), sizeof(float));
+    l->packed_a = scratch_take(s, (z->in + panel) * (z->ranks + parts * panel), sizeof(float));
+    l->packed_b = scratch_take(s, (z->out + parts * panel) * (z->ranks + panel), sizeof(float));
     l->decoded = scratch_take(s, workers * PACKING_FLOATS, sizeof(float));
     l->own_floats = 3 * block_floats(l) + rank_floats(l);
     l->own = scratch_take(s, workers * l->own_floats, sizeof(float));
@@ -101,8 +99,8 @@ struct linear_own linear_own(const struct linear *l, size_t worker)
     return (struct linear_own){at, at + 3 * block, at + block, at + 2 * block};
 }
 
-void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out,
-                 struct mat in, size_t row, size_t column)
+void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out, struct mat in,
+                 size_t row, size_t column)
 {
     for (size_t i = 0; i < out.rows; i++) {
         uint64_t element = (row + i) * l->sizes.in + column;
@@ -141,8 +139,7 @@ static void fill_pass(struct pass *pass, size_t *part, size_t *first)
     while (*part < l->a->n_parts && left > 0) {
         const struct linear_view *p = &l->part[*part];
         size_t n = min_size(p->n - *first, left);
-        pass->slice[pass->n_slices++] =
-            (struct slice){p, *first, n, l->packed + taken * depth};
+        pass->slice[pass->n_slices++] = (struct slice){p, *first, n, l->packed + taken * depth};
         taken += round_up(n, l->k->panel);
         *first += n;
         /* A slice that does not end its part ends the pass: it begins at a multiple of 256. */
@@ -162,8 +159,8 @@ static void pack_pass(const struct pass *pass)
     struct weight adapter[2 * LINEAR_PARTS_MOST];
     for (size_t i = 0; i < pass->n_slices; i++) {
         const struct slice *s = &pass->slice[i];
-        packings[n++] = (struct packing){&s->part->of->weight, true, s->first, s->n, 0, depth,
-                                         s->packed, depth, 0};
+        packings[n++] = (struct packing){
+            &s->part->of->weight, true, s->first, s->n, 0, depth, s->packed, depth, 0};
     }
     for (size_t i = 0; pass->is_first && i < l->a->n_parts; i++) {
         const struct linear_view *p = &l->part[i];
@@ -173,8 +170,7 @@ static void pack_pass(const struct pass *pass)
         *a = (struct weight){p->of->lora_a, DTYPE_F32, p->rank, depth, false};
         *b = (struct weight){p->of->lora_b, DTYPE_F32, p->n, p->rank, false};
         packings[n++] = (struct packing){a, true, 0, p->rank, 0, depth, p->packed_a, depth, 0};
-        packings[n++] =
-            (struct packing){b, true, 0, p->n, 0, p->rank, p->packed_b, p->rank, 0};
+        packings[n++] = (struct packing){b, true, 0, p->n, 0, p->rank, p->packed_b, p->rank, 0};
     }
     packing_run(l->b, packings, n, l->decoded);
 }

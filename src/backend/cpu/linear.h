@@ -9,9 +9,9 @@
 
 /*
  * PACKED_MOST: floats of packed weights for one pass over the rows, what the cores' shared cache
- * holds; wider layers take several passes, of at least COLUMNS_LEAST columns. DEPTH_MOST: terms that
- * are summed in one go. ROWS_AT_ONCE: rows of the batch that a gradient's block adds up in one go,
- * and ROWS_OF_BLOCK its rows of the gradient. Multiples of 256, and of every tile's rows.
+ * holds; wider layers take several passes, of at least COLUMNS_LEAST columns. DEPTH_MOST: terms
+ * that are summed in one go. ROWS_AT_ONCE: rows of the batch that a gradient's block adds up in one
+ * go, and ROWS_OF_BLOCK its rows of the gradient. Multiples of 256, and of every tile's rows.
  */
 enum {
     LINEAR_PACKED_MOST = 4 << 20,
@@ -63,8 +63,8 @@ struct linear_own {
 struct linear_own linear_own(const struct linear *l, size_t worker);
 
 /* out = in times the factors of dropout; `in` begins at the given row and column of x. */
-void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out,
-                 struct mat in, size_t row, size_t column);
+void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out, struct mat in,
+                 size_t row, size_t column);
 
 /* Up to so many rows (generation) weights are read once as they lie, and nothing is packed. */
 enum { LINEAR_FEW = 4 };

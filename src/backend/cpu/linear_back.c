@@ -3,10 +3,10 @@
  *
  *     du = s dy B        dx = dy W + drop(du A)        and gradients: linear_grad.c
  *
- * As in linear.c, with the roles turned: the columns of dy of all parts, side by side, are the depth
- * of one product, so dx is the sum over the parts without being added to in memory. W's panels are
- * packed some of the depth at a time where all would not fit the shared cache. du is kept for the
- * gradients, and s u is laid out in panels for them while its rows are at hand.
+ * As in linear.c, with the roles turned: the columns of dy of all parts, side by side, are the
+ * depth of one product, so dx is the sum over the parts without being added to in memory. W's
+ * panels are packed some of the depth at a time where all would not fit the shared cache. du is
+ * kept for the gradients, and s u is laid out in panels for them while its rows are at hand.
  */
 #include "backend/cpu/linear.h"
 
@@ -55,8 +55,8 @@ static void pack_pass(const struct pass *pass)
     size_t n = 0, in = l->sizes.in;
     for (size_t i = 0; l->a->dx.to.at && i < pass->n_strips; i++) {
         const struct strip *s = &pass->strip[i];
-        packings[n++] = (struct packing){&s->part->of->weight, false, 0, in, s->first, s->n,
-                                         l->packed, pass->depth, s->at};
+        packings[n++] = (struct packing){
+            &s->part->of->weight, false, 0, in, s->first, s->n, l->packed, pass->depth, s->at};
     }
     for (size_t i = 0; pass->is_first && i < l->a->n_parts; i++) {
         const struct linear_view *p = &l->part[i];
@@ -65,10 +65,8 @@ static void pack_pass(const struct pass *pass)
         struct weight *a = &adapter[2 * i], *b = a + 1;
         *a = (struct weight){p->of->lora_a, DTYPE_F32, p->rank, in, false};
         *b = (struct weight){p->of->lora_b, DTYPE_F32, p->n, p->rank, false};
-        packings[n++] =
-            (struct packing){a, false, 0, in, 0, p->rank, p->packed_a, p->rank, 0};
-        packings[n++] =
-            (struct packing){b, false, 0, p->rank, 0, p->n, p->packed_b, p->n, 0};
+        packings[n++] = (struct packing){a, false, 0, in, 0, p->rank, p->packed_a, p->rank, 0};
+        packings[n++] = (struct packing){b, false, 0, p->rank, 0, p->n, p->packed_b, p->n, 0};
     }
     packing_run(l->b, packings, n, l->decoded);
 }

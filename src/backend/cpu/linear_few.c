@@ -1,8 +1,8 @@
 /*
  * linear_few.c - linear layers on a few rows, as generation needs them.
  *
- * With one row each weight is used once: what counts is reading it. So nothing is packed; a block of
- * work takes some outputs, and each stored row is decoded into the innermost cache, a piece at a
+ * With one row each weight is used once: what counts is reading it. So nothing is packed; a block
+ * of work takes some outputs, and each stored row is decoded into the innermost cache, a piece at a
  * time, and multiplied with every row of x while it is there. Where the weights are stored the
  * other way around, [in, out], a block takes columns and adds up scaled rows.
  *
@@ -43,8 +43,7 @@ static void add_rows(const struct linear *l, const struct linear_view *p, size_t
     }
 }
 
-static void add_adapter(const struct linear *l, const struct linear_view *p, size_t first,
-                        size_t n)
+static void add_adapter(const struct linear *l, const struct linear_view *p, size_t first, size_t n)
 {
     for (size_t i = 0; p->rank > 0 && i < l->sizes.rows; i++) {
         const float *u = mat_row(l->a->u, i) + p->first_u;
@@ -83,8 +82,8 @@ static void compute_u(const struct linear *l, const struct linear_view *p)
 {
     for (size_t i = 0; i < l->sizes.rows; i++) {
         for (size_t j = 0; j < p->rank; j++)
-            mat_row(l->a->u, i)[p->first_u + j] = l->k->dot(
-                mat_row(l->a->x, i), p->of->lora_a + j * l->sizes.in, l->sizes.in);
+            mat_row(l->a->u, i)[p->first_u + j] =
+                l->k->dot(mat_row(l->a->x, i), p->of->lora_a + j * l->sizes.in, l->sizes.in);
     }
 }
 

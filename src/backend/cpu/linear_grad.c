@@ -3,8 +3,8 @@
  *
  *     dA += du^T x'        dB += dy^T (s u)        dW += dy^T x        db += column sums of dy
  *
- * Each block of work owns some rows of a gradient (of dA: some columns) and goes through all rows of
- * the batch, a few hundred at a time, in order; so no partial sums are kept, and the result does
+ * Each block of work owns some rows of a gradient (of dA: some columns) and goes through all rows
+ * of the batch, a few hundred at a time, in order; so no partial sums are kept, and the result does
  * not depend on the threads. The left matrix is read as A of a tile as it lies where it is narrow
  * (kernel.h), and packed for dW.
  */
@@ -121,7 +121,8 @@ static void compute_adapters(void *context, size_t index, size_t worker)
     compute_db(l, p, index);
 }
 
-/* --------------------------------------------------------------------------------- the biases -- */
+/* --------------------------------------------------------------------------------- the biases --
+ */
 
 static void compute_bias(void *context, size_t index, size_t worker)
 {
@@ -154,7 +155,8 @@ static void add_biases(struct linear *l)
         cpu_run(l->b, blocks, compute_bias, l);
 }
 
-/* -------------------------------------------------------------------------------- the weights -- */
+/* -------------------------------------------------------------------------------- the weights --
+ */
 
 void linear_gradients(struct linear *l)
 {
@@ -169,8 +171,7 @@ void linear_gradients(struct linear *l)
             continue;
         struct mat dy = mat_columns(l->a->dy, p->first_y, p->n);
         bool flips = p->of->weight.transposed;
-        struct outer outer = {flips ? l->a->x : dy, flips ? dy : l->a->x, p->of->dweight,
-                              l->outer};
+        struct outer outer = {flips ? l->a->x : dy, flips ? dy : l->a->x, p->of->dweight, l->outer};
         outer_run(l->b, &outer);
     }
 }

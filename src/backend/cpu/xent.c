@@ -54,9 +54,14 @@ static void take_memory(struct xent *x, struct scratch *s)
 
 size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *sizes)
 {
-    struct xent x = {.b = b, .k = cpu_kernels(b), .n = sizes->targets, .width = sizes->width,
-                     .tokens = sizes->vocabulary, .wants_dh = sizes->trains,
-                     .wants_weight = sizes->trains, .block_rows = cpu_row_block(sizes->targets)};
+    struct xent x = {.b = b,
+                     .k = cpu_kernels(b),
+                     .n = sizes->targets,
+                     .width = sizes->width,
+                     .tokens = sizes->vocabulary,
+                     .wants_dh = sizes->trains,
+                     .wants_weight = sizes->trains,
+                     .block_rows = cpu_row_block(sizes->targets)};
     struct scratch counter = scratch_counter();
     take_memory(&x, &counter);
     return scratch_counted(&counter);
@@ -66,8 +71,13 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
                       size_t n)
 {
     CHECK(a->weight.width == a->h.width && !a->weight.transposed);
-    struct xent x = {.a = a, .b = b, .k = cpu_kernels(b), .n = n, .width = a->h.width,
-                     .tokens = a->weight.rows, .wants_dh = a->coef && a->dh.to.at,
+    struct xent x = {.a = a,
+                     .b = b,
+                     .k = cpu_kernels(b),
+                     .n = n,
+                     .width = a->h.width,
+                     .tokens = a->weight.rows,
+                     .wants_dh = a->coef && a->dh.to.at,
                      .wants_weight = a->coef && (a->dweight || a->dbias),
                      .block_rows = cpu_row_block(n)};
     struct scratch scratch = scratch_of(b);
@@ -141,15 +151,30 @@ static float take_row(const struct xent *x, size_t target, float *z, size_t n, s
     return factor;
 }
 
-/* Some columns of the pass for a block of targets. `packed_p`: room for the weights as A. */
-static void take_columns(const struct xent *x, const float *packed_h, size_t target, size_t from,
-                         struct mat z, float *packed_p, float *most)
+/* A worker's memory. */
+struct own {
+    float *h;               /* packed, [strips][C][tile_rows] */
+    float *scores, *packed; /* of XENT_TOKENS_AT_ONCE columns */
+    float *most;            /* of each row */
+};
+
+static struct own own_of(const struct xent *x, size_t worker)
+{
+    float *at = x->own + worker * x->own_floats;
+    size_t h = gemm_a_floats(x->k, x->block_rows, x->width);
+    size_t scores = round_up(x->block_rows, x->k->tile_rows) * XENT_TOKENS_AT_ONCE;
+    return (struct own){at, at + h, at + h + scores, at + h + 2 * scores};
+}
+
+/* Columns from … from + z.width - 1 of the pass for the targets from `target` on. */
+static void take_columns(const struct xent *x, const struct own *own, size_t target, size_t from,
+                         struct mat z)
 {
     bool is_first = x->first + from == 0;
-    xent_scores(x, packed_h, z.rows, from, z, most);
+    xent_scores(x, own->h, z.rows, from, z, own->most);
     for (size_t i = 0; i < z.rows; i++) {
         float factor =
-            take_row(x, target + i, mat_row(z, i), z.width, x->first + from, most[i]);
+            take_row(x, target + i, mat_row(z, i), z.width, x->first + from, own->most[i]);
         if (x->wants_dh && factor != 1 && !is_first)
             x->k->scale(x->dh + (target + i) * x->width, factor, x->width);
     }
@@ -159,9 +184,9 @@ static void take_columns(const struct xent *x, const float *packed_h, size_t tar
         .rows = z.rows,
         .columns = x->width,
         .depth = z.width,
-        .a = packed_p,
+        .a = own->packed,
         .a_step = x->k->tile_rows,
-        .a_strip = gemm_pack_a(x->k, packed_p, z, 0, z.rows),
+        .a_strip = gemm_pack_a(x->k, own->packed, z, 0, z.rows),
         .b = x->along + from * x->k->panel,
         .b_step = x->k->panel,
         .b_panel = x->here * x->k->panel,
@@ -176,19 +201,16 @@ static void take_block(void *context, size_t index, size_t worker)
 {
     const struct xent *x = context;
     size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
-    float *packed_h = x->own + worker * x->own_floats;
-    float *scores = packed_h + gemm_a_floats(x->k, x->block_rows, x->width);
-    size_t most = round_up(x->block_rows, x->k->tile_rows) * XENT_TOKENS_AT_ONCE;
-    struct mat h = {x->h, x->n, x->width, x->width};
-    gemm_pack_a(x->k, packed_h, h, target, n);
+    struct own own = own_of(x, worker);
+    gemm_pack_a(x->k, own.h, (struct mat){x->h, x->n, x->width, x->width}, target, n);
     for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
         size_t here = min_size(x->here - from, XENT_TOKENS_AT_ONCE);
-        struct mat z = {scores, n, here, here};
-        take_columns(x, packed_h, target, from, z, scores + most, scores + 2 * most);
+        take_columns(x, &own, target, from, (struct mat){own.scores, n, here, here});
     }
 }
 
-/* ------------------------------------------------------------------------------------- the end -- */
+/* ------------------------------------------------------------------------------------- the end --
+ */
 
 static float slope(float z, float softcap)
 {

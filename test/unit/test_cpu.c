@@ -1,0 +1,104 @@
+/* The backend as a whole; test/op has its operations. */
+#include "test/unit/cpu_check.h"
+
+static void every_slot_is_filled(void **state)
+{
+    (void)state;
+    const unsigned char *at = (const unsigned char *)&backend_cpu;
+    for (size_t i = 0; i < sizeof backend_cpu; i += sizeof(void (*)(void))) {
+        void (*slot)(void);
+        memcpy(&slot, at + i, sizeof slot);
+        assert_non_null(slot);
+    }
+    assert_string_equal(backend_cpu.name, "cpu");
+}
+
+static void blocks_of_rows_are_whole_tiles_of_every_set(void **state)
+{
+    (void)state;
+    const struct kernels *k;
+    for (size_t i = 0; (k = kernels_at(i)) != NULL; i++) {
+        for (size_t rows = 1; rows < 5000; rows += 7)
+            assert_int_equal(cpu_row_block(rows) % k->tile_rows, 0);
+    }
+}
+
+static void more_rows_never_ask_for_less_memory(void **state)
+{
+    (void)state;
+    struct backend b;
+    backend_init(&b, &backend_cpu, NULL);
+    struct backend_sizes sizes = {.linear_in = 64,
+                                  .linear_out = 128,
+                                  .linear_weights = 64 * 128,
+                                  .linear_rank = 8,
+                                  .width = 64,
+                                  .vocabulary = 999,
+                                  .heads = 4,
+                                  .kv_heads = 2,
+                                  .head = 16,
+                                  .trains = true};
+    size_t before = 0;
+    for (size_t rows = 1; rows < 3000; rows += 31) {
+        sizes.rows = sizes.targets = sizes.keys = rows;
+        size_t bytes = b.ops->scratch_bytes(&b, &sizes);
+        assert_true(bytes >= before);
+        before = bytes;
+    }
+}
+
+static void mark(void *context, size_t block, size_t worker)
+{
+    int *counts = context;
+    assert_int_equal(worker, 0);
+    counts[block]++;
+}
+
+static void a_backend_without_threads_runs_every_block_itself(void **state)
+{
+    (void)state;
+    struct backend b;
+    int counts[5] = {0};
+    backend_init(&b, &backend_cpu, NULL);
+    cpu_run(&b, 5, mark, counts);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(counts[i], 1);
+}
+
+static void norms_sum_their_gradients_over_blocks_of_rows(void **state)
+{
+    (void)state;
+    struct case_row row = {.op = CASE_NORM,
+                           .name = "blocks",
+                           .R = 100,
+                           .C = 37,
+                           .H = 3,
+                           .flags = CASE_LAYER | CASE_BIAS | CASE_ADDED};
+    check_case(&row);
+}
+
+static void embeddings_wider_than_a_quantised_block_are_found(void **state)
+{
+    (void)state;
+    struct case_row row = {.op = CASE_EMBED,
+                           .name = "wide",
+                           .R = 70,
+                           .C = 768,
+                           .V = 11,
+                           .scale = 2,
+                           .dtype = DTYPE_Q4_K};
+    check_case(&row);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_slot_is_filled),
+        cmocka_unit_test(blocks_of_rows_are_whole_tiles_of_every_set),
+        cmocka_unit_test(more_rows_never_ask_for_less_memory),
+        cmocka_unit_test(a_backend_without_threads_runs_every_block_itself),
+        cmocka_unit_test(norms_sum_their_gradients_over_blocks_of_rows),
+        cmocka_unit_test(embeddings_wider_than_a_quantised_block_are_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

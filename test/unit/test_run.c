@@ -384,6 +384,45 @@ static void generation_with_a_cache_equals_the_whole_pass(void **state)
     }
 }
 
+/* The same on this machine's processor. */
+static struct result train_on_cpu(struct toy_decoder *d, struct sample *s,
+                                  const struct run_options *o, size_t threads, struct arena *arena)
+{
+    struct err err = {0};
+    struct thread_pool *pool;
+    ASSERT_OK(thread_pool_open(&pool, threads, &err));
+    backend_release(&d->backend);
+    backend_init(&d->backend, &backend_cpu, pool);
+    struct result r = train_once(d, s, o, true, arena);
+    backend_release(&d->backend);
+    backend_init(&d->backend, &backend_ref, NULL);
+    thread_pool_close(pool);
+    return r;
+}
+
+static void check_cpu(struct toy_decoder *d, struct sample *s, const struct result *plain,
+                      struct arena *arena)
+{
+    struct run_options o = sample_options(true);
+    struct result r = train_on_cpu(d, s, &o, 1, arena);
+    double losses = distance(r.loss, plain->loss, s->batch.n_targets);
+    double gradients = distance(r.gradients, plain->gradients, r.n);
+    if (!(losses < 1e-6 && gradients < 1e-5))
+        fail_msg("%s: losses differ by %g, gradients by %g", d->options.name, losses, gradients);
+    struct result again = train_on_cpu(d, s, &o, 3, arena);
+    assert_same(&again, &r, s);
+    o.memory_bytes = r.plan.bytes + r.plan.workspace_bytes - 1;
+    again = train_on_cpu(d, s, &o, 1, arena);
+    assert_true(again.plan.layers_redone > 0);
+    assert_same(&again, &r, s);
+}
+
+static void the_processor_agrees_with_the_reference(void **state)
+{
+    (void)state;
+    for_each_kind(check_cpu);
+}
+
 /* A backend that counts what it is asked for. */
 static size_t n_allocations, n_bytes;
 
@@ -536,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_batch_may_be_smaller_than_planned),
         cmocka_unit_test(shared_beginnings_are_exact),
         cmocka_unit_test(generation_with_a_cache_equals_the_whole_pass),
+        cmocka_unit_test(the_processor_agrees_with_the_reference),
         cmocka_unit_test(memory_is_what_was_planned_and_steps_take_none),
         cmocka_unit_test(memory_that_the_system_refuses_is_an_error),
         cmocka_unit_test(what_does_not_fit_is_not_begun),

@@ -30,7 +30,6 @@ transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 torch.set_num_threads(1)
 TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/model_tool")
-BACKEND = os.environ.get("PACE_BACKEND", "ref")
 DATA = pathlib.Path(os.environ["PACE_DATA"]) / "models"
 WORK = pathlib.Path(tempfile.mkdtemp())
 ONLY = sys.argv[1:]
@@ -54,7 +53,7 @@ def tool(model, ids, **options):
     """Runs model_tool; gives its tensors and its loss, or the error's text."""
     save_file({"input_ids": ids.contiguous()}, WORK / "batch.safetensors")
     out = WORK / "out.safetensors"
-    args = [f"{key}={value}" for key, value in {"backend": BACKEND, **options}.items()]
+    args = [f"{key}={value}" for key, value in options.items()]
     done = subprocess.run([TOOL, str(model), str(out), str(WORK / "batch.safetensors"), *args],
                           capture_output=True, text=True)
     if done.returncode != 0:
@@ -229,6 +228,9 @@ def check_full():
         out, ours = tool(folder, ids, train="all")
         if compare_logits(name, out, ours, logits, loss):
             compare_grads(name, out, in_files(grads))
+        out, ours = tool(folder, ids, train="all", backend="ref")
+        if compare_logits(f"{name}, ref", out, ours, logits, loss):
+            compare_grads(f"{name}, ref", out, in_files(grads))
         check_adapters(name, model, folder, ids)
 
 
@@ -266,6 +268,10 @@ def check_adapters(name, base, folder, ids, **options):
         return
     compare_grads(name, out, adapter_grads(grads))
     base = model.unload()
+    without, _ = tool(folder, ids, adapter=adapter, without_adapters=1)
+    with torch.no_grad():
+        plain = base(input_ids=ids).logits
+        check(f"{name}: left out", (without["logits"] - plain).abs().max() <= 1e-4)
     theirs, saved = load_file(adapter / "adapter_model.safetensors"), load_file(
         again / "adapter_model.safetensors")
     check(f"{name}: saved as it was", set(theirs) == set(saved) and all(

@@ -5,18 +5,17 @@
  *
  *     adapter=FOLDER  a PEFT folder is loaded           save=FOLDER     and saved again
  *     fresh=R,ALPHA   fresh adapters, all linear        train=all|lora  gradients are computed
- *     create=SEED     MODEL is a config.json alone      backend=ref|cpu
+ *     create=SEED     MODEL is a config.json alone      backend=ref (else cpu)
  *     without_adapters=1
  *
  * BATCH holds `input_ids` [B, T] (int64); the loss is the mean over all tokens but the first of
  * each row. OUT gets `logits` [B, T, V], `loss` [1] and `grad.NAME` for each gradient, in Hugging
- * Face's names and order. Prints the seconds that opening took.
+ * Face's names and order. Prints the loss.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "format/safetensors.h"
 #include "graph/run.h"
@@ -200,10 +199,10 @@ int main(int argc, char **argv)
     struct thread_pool *threads = NULL;
     CHECK(argc >= 4);
     struct options o = read_options(argv + 4);
-    bool on_ref = !o.backend || strcmp(o.backend, "ref") == 0;
+    bool on_ref = o.backend && strcmp(o.backend, "ref") == 0;
     bool ok = thread_pool_open(&threads, 2, &err);
     if (ok) {
-        backend_init(&backend, on_ref ? &backend_ref : &backend_ref, threads);
+        backend_init(&backend, on_ref ? &backend_ref : &backend_cpu, threads);
         ok = open_model(&model, argv[1], &backend, &o, &err) && read_batch(&job, argv[3], &err) &&
              run_model(&job, &model, &o, argv[2], &err);
     }

@@ -90,6 +90,31 @@ static void embeddings_wider_than_a_quantised_block_are_found(void **state)
     check_case(&row);
 }
 
+static void the_padding_token_learns_nothing_from_look_ups(void **state)
+{
+    (void)state;
+    struct backend b;
+    struct err err = {0};
+    struct thread_pool *threads;
+    const int32_t id[] = {2, 0, 2, 1}, position[] = {0, 0, 1, 1};
+    float dy[] = {1, 2, 3, 4}, dtokens[3] = {0}, dpositions[2] = {0};
+    struct embed_args a = {.id = id,
+                           .position = position,
+                           .scale = 2,
+                           .has_padding = true,
+                           .padding = 2,
+                           .dy = {dy, 4, 1, 1},
+                           .dtokens = dtokens,
+                           .dpositions = dpositions};
+    ASSERT_OK(thread_pool_open(&threads, 2, &err));
+    backend_init(&b, &backend_cpu, threads);
+    b.ops->embed_back(&b, &a);
+    assert_true(dtokens[0] == 4 && dtokens[1] == 8 && dtokens[2] == 0);
+    assert_true(dpositions[0] == 3 && dpositions[1] == 7);
+    backend_release(&b);
+    thread_pool_close(threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_backend_without_threads_runs_every_block_itself),
         cmocka_unit_test(norms_sum_their_gradients_over_blocks_of_rows),
         cmocka_unit_test(embeddings_wider_than_a_quantised_block_are_found),
+        cmocka_unit_test(the_padding_token_learns_nothing_from_look_ups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,7 +270,8 @@ static void embed_back_columns(void *context, size_t block, size_t worker)
     size_t n = min_size(width - first, ROWS_OF_BLOCK);
     for (size_t i = 0; i < a->dy.rows; i++) {
         const float *dy = mat_row(a->dy, i) + first;
-        if (a->dtokens)
+        bool is_padding = a->has_padding && a->id[i] == a->padding;
+        if (a->dtokens && !is_padding)
             r->k->axpby(a->dtokens + (size_t)a->id[i] * width + first, a->scale, dy, 1, n);
         if (a->dpositions)
             r->k->axpby(a->dpositions + (size_t)a->position[i] * width + first, 1, dy, 1, n);

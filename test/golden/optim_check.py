@@ -4,7 +4,7 @@ torch (SGD, AdamW), transformers (Adafactor), lion-pytorch, schedulefree, prodig
 (AdamW in 8 bits): the same weights and the same gradients go into both; what is compared
 is the change of the weights. The library runs in float64 where it can (so that the difference is the
 rounding of one side) and in float32 as well. The averages against their formulas and TRL's
-BEMACallback; the norm against clip_grad_norm_. PACE_BUILD: the build folder.
+BEMACallback; the norm against clip_grad_norm_. PACE_BUILD: the build folder; PACE_BACKEND: cpu or ref.
 """
 import contextlib
 import io
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/optim_tool")
+BACKEND = os.environ.get("PACE_BACKEND", "cpu")
 STEPS = 50
 SHAPES = [(64, 96), (300,), (8, 1000), (1, 40), (40, 1), (17,), (48, 8), (130, 260)]
 TOLERANCE = 1e-6
@@ -58,7 +59,7 @@ def run_ours(name, args, decay, betas, eps, problem, peak):
     for step in range(STEPS):
         data += struct.pack("<ff", np.float32(rates[step] * peak), factors[step])
         data += b"".join(g.tobytes() for g in gradients[step])
-    out = subprocess.run([TOOL, "ref", name, args, repr(decay), repr(betas[0]), repr(betas[1]), repr(eps),
+    out = subprocess.run([TOOL, BACKEND, name, args, repr(decay), repr(betas[0]), repr(betas[1]), repr(eps),
                           str(STEPS), *shapes], input=data, capture_output=True, check=True).stdout
     n = sum(w.size for w in weights)
     sets = [np.frombuffer(out, np.float32, n, i * n * 4).astype(np.float64) for i in range(4)]

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     options.beta1 = strtod(argv[5], NULL);
     options.beta2 = strtod(argv[6], NULL);
     options.eps = strtod(argv[7], NULL);
-    backend_init(&backend, &backend_ref, NULL);
+    backend_init(&backend, strcmp(argv[1], "cpu") == 0 ? &backend_cpu : &backend_ref, NULL);
     make_params(argv + FIRST_SHAPE, (size_t)(argc - FIRST_SHAPE));
     if (!optim_init(&optim, &backend, &options, list, n_params, &err))
         fail(err.what);

@@ -4,7 +4,7 @@ Full fine-tuning and LoRA (PEFT), rows of different lengths with loss on the ans
 accumulation, clipping, weight decay with Hugging Face's exclusions, cosine with warmup, float32: the
 loss of each step, and the weights behind the last one, as a share of how far they went. The same
 with shared beginnings, and with batches of few tokens. PACE_BUILD, PACE_DATA: build folder, test
-data.
+data; PACE_BACKENDS: cpu, ref or both between commas.
 """
 import os
 import pathlib
@@ -28,7 +28,7 @@ from transformers.trainer_pt_utils import get_parameter_names
 
 TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/train_tool")
 MODELS = pathlib.Path(os.environ["PACE_DATA"]) / "models"
-BACKENDS = os.environ.get("PACE_BACKENDS", "ref").split(",")
+BACKENDS = os.environ.get("PACE_BACKENDS", "cpu").split(",")
 STEPS, ACCUMULATION, BATCH, WARMUP, DECAY, CLIP = 20, 2, 4, 3, 0.1, 1.0
 LOSS_TOLERANCE, WEIGHT_TOLERANCE = 1e-5, 1e-3
 FORBIDDEN = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
@@ -185,5 +185,7 @@ def check_model(path, method, rate, targets=None):
 
 check_model(MODELS / "stories260K", "lora", 1e-3)
 check_model(MODELS / "stories260K", "full", 1e-3)
+check_model(MODELS / "own-3M", "lora", 5e-4, ["q_proj", "v_proj", "down_proj"])
+check_model(MODELS / "own-3M", "full", 2e-4)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

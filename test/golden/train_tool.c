@@ -247,7 +247,7 @@ int main(int argc, char **argv)
     for (int i = 4; i < argc; i++)
         read_option(argv[i]);
     must(thread_pool_open(&threads, tool.threads, &err));
-    backend_init(&backend, &backend_ref, threads);
+    backend_init(&backend, strcmp(tool.backend, "cpu") == 0 ? &backend_cpu : &backend_ref, threads);
     read_rows(argv[2]);
     must(model_open(&model, argv[1], &backend, &err));
     run(&model, &backend);

@@ -61,6 +61,6 @@ const struct backend_ops backend_cpu = {
     .from_bf16 = cpu_from_bf16,
     .fill = cpu_fill,
     .axpby = cpu_axpby,
-    .reduce = ref_reduce,
-    .update = ref_update,
+    .reduce = cpu_reduce,
+    .update = cpu_update,
 };

@@ -70,5 +70,6 @@ void cpu_from_bf16(struct backend *b, float *y, const uint16_t *x, size_t n);
 void cpu_fill(struct backend *b, float *y, float value, size_t n);
 void cpu_axpby(struct backend *b, float *y, float alpha, const float *x, float beta, size_t n);
 void cpu_reduce(struct backend *b, struct reduce_result *out, const float *x, size_t n);
+void cpu_update(struct backend *b, const struct optim_args *a);
 
 #endif

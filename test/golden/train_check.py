@@ -3,8 +3,8 @@
 Full fine-tuning and LoRA (PEFT), rows of different lengths with loss on the answers only,
 accumulation, clipping, weight decay with Hugging Face's exclusions, cosine with warmup, float32: the
 loss of each step, and the weights behind the last one, as a share of how far they went. The same
-with shared beginnings, and with batches of few tokens. PACE_BUILD, PACE_DATA: build folder, test
-data; PACE_BACKENDS: cpu, ref or both between commas.
+with shared beginnings and with batches of few tokens; the same bits with more threads. PACE_BUILD,
+PACE_DATA: build folder, test data; PACE_BACKENDS: cpu, ref or both between commas.
 """
 import os
 import pathlib
@@ -35,7 +35,7 @@ FORBIDDEN = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm
 
 logging.disable_progress_bar()
 torch.manual_seed(0)
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 passed = failed = 0
 
 
@@ -181,6 +181,11 @@ def check_model(path, method, rate, targets=None):
                 losses = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", *options, *way)
                 compare(f"{path.name}, {method}, {backend}{label}", losses, read_weights(folders["ours"]), their_losses,
                         before, after)
+            alone, weights = losses, read_weights(folders["ours"])
+            losses = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", "threads=3", *options, *way)
+            again = read_weights(folders["ours"])
+            check(f"{path.name}, {method}, {backend}: the same bits with three threads",
+                  losses == alone and all(np.array_equal(again[k], weights[k]) for k in weights))
 
 
 check_model(MODELS / "stories260K", "lora", 1e-3)

@@ -469,6 +469,15 @@ static void count_on(struct join *j, struct pace_point *p, size_t part, size_t f
     j->n_reset++;
 }
 
+static bool has_any_loss(const struct pace_point *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (has_loss(&p[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Appends the part at `part` to the points kept so far, which stand in front of it. */
 static void join_part(struct join *j, struct pace_point *p, size_t part, size_t n, bool is_one_run)
 {
@@ -477,6 +486,8 @@ static void join_part(struct join *j, struct pace_point *p, size_t part, size_t 
         first++;
     while (keep > 0 && p[keep - 1].step >= p[first].step)
         keep--;
+    if (!has_any_loss(p, keep)) /* an evaluation before the first step is nothing to go on from */
+        keep = 0;
     if (part > 0 && keep == 0 && is_one_run) {
         count_on(j, p, part, first, n);
         return;

@@ -142,6 +142,19 @@ static void one_run_whose_steps_begin_again_is_counted_on(void **state)
     assert_true(has_note("taken up without its state"));
 }
 
+static void an_evaluation_before_the_first_loss_is_nothing_to_go_on_from(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"step", "loss", "val_loss"};
+    static const double values[] = {2, NONE, 6, 4, 5, NONE, 8, 4, NONE, 4, 8, NONE, 8, 7, NONE};
+    start_sheet();
+    sheet.is_one_run = true;
+    add_rows(names, 3, values, COUNT_OF(values));
+    assert_int_equal(series.n_points, 5);
+    assert_true(series.points[3].loss == 8 && series.points[3].step == 12);
+    assert_int_equal(series.points[3].flags, PACE_RESUMED);
+}
+
 static void a_start_that_came_to_nothing_is_passed_over(void **state)
 {
     (void)state;
@@ -288,6 +301,7 @@ int main(void)
         cmocka_unit_test(the_part_trained_again_is_left_out),
         cmocka_unit_test(of_runs_one_behind_another_the_last_is_read),
         cmocka_unit_test(one_run_whose_steps_begin_again_is_counted_on),
+        cmocka_unit_test(an_evaluation_before_the_first_loss_is_nothing_to_go_on_from),
         cmocka_unit_test(a_start_that_came_to_nothing_is_passed_over),
         cmocka_unit_test(steps_within_an_epoch_are_added_up),
         cmocka_unit_test(evaluations_counted_by_epoch_follow_their_losses),

@@ -192,7 +192,8 @@ static bool was_diverged(const struct story *s)
     const struct outcome *o = &s->outcome;
     bool is_broken = o->broken_at < s->plan.steps;
     int64_t logged = o->broken_at / s->logging_steps;
-    return is_broken ? logged >= 3 : o->last > o->seen_first + fmax(0.5 * o->gain, 8 * o->noise);
+    /* The loss behind the last update is in no line: what the log ends with is what can be seen. */
+    return is_broken ? logged >= 3 : o->end > o->seen_first + fmax(0.5 * o->gain, 8 * o->noise);
 }
 
 static bool was_too_low(const struct story *s)

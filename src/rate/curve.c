@@ -22,7 +22,7 @@
 
 #include "base/stat.h"
 
-enum { NOISE_STRETCH_LEAST = 12, NOISE_STRETCHES = 8, LEVEL_LEAST = 3, LEVELS = 20 };
+enum { NOISE_STRETCH_LEAST = 12, NOISE_STRETCHES = 8, LEVEL_LEAST = 3, LEVELS = 20, EARLY = 5 };
 
 /* Losses below this share of the first are zero for all purposes. */
 static const double FLOOR_SHARE = 1e-3;
@@ -126,24 +126,19 @@ static void take_logs(struct curve *c)
     c->y = y;
 }
 
-/*
- * The noise of a short log from second differences where that is less: among a few points a rise
- * from each to the next is no noise, though neighbours differ.
- */
-static double noise_of_few(const struct curve *c)
+double curve_bends(const double *x, size_t n, double *scratch)
 {
-    double first = stat_noise(c->y, c->n, c->scratch);
-    if (c->n < 4)
-        return first;
-    for (size_t i = 1; i + 1 < c->n; i++)
-        c->scratch[i - 1] = fabs(c->y[i] - 0.5 * (c->y[i - 1] + c->y[i + 1]));
-    return fmin(first, STAT_MAD_TO_SD * stat_median(c->scratch, c->n - 2) / sqrt(1.5));
+    for (size_t i = 1; i + 1 < n; i++)
+        scratch[i - 1] = fabs(x[i] - 0.5 * (x[i - 1] + x[i + 1]));
+    return STAT_MAD_TO_SD * stat_median(scratch, n - 2) / sqrt(1.5);
 }
 
 /*
  * Noise by stretches. A point's is the larger of its own stretch's and that of the one before, so
- * that neither a calm beginning nor a calm end makes ordinary noise look like an event. The first
- * stretch, in which the loss falls steeply or blows up, takes the second's.
+ * that neither a calm beginning nor a calm end makes ordinary noise look like an event. In the
+ * first stretch the loss falls steeply or blows up, and may be far above the rest: it is measured
+ * by bends where that is less than the second's, though not by less than half. A log of a single
+ * stretch is measured either way: a rise from each line to the next is no noise.
  */
 static void measure_noise(struct curve *c)
 {
@@ -152,12 +147,13 @@ static void measure_noise(struct curve *c)
     size_t count = max_size(c->n / len, 1);
     for (size_t k = 0; k < count; k++) {
         size_t end = k + 1 < count ? (k + 1) * len : c->n;
-        here[k] =
-            count == 1 ? noise_of_few(c) : stat_noise(c->y + k * len, end - k * len, c->scratch);
+        here[k] = stat_noise(c->y + k * len, end - k * len, c->scratch);
     }
+    double bends = c->n < 4 ? here[0] : curve_bends(c->y, min_size(len, c->n), c->scratch);
+    here[0] = count == 1 ? fmin(here[0], bends) : fmin(here[1], fmax(bends, here[1] / 2));
     for (size_t i = 0; i < c->n; i++) {
         size_t k = min_size(i / len, count - 1);
-        noise[i] = k > 0 ? fmax(here[k], here[k - 1]) : here[min_size(1, count - 1)];
+        noise[i] = fmax(here[k], here[k > 0 ? k - 1 : 0]);
     }
     c->noise = noise;
 }
@@ -176,6 +172,8 @@ static void measure_levels(struct curve *c)
     size_t len = c->n < 2 * LEVEL_LEAST ? 1 : max_size(c->n / LEVELS, LEVEL_LEAST);
     for (size_t first = 0; first + len <= c->n; first += max_size(len / 2, 1))
         c->best = fmin(c->best, curve_level(c, (struct stretch){first, first + len}));
+    if (c->n > 0)
+        c->fall = curve_level(c, (struct stretch){0, max_size(c->n / EARLY, 1)}) - c->best;
     c->peak = NAN;
     for (size_t i = 0; i < c->series->n_points; i++) {
         double rate = c->series->points[i].learning_rate;
@@ -206,14 +204,15 @@ size_t curve_find(const struct curve *c, int64_t step)
     return i;
 }
 
-struct trend curve_trend(const struct curve *c, struct stretch s)
+struct trend curve_trend(const struct curve *c, const double *x, struct stretch s)
 {
     size_t n = s.end - s.first;
-    struct stat_line line = stat_fit_line(NULL, c->y + s.first, n);
+    struct stat_line line = stat_fit_line(x, c->y + s.first, n);
     for (size_t i = 0; i < n; i++)
-        c->scratch[i] = c->y[s.first + i] - line.intercept - line.slope * (double)i;
+        c->scratch[i] = c->y[s.first + i] - line.intercept - line.slope * (x ? x[i] : (double)i);
     double together = fmin(fmax(stat_lag(c->scratch, n, 1), 0), 0.95);
     double widen = sqrt((1 + together) / (1 - together));
-    double length = (double)n - 1;
-    return (struct trend){line.slope * length, line.slope_se * length * widen};
+    double length = x ? x[n - 1] - x[0] : (double)n - 1;
+    return (struct trend){line.slope * length, line.slope_se * length * widen,
+                          2 * (double)n * log(fmax(line.sd, 1e-12))};
 }

@@ -34,6 +34,7 @@ struct curve {
     double *scratch;    /* [n + n_evals] for medians */
     double start;       /* the loss at the start */
     double best;        /* the lowest level of the loss */
+    double fall;        /* from the first fifth to it, so without what blew up on the first lines */
     double peak;        /* the highest rate, NAN: none logged */
     bool is_likelihood; /* the loss is one that falls as the model learns */
     bool evals_alone;   /* no training loss was logged: `loss` is the held-out loss */
@@ -45,14 +46,19 @@ void curve_init(struct curve *c, const struct pace_series *series, struct arena 
 /* The median of the loss over a stretch that is not empty. */
 double curve_level(const struct curve *c, struct stretch s);
 
+/* Noise from the middle of second differences, in which a steep fall cancels; n > 2. */
+double curve_bends(const double *x, size_t n, double *scratch);
+
 /* The index of the first point with a step beyond `step`, or n. */
 size_t curve_find(const struct curve *c, int64_t step);
 
-/* A straight line through y over a stretch. */
+/* A line through y over a stretch. */
 struct trend {
     double change; /* of y from the first point to the last */
     double se;     /* its standard error, widened where the residuals hang together */
+    double misfit; /* n times the logarithm of the mean square of the residuals */
 };
-struct trend curve_trend(const struct curve *c, struct stretch s);
+/* y against x, or, where x is NULL, against the number of the line; x[0] is that of s.first. */
+struct trend curve_trend(const struct curve *c, const double *x, struct stretch s);
 
 #endif

@@ -38,11 +38,13 @@ static const struct detector detectors[] = {
     {detect_resumed_wrong, BROKEN},
     {detect_overfit, BROKEN},
     {detect_diverged, BROKEN | BIT(PACE_FINDING_RESUMED_WRONG)},
+    {detect_blown_start, BROKEN | RISEN},
+    {detect_eval_rise, BROKEN | RISEN | BIT(PACE_FINDING_OVERFIT)},
     {detect_early_rise, BROKEN | RISEN},
     {detect_excursions, BROKEN | RISEN},
-    {detect_held_up, BROKEN | RISEN},
-    {detect_flat, BROKEN | RISEN},
-    {detect_decay_too_fast, BROKEN | RISEN | BIT(PACE_FINDING_FLAT)},
+    {detect_decay_too_fast, BROKEN | RISEN},
+    {detect_unrest, BROKEN | RISEN | BIT(PACE_FINDING_DECAY_TOO_FAST)},
+    {detect_flat, BROKEN | RISEN | BIT(PACE_FINDING_DECAY_TOO_FAST)},
     {detect_plateau, ~0u}, /* anything else explains it better */
 };
 

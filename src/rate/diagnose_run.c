@@ -12,8 +12,7 @@
  *                 where the loss steps down as each epoch begins, or after very many epochs.
  *   a bad resume  the loss jumps up where the log says that the run was taken up again, or where
  *                 step or rate break off: the optimizer's state or the place in the data was lost.
- *                 A jump alone is not enough, even if the loss is back where it began: a blow-up
- *                 looks just so.
+ *                 A jump alone is not enough: a blow-up looks just so.
  */
 #include <math.h>
 
@@ -50,11 +49,8 @@ bool detect_no_targets(const struct curve *c, struct pace_finding *found)
     }
     if (n_zero < LEAST || 2 * n_zero < c->n)
         return false;
-    *found = (struct pace_finding){PACE_FINDING_NO_TARGETS,
-                                   s->points[0].step,
-                                   s->points[last].step,
-                                   {(double)n_zero, (double)n_broken, NAN, NAN}};
-    return true;
+    return FOUND(PACE_FINDING_NO_TARGETS, s->points[0].step, s->points[last].step, (double)n_zero,
+                 (double)n_broken, NAN, NAN);
 }
 
 bool detect_nan(const struct curve *c, struct pace_finding *found)
@@ -76,12 +72,8 @@ bool detect_nan(const struct curve *c, struct pace_finding *found)
     }
     if (n_broken == 0)
         return false;
-    *found = (struct pace_finding){
-        PACE_FINDING_NAN,
-        s->points[first].step,
-        s->points[last].step,
-        {before, (double)n_broken, (double)n_behind, s->points[first].learning_rate}};
-    return true;
+    return FOUND(PACE_FINDING_NAN, s->points[first].step, s->points[last].step, before,
+                 (double)n_broken, (double)n_behind, s->points[first].learning_rate);
 }
 
 /*
@@ -112,12 +104,8 @@ bool detect_hidden_nan(const struct curve *c, struct pace_finding *found)
     if (n_dead < LEAST || isnan(before) || !c->is_likelihood ||
         (n_alive > 0 && before < NOTHING * c->start))
         return false;
-    *found = (struct pace_finding){
-        PACE_FINDING_HIDDEN_NAN,
-        s->points[first].step,
-        s->points[s->n_points - 1].step,
-        {before, (double)n_dead, (double)n_zero, s->points[first].learning_rate}};
-    return true;
+    return FOUND(PACE_FINDING_HIDDEN_NAN, s->points[first].step, s->points[s->n_points - 1].step,
+                 before, (double)n_dead, (double)n_zero, s->points[first].learning_rate);
 }
 
 /* ------------------------------------------------------------------------------------ resume -- */
@@ -133,50 +121,46 @@ static bool breaks_off(const struct curve *c, size_t i)
 
 /*
  * The rate leaps up though it has been higher before (so this is no warmup) and was not at its end
- * (so this is no warm restart), or drops to a part.
+ * (so this is no warm restart), or drops to a part, or drops and is warmed up again.
  */
 static bool rate_breaks_off(const struct curve *c, size_t i, double highest_before)
 {
-    static const double LEAP = 0.1, PART = 0.2, SMALL = 0.05, END = 0.01;
+    static const double LEAP = 0.1, PART = 0.2, LESS = 0.6, SMALL = 0.05, END = 0.01;
     double before = c->rate[i - 1], after = c->rate[i];
     bool leaps = after - before > LEAP * c->peak && highest_before > before * 1.001 &&
                  before > END * c->peak;
-    bool drops = after < PART * before && before > SMALL * c->peak;
-    return leaps || drops;
+    bool drops = after < (c->rate[i + 1] > after ? LESS : PART) * before;
+    return leaps || (drops && before > SMALL * c->peak);
 }
 
-/* The jump at point i, in logs: of the level, or of the one line behind it; 0 where it is noise. */
+/* The jump at point i, in logs: of the level, or of one of two lines; 0 where it is noise. */
 static double jump_at(const struct curve *c, size_t i, double *before, double *behind)
 {
-    enum { AROUND = 5 };
-    static const double SURE = 4;
-    size_t n_before = min_size(i, AROUND), n_behind = min_size(c->n - i, AROUND);
-    double noise = c->noise[i - 1], share = 1 / (double)n_before;
+    enum { BEFORE = 5, BEHIND = 3 };
+    static const double SURE = 3, SURE_ALONE = 4;
+    size_t n_before = min_size(i, BEFORE), n_behind = min_size(c->n - i, BEHIND);
+    double se = 1.25 * c->noise[i - 1] * sqrt(1 / (double)n_before + 1 / (double)n_behind);
     *before = curve_level(c, (struct stretch){i - n_before, i});
     *behind = curve_level(c, (struct stretch){i, i + n_behind});
     double jump = log(*behind / *before);
-    if (jump > SURE * 1.25 * noise * sqrt(share + 1 / (double)n_behind))
+    if (jump > SURE * se)
         return jump;
-    *behind = c->loss[i];
-    jump = c->y[i] - log(*before);
-    return jump > SURE * noise * sqrt(1 + share) ? jump : 0;
+    *behind = fmax(c->loss[i], c->loss[i + 1]);
+    jump = log(*behind / *before);
+    return jump > SURE_ALONE * c->noise[i - 1] * sqrt(1 + 1 / (double)n_before) ? jump : 0;
 }
 
 bool detect_resumed_wrong(const struct curve *c, struct pace_finding *found)
 {
     static const double JUMP = 0.1;
     double before, behind, highest = NAN;
-    for (size_t i = 2; i + 1 < c->n && c->is_likelihood; i++) {
-        highest = fmax(highest, c->rate[i - 1]);
-        if (!breaks_off(c, i) && !rate_breaks_off(c, i, highest))
-            continue;
-        if (!(jump_at(c, i, &before, &behind) > JUMP))
-            continue;
-        *found = (struct pace_finding){PACE_FINDING_RESUMED_WRONG,
-                                       c->step[i],
-                                       c->step[i + 1],
-                                       {before, behind, c->rate[i - 1], c->rate[i]}};
-        return true;
+    size_t late = c->series->rate_is_of_next; /* then a line shows the rate of the one before */
+    for (size_t i = 2; i + 1 + late < c->n && c->is_likelihood; i++) {
+        highest = fmax(highest, c->rate[i - 1 + late]);
+        if ((breaks_off(c, i) || rate_breaks_off(c, i + late, highest)) &&
+            jump_at(c, i, &before, &behind) > JUMP)
+            return FOUND(PACE_FINDING_RESUMED_WRONG, c->step[i], c->step[i + 1], before, behind,
+                         c->rate[i - 1], c->rate[i]);
     }
     return false;
 }
@@ -193,14 +177,6 @@ static double loss_at(const struct curve *c, int64_t step)
     return curve_level(c, (struct stretch){end > width ? end - width : 0, end});
 }
 
-/* Noise of held-out losses: how far each is from the middle of its neighbours. */
-static double eval_noise(const struct curve *c)
-{
-    for (size_t i = 1; i + 1 < c->n_evals; i++)
-        c->scratch[i - 1] = fabs(c->eval[i] - 0.5 * (c->eval[i - 1] + c->eval[i + 1]));
-    return STAT_MAD_TO_SD * stat_median(c->scratch, c->n_evals - 2) / sqrt(1.5);
-}
-
 static bool eval_overfits(const struct curve *c, struct pace_finding *found)
 {
     enum { LEAST = 3, BEHIND = 2, ENOUGH_FOR_NOISE = 6 };
@@ -213,7 +189,7 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
     if (last - best < BEHIND)
         return false;
     double rise = 0.5 * (c->eval[last] + c->eval[last - 1]) - c->eval[best];
-    double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : eval_noise(c);
+    double noise = c->n_evals < ENOUGH_FOR_NOISE ? 0 : curve_bends(c->eval, c->n_evals, c->scratch);
     double chance = sqrt(2 * log((double)c->n_evals)); /* the lowest of so many */
     double then = loss_at(c, c->eval_step[best]), now = loss_at(c, c->eval_step[last]);
     bool learns = c->evals_alone || (now <= STILL * then && now <= LEARNED * c->start);
@@ -221,11 +197,39 @@ static bool eval_overfits(const struct curve *c, struct pace_finding *found)
     if (rise < (RISE + with_training) * fabs(c->eval[best]) || rise < (NOISES + chance) * noise ||
         !learns)
         return false;
-    *found = (struct pace_finding){PACE_FINDING_OVERFIT,
-                                   c->eval_step[best],
-                                   c->eval_step[last],
-                                   {c->eval[best], c->eval[last], then, now}};
-    return true;
+    return FOUND(PACE_FINDING_OVERFIT, c->eval_step[best], c->eval_step[last], c->eval[best],
+                 c->eval[last], then, now);
+}
+
+/*
+ * The held-out rows are the same each time, so batches are no excuse: a held-out loss that goes up
+ * and comes down again, by half of that at least, has been shaken by the rate. (One that does not
+ * is overfitting or divergence.) The greatest of such rises.
+ */
+bool detect_eval_rise(const struct curve *c, struct pace_finding *found)
+{
+    enum { LEAST = 4 };
+    static const double SHARE = 0.1, PROGRESS = 0.15; /* of the level; of the whole fall */
+    double best = INFINITY, *lowest_behind = c->scratch;
+    size_t low = 0, from = 0, to = 0;
+    for (size_t i = c->n_evals; i-- > 0; best = fmin(best, c->eval[i]))
+        lowest_behind[i] = best;
+    for (size_t i = 1; i < c->n_evals; i++) {
+        double rise = c->eval[i] - c->eval[low];
+        if (rise > c->eval[to] - c->eval[from] && c->eval[i] - lowest_behind[i] > rise / 2) {
+            from = low;
+            to = i;
+        }
+        low = c->eval[i] < c->eval[low] ? i : low;
+    }
+    if (c->n_evals < LEAST || !c->is_likelihood || to == 0)
+        return false;
+    double rise = c->eval[to] - c->eval[from], fall = fmax(c->start, c->eval[0]) - best;
+    if (rise < fmax(SHARE * c->eval[from], PROGRESS * fall))
+        return false;
+    size_t at = min_size(curve_find(c, c->eval_step[to]), c->n - 1);
+    return FOUND(PACE_FINDING_SPIKE, c->eval_step[from], c->eval_step[to], c->eval[from],
+                 c->eval[to], 0, c->rate[at]);
 }
 
 /*
@@ -270,9 +274,8 @@ static bool memorises(const struct curve *c, struct pace_finding *found)
     bool steps_down = fall_at_border(c, &where) > STEP;
     if (end > NEAR_ZERO || end > SHARE * c->start || !(steps_down || epochs >= MANY))
         return false;
-    *found = (struct pace_finding){
-        PACE_FINDING_OVERFIT, c->step[where], c->step[c->n - 1], {NAN, epochs, c->start, end}};
-    return true;
+    return FOUND(PACE_FINDING_OVERFIT, c->step[where], c->step[c->n - 1], NAN, epochs, c->start,
+                 end);
 }
 
 bool detect_overfit(const struct curve *c, struct pace_finding *found)
@@ -282,41 +285,28 @@ bool detect_overfit(const struct curve *c, struct pace_finding *found)
 
 /* ---------------------------------------------------------------------------------- schedule -- */
 
-/* It fell by a sure amount before the rate was gone, and many times faster than after. */
-static bool fell_before(const struct curve *c, size_t low)
-{
-    enum { LEAST = 4 };
-    static const double SURE = 2, SLOWER = 0.25, FALL = 0.01;
-    struct stretch before = {low / 5, low}, after = {low, c->n};
-    struct trend stalled = curve_trend(c, after), falling;
-    if (low >= LEAST) {
-        falling = curve_trend(c, before);
-    } else {
-        falling.change = log(curve_level(c, (struct stretch){low, low + LEAST})) - c->y[0];
-        falling.se = 2 * c->noise[0];
-        before.first = 0;
-    }
-    double speed = falling.change / (double)(before.end - before.first);
-    double speed_after = stalled.change / (double)(after.end - after.first);
-    return -falling.change > fmax(SURE * falling.se, FALL) && speed_after > SLOWER * speed;
-}
-
+/*
+ * The rate is below a tenth of its peak for half of the log, or for a third of it where the loss
+ * was falling until then, many times faster than since.
+ */
 bool detect_decay_too_fast(const struct curve *c, struct pace_finding *found)
 {
     enum { LEAST = 12, AROUND = 3 };
-    static const double LOW_RATE = 0.101, LEFT = 0.3;
+    static const double LOW_RATE = 0.101, LEFT = 0.35, MOST = 0.5;
+    static const double SURE = 2, FALL = 0.01, SLOWER = 0.25;
     size_t low = c->n;
     while (low > 0 && c->rate[low - 1] < LOW_RATE * c->peak)
         low--;
-    if (!c->is_likelihood || c->n < LEAST || low == 0 ||
-        (double)(c->n - low) < LEFT * (double)c->n || !fell_before(c, low))
+    double left = (double)(c->n - low) / (double)c->n;
+    if (!c->is_likelihood || c->n < LEAST || low == 0 || left < LEFT)
         return false;
-    size_t around = min_size(low, AROUND);
-    *found = (struct pace_finding){
-        PACE_FINDING_DECAY_TOO_FAST,
-        c->step[low],
-        c->step[c->n - 1],
-        {(double)low / (double)c->n, curve_level(c, (struct stretch){low - around, low}),
-         curve_level(c, (struct stretch){c->n - AROUND, c->n}), c->peak}};
-    return true;
+    double then = curve_level(c, (struct stretch){low > AROUND ? low - AROUND : 0, low});
+    double end = curve_level(c, (struct stretch){c->n - AROUND, c->n});
+    double before = log(c->start / then), since = log(then / end);
+    bool was_falling =
+        before > fmax(SURE * c->noise[0], FALL) && since / left < SLOWER * before / (1 - left);
+    if (left < MOST && !was_falling)
+        return false;
+    return FOUND(PACE_FINDING_DECAY_TOO_FAST, c->step[low], c->step[c->n - 1], 1 - left, then, end,
+                 c->peak);
 }

@@ -6,13 +6,15 @@
  *   no_targets        lines with a loss of 0; those whose gradient norm is NaN
  *   nan               last finite loss; broken lines; lines from there on; rate there
  *   hidden_nan        last real loss; dead lines; those with a loss of 0; rate there
- *   diverged          lowest level; level at the end; loss at the start; rate where it turned
- *   spike             level before; highest loss; surprise in standard errors; rate
- *   oscillation       level below; highest loss; number of rises; rate. Where the loss fell only
- * with the rate: level at half the peak; at the end; NAN; peak resumed_wrong     level before;
- * level behind; rate before; rate behind flat              level of the first fifth; of the last
- * fifth; fall (log); its standard error overfit           lowest held-out loss; the last; training
- * loss then; training loss now. Where none is held out: NAN; epochs; loss at the start; at the end
+ *   diverged          level before; level at the end; loss at the start; rate where it turned
+ *   spike             level before; highest loss; surprise in standard errors; rate. Surprise 0:
+ *                     of the held-out loss. Level NAN: before the first line, by the bound third
+ *   oscillation       level below; highest loss; number of rises; rate. Number 0: spread (log)
+ *                     beside a falling curve up to last_step; behind it; 0; highest rate
+ *   resumed_wrong     level before; level behind; rate before; rate behind
+ *   flat              level of the first fifth; of the last fifth; fall (log); its standard error
+ *   overfit           lowest held-out loss; the last; training loss then; training loss now. Where
+ *                     none is held out: NAN; epochs; loss at the start; at the end
  *   warmup_too_short  first loss; highest level; step at which the rate has its peak; the peak
  *   decay_too_fast    share of the log done when the rate was a tenth; loss then; at the end; peak
  *   plateau           loss at the start; level since; share of the log without progress; mean rate
@@ -90,24 +92,36 @@ static void say_diverged(struct sentence *s, const struct pace_finding *f)
 
 static void say_spike(struct sentence *s, const struct pace_finding *f)
 {
-    add(s, "the loss rose from %.4g to %.4g", f->number[0], f->number[1]);
+    if (isnan(f->number[0])) {
+        add(s,
+            "the first line already holds a loss of %.4g, and a cross-entropy begins at %.3g at "
+            "most (the logarithm of the vocabulary): it blew up before step %" PRId64,
+            f->number[1], f->number[2], f->step);
+        add_rate(s, "; the rate was ", f->number[3], "");
+        return;
+    }
+    bool is_held_out = f->number[2] == 0;
+    add(s, "the %sloss rose from %.4g to %.4g", is_held_out ? "held-out " : "", f->number[0],
+        f->number[1]);
     if (f->step == f->last_step)
         add(s, " at step %" PRId64, f->step);
     else
         add(s, " between steps %" PRId64 " and %" PRId64, f->step, f->last_step);
-    if (isfinite(f->number[2]))
+    if (is_held_out)
+        add(s, " and came down again: its rows are the same each time, so it is not the batches");
+    else if (isfinite(f->number[2]))
         add(s, ", %.0f standard errors above what the noise of this log explains", f->number[2]);
     add_rate(s, "; the rate was ", f->number[3], "");
 }
 
 static void say_oscillation(struct sentence *s, const struct pace_finding *f)
 {
-    if (isnan(f->number[2])) {
+    if (f->number[2] == 0) {
         add(s,
-            "most of the fall, from %.4g to %.4g, came after step %" PRId64
-            ", when the rate was below half of its peak",
-            f->number[0], f->number[1], f->step);
-        add_rate(s, " (", f->number[3], "): until then the rate held the loss up");
+            "until step %" PRId64 " the loss goes up and down by %.0f %% beside a falling curve, "
+            "behind it by %.2g %%: batch noise does not calm down as the rate does",
+            f->last_step, 100 * f->number[0], 100 * f->number[1]);
+        add_rate(s, "; the peak of the rate was ", f->number[3], "");
         return;
     }
     add(s,
@@ -161,8 +175,7 @@ static void say_decay_too_fast(struct sentence *s, const struct pace_finding *f)
 {
     add(s,
         "the rate is down to a tenth of its peak (%.3g) by step %" PRId64
-        ", with %.0f %% of the log to go; the loss was still falling and went from %.4g to "
-        "%.4g only",
+        ", with %.0f %% of the log to go; since then the loss went from %.4g to %.4g",
         f->number[3], f->step, 100 * (1 - f->number[0]), f->number[1], f->number[2]);
 }
 

@@ -11,8 +11,7 @@ Three judges, each with a table of what was taken for what:
   made up     doctor_logs.py: many causes, many formats, noise as in the real logs
   simulated   test/sim/make_logs: runs on landscapes whose losses without noise are known
 
-Each must have 95 % right (the simulated ones 92 %: not every fault can be seen in a log) and at most
-2 % of its healthy logs called ill.
+Each must have 95 % right and at most 2 % of its healthy logs called ill.
 """
 import collections
 import csv
@@ -33,7 +32,7 @@ PACE = os.environ["PACE"]
 BUILD = pathlib.Path(os.environ["PACE_BUILD"])
 DATA = pathlib.Path(os.environ["PACE_DATA"])
 SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-SIMULATED = (500_000, 132)  # first seed, how many
+SIMULATED = (950_000, 132)  # first seed, how many: nobody tuned on these
 
 passed = failed = 0
 
@@ -177,7 +176,7 @@ def made_up_logs(folder):
 # --- Simulated. ---------------------------------------------------------------------------------
 
 def simulated_logs(folder):
-    score = Score("simulated logs", 0.92)
+    score = Score("simulated logs", 0.95)
     first, count = SIMULATED
     subprocess.run([BUILD / "test/sim/make_logs", str(first), str(count), folder], check=True,
                    stderr=subprocess.DEVNULL)

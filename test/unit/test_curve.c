@@ -93,6 +93,45 @@ static void noise_is_relative_and_blind_to_a_trend(void **state)
         assert_true(curve.noise[i] > 0.06 && curve.noise[i] < 0.2);
 }
 
+static void a_steep_beginning_is_measured_by_its_bends(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 4};
+    level_log();
+    for (int i = 0; i < 60; i++) /* noise in nats: 1 % at the start, 10 % at the end */
+        points[i].loss = 0.5 + 4.5 * exp(-i / 6.0) + 0.05 * rng_normal(&rng);
+    take(60);
+    assert_true(curve.noise[0] < 0.75 * curve.noise[30] && curve.noise[0] > 0.01);
+    static const double steep[] = {9, 7, 5, 3, 1, -1};
+    double scratch[6];
+    assert_true(curve_bends(steep, 6, scratch) == 0);
+}
+
+static void progress_is_counted_without_a_blown_up_start(void **state)
+{
+    (void)state;
+    level_log();
+    for (int i = 0; i < 50; i++)
+        points[i].loss = i < 2 ? 900 : i < 15 ? 3 : 2;
+    take(50);
+    assert_true(curve.fall == 1 && curve.start > 2.9);
+}
+
+static void a_shape_that_fits_leaves_less(void **state)
+{
+    (void)state;
+    double x[N];
+    level_log();
+    for (int i = 0; i < N; i++) {
+        x[i] = 1 - exp(-i / 30.0);
+        points[i].loss = exp(1 - 0.2 * x[i] + (i % 2 ? 0.001 : -0.001));
+    }
+    take(N);
+    struct stretch all = {0, N};
+    struct trend even = curve_trend(&curve, NULL, all), quick = curve_trend(&curve, x, all);
+    assert_true(fabs(quick.change + 0.2) < 0.002 && quick.misfit < even.misfit - 100);
+}
+
 static void a_loss_about_zero_is_no_likelihood(void **state)
 {
     (void)state;
@@ -113,7 +152,7 @@ static void a_falling_trend_is_measured_with_its_error(void **state)
     for (int i = 0; i < N; i++)
         points[i].loss = exp(1 - 0.3 * i / (N - 1) + 0.05 * rng_normal(&rng));
     take(N);
-    struct trend trend = curve_trend(&curve, (struct stretch){0, N});
+    struct trend trend = curve_trend(&curve, NULL, (struct stretch){0, N});
     assert_true(fabs(trend.change + 0.3) < 3 * trend.se);
     assert_true(trend.se > 0.005 && trend.se < 0.03);
 }
@@ -135,6 +174,9 @@ int main(void)
         cmocka_unit_test(a_log_of_held_out_losses_alone_is_judged_by_them),
         cmocka_unit_test(the_rate_of_the_next_update_is_shifted_back),
         cmocka_unit_test(noise_is_relative_and_blind_to_a_trend),
+        cmocka_unit_test(a_steep_beginning_is_measured_by_its_bends),
+        cmocka_unit_test(progress_is_counted_without_a_blown_up_start),
+        cmocka_unit_test(a_shape_that_fits_leaves_less),
         cmocka_unit_test(a_loss_about_zero_is_no_likelihood),
         cmocka_unit_test(a_falling_trend_is_measured_with_its_error),
         cmocka_unit_test(an_empty_log_has_no_points),

@@ -47,6 +47,12 @@ static void assert_found(enum pace_finding_kind kind, enum pace_verdict verdict)
     assert_int_equal(diagnosis.verdict, verdict);
 }
 
+static void assert_verdict(enum pace_verdict verdict)
+{
+    diagnose();
+    assert_string_equal(pace_verdict_name(diagnosis.verdict), pace_verdict_name(verdict));
+}
+
 static void a_clean_log_is_healthy(void **state)
 {
     (void)state;
@@ -63,8 +69,7 @@ static void short_and_empty_logs_are_healthy(void **state)
     clean_log();
     for (size_t n = 0; n <= 4; n++) {
         series.n_points = n;
-        diagnose();
-        assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+        assert_verdict(PACE_VERDICT_HEALTHY);
     }
 }
 
@@ -96,8 +101,7 @@ static void a_single_step_is_a_hard_batch(void **state)
     for (int i = 0; i < N; i++)
         points[i].step = i + 1;
     points[120].loss *= 2;
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_single_step_far_above_all_is_a_spike(void **state)
@@ -251,8 +255,7 @@ static void a_policy_gradient_near_zero_is_healthy(void **state)
     clean_log();
     for (int i = 0; i < N; i++)
         points[i].loss = i < 5 ? 0 : 1e-3 * rng_normal(&rng);
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void overflowed_norms_that_are_skipped_are_no_finding(void **state)
@@ -260,8 +263,7 @@ static void overflowed_norms_that_are_skipped_are_no_finding(void **state)
     (void)state;
     clean_log();
     points[60].flags = points[61].flags = PACE_GRAD_NOT_FINITE;
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_jump_at_a_resume_is_not_the_rates_fault(void **state)
@@ -306,8 +308,7 @@ static void warm_restarts_are_healthy(void **state)
         points[i].learning_rate = 1e-4 * (1 + cos(3.14159265 * (i % 50) / 49));
         points[i].loss *= i >= 50 ? 1 + 0.2 * points[i].learning_rate / 2e-4 : 1;
     }
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_jump_alone_is_a_blow_up(void **state)
@@ -316,8 +317,7 @@ static void a_jump_alone_is_a_blow_up(void **state)
     clean_log();
     for (int i = 100; i < N; i++)
         points[i].loss = points[i - 100].loss;
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_TOO_HIGH);
+    assert_verdict(PACE_VERDICT_TOO_HIGH);
 }
 
 static void a_resume_without_a_jump_is_healthy(void **state)
@@ -325,8 +325,7 @@ static void a_resume_without_a_jump_is_healthy(void **state)
     (void)state;
     clean_log();
     points[100].flags = PACE_RESUMED;
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_loss_that_does_not_move_is_flat(void **state)
@@ -360,8 +359,7 @@ static void a_small_fall_that_levels_off_is_healthy(void **state)
     clean_log();
     for (int i = 0; i < N; i++)
         points[i].loss = 2.5 * exp(0.03 * exp(-i / 60.0) + 0.003 * rng_normal(&rng));
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void standing_still_high_up_is_a_plateau(void **state)
@@ -405,8 +403,7 @@ static void a_second_fall_as_the_rate_is_let_down_is_healthy(void **state)
         points[i].loss = i < 20 ? 3 - 0.05 * i : i < 160 ? 2 - 1e-4 * i : 2 - 0.005 * (i - 160);
         points[i].learning_rate = 2e-4 * fmin(1, (N - i) / 40.0);
     }
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_rising_held_out_loss_is_overfitting(void **state)
@@ -453,8 +450,7 @@ static void an_even_fall_to_near_zero_over_epochs_is_healthy(void **state)
         points[i].epoch = 4.0 * (i + 1) / N;
         points[i].loss = 2 * exp(-i / 45.0);
     }
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void a_rise_at_the_very_beginning_wants_warmup(void **state)
@@ -493,17 +489,167 @@ static void a_rate_that_is_gone_early_stops_the_fall(void **state)
     assert_found(PACE_FINDING_DECAY_TOO_FAST, PACE_VERDICT_DECAYS_TOO_FAST);
 }
 
-static void a_loss_that_falls_only_with_the_rate_was_held_up(void **state)
+static void half_a_log_without_a_rate_decays_too_fast_whatever_the_loss(void **state)
 {
     (void)state;
-    struct rng rng = {.seed = 10};
+    struct rng rng = {.seed = 14};
     clean_log();
     for (int i = 0; i < N; i++) {
-        double rate = points[i].learning_rate / 2e-4;
-        points[i].loss = (0.8 + 2 * fmin(1, 2 * rate)) * exp(0.02 * rng_normal(&rng));
+        points[i].learning_rate = i < 80 ? 1e-4 : 1e-6;
+        points[i].loss = 2 * exp(0.01 * rng_normal(&rng));
     }
-    points[0].loss = points[1].loss = 3;
+    assert_found(PACE_FINDING_DECAY_TOO_FAST, PACE_VERDICT_DECAYS_TOO_FAST);
+    clean_log();
+    for (int i = 0; i < N; i++) /* above a tenth for 68 % of the log */
+        points[i].learning_rate = 1e-4 * pow(1 - (double)i / N, 2);
+    assert_verdict(PACE_VERDICT_HEALTHY);
+}
+
+static void what_calms_down_with_the_rate_was_shaken_by_it(void **state)
+{
+    (void)state;
+    for (int is_constant = 0; is_constant < 2; is_constant++) {
+        struct rng rng = {.seed = 15};
+        clean_log();
+        for (int i = 0; i < N; i++) {
+            double spread = i < 120 ? 0.12 : 0.02;
+            points[i].loss = (1.5 + 1.5 / (1 + i / 10.0)) * exp(spread * rng_normal(&rng));
+            points[i].learning_rate = is_constant ? 1e-4 : points[i].learning_rate;
+        }
+        assert_verdict(is_constant ? PACE_VERDICT_HEALTHY : PACE_VERDICT_TOO_HIGH);
+    }
+    points[0].learning_rate = 4e-4;
     assert_found(PACE_FINDING_OSCILLATION, PACE_VERDICT_TOO_HIGH);
+    const struct pace_finding *f = &diagnosis.findings[0];
+    assert_in_range(f->last_step, points[110].step, points[130].step);
+    assert_true(f->number[0] > 0.06 && f->number[1] < 0.03 && f->number[2] == 0);
+}
+
+static void a_single_tiny_loss_is_no_level_to_rise_from(void **state)
+{
+    (void)state;
+    for (int at = 120; at < N; at += N - 1 - 120) {
+        clean_log();
+        points[at].loss = 0.01;
+        assert_verdict(PACE_VERDICT_HEALTHY);
+    }
+}
+
+static void a_first_line_above_any_vocabulary_has_blown_up(void **state)
+{
+    (void)state;
+    clean_log();
+    points[0].loss = 80;
+    assert_found(PACE_FINDING_SPIKE, PACE_VERDICT_TOO_HIGH);
+    assert_true(isnan(diagnosis.findings[0].number[0]) && diagnosis.findings[0].number[1] == 80);
+    points[0].step = 1; /* before the first update: the initialisation */
+    assert_verdict(PACE_VERDICT_HEALTHY);
+    clean_log();
+    for (int i = 0; i < N; i++) /* a sum over micro-batches */
+        points[i].loss *= 64;
+    assert_verdict(PACE_VERDICT_HEALTHY);
+}
+
+static void a_held_out_loss_that_rises_and_comes_back_is_no_batch(void **state)
+{
+    (void)state;
+    static const double evals[] = {2.4, 2.0, 2.5, 2.1, 1.8, 1.7, 1.65, 1.6, 1.58, 1.57};
+    for (int high = 1; high >= 0; high--) {
+        clean_log();
+        for (int i = 0; i < 10; i++)
+            points[20 * i + 19].eval_loss = evals[i];
+        points[59].eval_loss = high ? 2.5 : 2.1;
+        assert_verdict(high ? PACE_VERDICT_TOO_HIGH : PACE_VERDICT_HEALTHY);
+        if (high) {
+            const struct pace_finding *f = &diagnosis.findings[0];
+            assert_true(f->kind == PACE_FINDING_SPIKE && f->number[0] == 2 && f->number[1] == 2.5);
+            assert_int_equal(f->last_step, points[59].step);
+        }
+    }
+}
+
+static void chaos_above_the_start_has_diverged(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 16};
+    clean_log();
+    series.n_points = 60;
+    for (int i = 0; i < N; i++)
+        points[i].loss = i < 3 ? 2 : 6 * exp(0.5 * rng_normal(&rng));
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+    points[0].loss = 1.5; /* the first line alone was sound */
+    for (int i = 1; i < N; i++)
+        points[i].loss = 6 * exp(0.4 * rng_normal(&rng));
+    assert_found(PACE_FINDING_DIVERGED, PACE_VERDICT_DIVERGED);
+}
+
+static void a_first_line_that_is_low_by_chance_is_no_rise(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 19};
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].loss = (2.6 - 0.8 * i / N) * exp(0.03 * rng_normal(&rng));
+    points[0].loss = 0.86 * 2.6;
+    assert_verdict(PACE_VERDICT_HEALTHY);
+}
+
+static void a_warmup_that_begins_anew_with_a_jump_is_a_resume(void **state)
+{
+    (void)state;
+    clean_log();
+    for (int i = 0; i < N; i++)
+        points[i].learning_rate = 1e-4;
+    points[120].learning_rate = 3e-5;
+    points[121].learning_rate = 8e-5;
+    points[120].loss = 2.4;
+    points[121].loss = 2.8; /* back on the third line */
+    assert_found(PACE_FINDING_RESUMED_WRONG, PACE_VERDICT_NOT_LEARNING_RATE);
+    assert_int_equal(diagnosis.findings[0].step, points[120].step);
+    points[120].learning_rate = points[121].learning_rate = 1e-4;
+    assert_verdict(PACE_VERDICT_TOO_HIGH);
+}
+
+static void two_lines_above_the_first_want_warmup(void **state)
+{
+    (void)state;
+    struct rng rng = {.seed = 17};
+    clean_log();
+    series.n_points = 60;
+    for (int i = 0; i < 60; i++) { /* the same noise in nats all along */
+        points[i].loss = 0.5 + 4.5 * exp(-i / 6.0) + 0.05 * rng_normal(&rng);
+        points[i].learning_rate = 1e-4 * (1 - i / 60.0);
+    }
+    points[1].loss = 6.6;
+    points[2].loss = 5.6;
+    assert_found(PACE_FINDING_WARMUP_TOO_SHORT, PACE_VERDICT_WARMUP_TOO_SHORT);
+}
+
+static void a_fall_that_noise_would_hide_is_flat_only_while_it_is_small(void **state)
+{
+    (void)state;
+    for (int gain = 0; gain <= 1; gain++) {
+        struct rng rng = {.seed = 18};
+        clean_log();
+        for (int i = 0; i < N; i++)
+            points[i].loss = 2 * exp(-0.12 * gain * (1 - exp(-i / 15.0)) + 0.08 * rng_normal(&rng));
+        assert_verdict(gain ? PACE_VERDICT_HEALTHY : PACE_VERDICT_TOO_LOW);
+    }
+}
+
+static void a_stall_that_ends_in_a_warm_restart_is_healthy(void **state)
+{
+    (void)state;
+    for (int has_restart = 1; has_restart >= 0; has_restart--) {
+        clean_log();
+        for (int i = 0; i < N; i++) {
+            points[i].loss = i < 20    ? 3 - 0.05 * i
+                             : i < 130 ? 2 - 1e-4 * i
+                                       : 1.2 + 0.787 * exp((130 - i) / 20.0);
+            points[i].learning_rate = 1e-4 * exp(-(i % (has_restart ? 130 : N)) / 100.0);
+        }
+        assert_verdict(has_restart ? PACE_VERDICT_HEALTHY : PACE_VERDICT_PLATEAU);
+    }
 }
 
 static void the_unit_of_the_loss_does_not_matter(void **state)
@@ -544,8 +690,7 @@ static void a_quick_fall_at_the_start_is_not_flat(void **state)
     for (int i = 0; i < N; i++)
         points[i].loss =
             (1.97 + 0.07 * exp(-i / 60.0) + 0.3 * exp(-i / 3.0)) * exp(0.004 * rng_normal(&rng));
-    diagnose();
-    assert_int_equal(diagnosis.verdict, PACE_VERDICT_HEALTHY);
+    assert_verdict(PACE_VERDICT_HEALTHY);
 }
 
 static void no_rate_in_the_log_gives_no_suggestion(void **state)
@@ -627,7 +772,17 @@ int main(void)
         cmocka_unit_test(a_rise_at_the_very_beginning_wants_warmup),
         cmocka_unit_test(a_rise_after_a_warmup_is_a_rate_too_high),
         cmocka_unit_test(a_rate_that_is_gone_early_stops_the_fall),
-        cmocka_unit_test(a_loss_that_falls_only_with_the_rate_was_held_up),
+        cmocka_unit_test(half_a_log_without_a_rate_decays_too_fast_whatever_the_loss),
+        cmocka_unit_test(what_calms_down_with_the_rate_was_shaken_by_it),
+        cmocka_unit_test(a_single_tiny_loss_is_no_level_to_rise_from),
+        cmocka_unit_test(a_first_line_above_any_vocabulary_has_blown_up),
+        cmocka_unit_test(a_held_out_loss_that_rises_and_comes_back_is_no_batch),
+        cmocka_unit_test(chaos_above_the_start_has_diverged),
+        cmocka_unit_test(a_first_line_that_is_low_by_chance_is_no_rise),
+        cmocka_unit_test(a_warmup_that_begins_anew_with_a_jump_is_a_resume),
+        cmocka_unit_test(two_lines_above_the_first_want_warmup),
+        cmocka_unit_test(a_fall_that_noise_would_hide_is_flat_only_while_it_is_small),
+        cmocka_unit_test(a_stall_that_ends_in_a_warm_restart_is_healthy),
         cmocka_unit_test(the_unit_of_the_loss_does_not_matter),
         cmocka_unit_test(suggestions_are_round_and_within_bounds),
         cmocka_unit_test(a_quick_fall_at_the_start_is_not_flat),

@@ -36,6 +36,25 @@ static void the_sentence_has_the_numbers(void **state)
                         "errors above what the noise of this log explains; the rate was 0.0002");
 }
 
+static void a_kind_has_a_sentence_for_each_witness(void **state)
+{
+    (void)state;
+    struct pace_finding f = {PACE_FINDING_SPIKE, 60, 60, {NAN, 640, 12.5, NAN}};
+    assert_string_equal(
+        evidence(f), "the first line already holds a loss of 640, and a cross-entropy begins at "
+                     "12.5 at most (the logarithm of the vocabulary): it blew up before step 60");
+    f = (struct pace_finding){PACE_FINDING_SPIKE, 60, 90, {2, 3.25, 0, 1e-3}};
+    assert_string_equal(
+        evidence(f), "the held-out loss rose from 2 to 3.25 between steps 60 and 90 and came "
+                     "down again: its rows are the same each time, so it is not the batches; the "
+                     "rate was 0.001");
+    f = (struct pace_finding){PACE_FINDING_OSCILLATION, 1, 90, {0.121, 0.02, 0, 1e-3}};
+    assert_string_equal(evidence(f),
+                        "until step 90 the loss goes up and down by 12 % beside a falling curve, "
+                        "behind it by 2 %: batch noise does not calm down as the rate does; the "
+                        "peak of the rate was 0.001");
+}
+
 static void what_was_not_logged_is_not_said(void **state)
 {
     (void)state;
@@ -74,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_has_evidence_and_advice),
         cmocka_unit_test(the_sentence_has_the_numbers),
+        cmocka_unit_test(a_kind_has_a_sentence_for_each_witness),
         cmocka_unit_test(what_was_not_logged_is_not_said),
         cmocka_unit_test(a_rate_is_named_only_where_one_is_suggested),
         cmocka_unit_test(text_that_does_not_fit_is_cut_and_counted),

@@ -18,8 +18,12 @@ static void blocks_of_rows_are_whole_tiles_of_every_set(void **state)
     (void)state;
     const struct kernels *k;
     for (size_t i = 0; (k = kernels_at(i)) != NULL; i++) {
+        struct cpu_device device = {k};
+        struct backend b;
+        backend_init(&b, &backend_cpu, NULL);
+        b.device = &device;
         for (size_t rows = 1; rows < 5000; rows += 7)
-            assert_int_equal(cpu_row_block(rows) % k->tile_rows, 0);
+            assert_int_equal(cpu_row_block(&b, rows) % k->tile_rows, 0);
     }
 }
 

@@ -11,10 +11,13 @@
 
 #include "backend/ref/ref.h"
 
-size_t cpu_row_block(size_t rows)
+size_t cpu_row_block(const struct backend *b, size_t rows)
 {
-    enum { ROWS_LEAST = 42, ROWS_MOST = 84, BLOCKS_WANTED = 32 };
-    return rows > ROWS_LEAST * BLOCKS_WANTED ? ROWS_MOST : ROWS_LEAST;
+    enum { LARGE = 84, MIDDLE = 42, SMALL = 14, BLOCKS_WANTED = 8 };
+    size_t wanted = cpu_workers(b) * BLOCKS_WANTED;
+    if (rows >= LARGE * wanted)
+        return LARGE;
+    return rows >= MIDDLE * wanted ? MIDDLE : round_up(SMALL, cpu_kernels(b)->tile_rows);
 }
 
 void cpu_run(const struct backend *b, size_t n_blocks,

@@ -38,10 +38,12 @@ static inline size_t round_up(size_t a, size_t b)
     return ceil_div(a, b) * b;
 }
 
-/* Rows of a block of work: as many as keep a block's operands in a core's own cache, fewer where
- * there are so few rows that many threads would go empty. A multiple of 42, which is three tiles of
- * AVX-512 and seven of the others. */
-size_t cpu_row_block(size_t rows);
+/*
+ * Rows of a block of work in products: as many as keep its operands in a core's own cache, fewer
+ * where threads would go empty. A row's results do not depend on the block that it is in, so this
+ * alone may depend on the number of threads. A multiple of tile_rows.
+ */
+size_t cpu_row_block(const struct backend *b, size_t rows);
 
 /* Scratch memory of the operations that need some, for sizes up to these. */
 size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *sizes);

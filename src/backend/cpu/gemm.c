@@ -15,7 +15,7 @@
 
 #include "backend/cpu/weight_row.h"
 
-enum { COLUMNS_AT_ONCE = 256, DEPTH_AT_ONCE = 256, ROWS_OF_PIECE = 128 };
+enum { COLUMNS_AT_ONCE = 256, DEPTH_AT_ONCE = 256, ROWS_OF_PIECE = 32 };
 
 void gemm_run(const struct kernels *k, const struct gemm *g)
 {
@@ -82,14 +82,15 @@ static void pack_along(const struct kernels *k, const struct packing *p, size_t 
     size_t groups = ceil_div(p->n_columns, COLUMNS_AT_ONCE);
     size_t first = piece % groups * COLUMNS_AT_ONCE, from = piece / groups * ROWS_OF_PIECE;
     size_t n = min_size(p->n_columns - first, COLUMNS_AT_ONCE);
-    size_t to = min_size(from + ROWS_OF_PIECE, p->n_depth);
-    for (size_t d = from; d < to; d++) {
-        const float *row = weight_row(k, p->weight, p->depth + d, p->column + first, decoded, n);
-        for (size_t j = 0; j < n; j += k->panel) {
-            size_t panel = (first + j) / k->panel;
-            k->copy(p->out + (panel * p->panel_depth + p->to_depth + d) * k->panel, k->panel,
-                    row + j, 0, 1, min_size(n - j, k->panel));
-        }
+    size_t rows = min_size(p->n_depth - from, ROWS_OF_PIECE);
+    const float *in = weight_row(k, p->weight, p->depth + from, p->column + first, decoded, n);
+    for (size_t i = 1; in == decoded && i < rows; i++)
+        (void)weight_row(k, p->weight, p->depth + from + i, p->column + first, decoded + i * n, n);
+    size_t stride = in == decoded ? n : p->weight->width;
+    for (size_t j = 0; j < n; j += k->panel) {
+        size_t panel = (first + j) / k->panel;
+        float *out = p->out + (panel * p->panel_depth + p->to_depth + from) * k->panel;
+        k->copy(out, k->panel, in + j, stride, rows, min_size(n - j, k->panel));
     }
 }
 

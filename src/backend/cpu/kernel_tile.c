@@ -177,10 +177,9 @@ SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, s
     vec row[LANES];
 #pragma GCC unroll 16
     for (size_t i = 0; i < LANES; i++)
-        row[i] = i >= s.rows ? (vec){0}
-                 : s.n == LANES
-                     ? vec_load(in + i * stride)
-                     : vec_load_some(in + i * stride, s.n);
+        row[i] = i >= s.rows    ? (vec){0}
+                 : s.n == LANES ? vec_load(in + i * stride)
+                                : vec_load_some(in + i * stride, s.n);
     transpose(row);
 #pragma GCC unroll 16
     for (size_t k = 0; k < LANES; k++) {
@@ -203,9 +202,10 @@ void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride
                               min_size(step - i, LANES)};
         const float *from = rest.rows > 0 ? in + i * stride : in;
         size_t k = 0;
-        if (TILE_ROWS < LANES && rest.rows == TILE_ROWS && rest.width == TILE_ROWS) {
-            const struct square whole = {TILE_ROWS, LANES, TILE_ROWS};
-            for (; k + LANES <= n; k += LANES)
+        if (TILE_ROWS < LANES && rest.rows == TILE_ROWS && step == TILE_ROWS) {
+            /* Whole vectors are stored: what is too much is overwritten by the next column. */
+            const struct square whole = {TILE_ROWS, LANES, LANES};
+            for (; k + LANES < n; k += LANES)
                 pack_square(out + k * step + i, step, from + k, stride, whole);
         } else if (rest.rows == LANES && rest.width == LANES) {
             const struct square whole = {LANES, LANES, LANES};
@@ -222,15 +222,17 @@ void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride
 void KERNEL(kernel_copy)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                          size_t n)
 {
+    if (step == PANEL && n >= PANEL) {
+        for (size_t k = 0; k < rows; k++, in += stride, out += PANEL) {
+            vec_store(out, vec_load(in));
+            vec_store(out + LANES, vec_load(in + LANES));
+        }
+        return;
+    }
     for (size_t k = 0; k < rows; k++, in += stride, out += step) {
         for (size_t i = 0; i < step; i += LANES) {
-            size_t width = min_size(step - i, LANES);
             size_t here = i < n ? min_size(n - i, LANES) : 0;
-            vec v = here == LANES ? vec_load(in + i) : vec_load_some(in + i, here);
-            if (width == LANES)
-                vec_store(out + i, v);
-            else
-                vec_store_some(out + i, v, width);
+            vec_store_some(out + i, vec_load_some(in + i, here), min_size(step - i, LANES));
         }
     }
 }

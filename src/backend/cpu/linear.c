@@ -73,7 +73,7 @@ static void take_memory(struct linear *l, struct scratch *s)
 
 size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *s)
 {
-    struct linear l = {.b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(s->rows)};
+    struct linear l = {.b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(b, s->rows)};
     l.sizes = (struct linear_sizes){s->rows, s->linear_in, s->linear_out, s->linear_weights,
                                     s->linear_rank};
     struct scratch counter = scratch_counter();
@@ -84,7 +84,7 @@ size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *s
 struct linear linear_open(const struct backend *b, const struct linear_args *a, size_t rows,
                           size_t out)
 {
-    struct linear l = {.a = a, .b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(rows)};
+    struct linear l = {.a = a, .b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(b, rows)};
     open_parts(&l, out);
     l.sizes.rows = rows;
     struct scratch scratch = scratch_of(b);

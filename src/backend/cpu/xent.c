@@ -61,7 +61,7 @@ size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *siz
                      .tokens = sizes->vocabulary,
                      .wants_dh = sizes->trains,
                      .wants_weight = sizes->trains,
-                     .block_rows = cpu_row_block(sizes->targets)};
+                     .block_rows = cpu_row_block(b, sizes->targets)};
     struct scratch counter = scratch_counter();
     take_memory(&x, &counter);
     return scratch_counted(&counter);
@@ -79,7 +79,7 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
                      .tokens = a->weight.rows,
                      .wants_dh = a->coef && a->dh.to.at,
                      .wants_weight = a->coef && (a->dweight || a->dbias),
-                     .block_rows = cpu_row_block(n)};
+                     .block_rows = cpu_row_block(b, n)};
     struct scratch scratch = scratch_of(b);
     take_memory(&x, &scratch);
     for (size_t i = 0; i < n; i++) {

@@ -1,0 +1,29 @@
+/*
+ * engine.h - what every command that computes begins with: threads, backend, model, adapter.
+ */
+#ifndef PACE_TRAIN_ENGINE_H
+#define PACE_TRAIN_ENGINE_H
+
+#include "model/model.h"
+#include "train/options.h"
+
+struct engine {
+    struct thread_pool *threads;
+    struct backend backend;
+    struct model model;
+};
+
+/* Threads and backend alone. Errors: ERR_MEMORY. */
+MUST_CHECK bool engine_start(struct engine *e, const struct options *o, struct err *err);
+
+/*
+ * The same with the model at `path`, checked for numbers that are not finite, and --adapter
+ * applied. Errors: those of model_open and lora_load.
+ */
+MUST_CHECK bool engine_open(struct engine *e, const char *path, const struct options *o,
+                            struct err *err);
+
+/* Safe on a zeroed struct and after a failure. */
+void engine_close(struct engine *e);
+
+#endif

@@ -15,7 +15,6 @@
 #include "cli/command.h"
 #include "cli/term.h"
 #include "format/json.h"
-#include "model/lora.h"
 #include "train/engine.h"
 #include "train/talk.h"
 
@@ -98,9 +97,8 @@ static bool toggle_base(struct session *s, struct err *err)
         return true;
     }
     s->is_base = !s->is_base;
-    lora_enable(&s->engine.model, !s->is_base);
     log_note(s->is_base ? "now without the adapter" : "now with the adapter");
-    return talk_refresh(&s->talk, err);
+    return talk_use_adapters(&s->talk, !s->is_base, err);
 }
 
 /* A line for the program; *more is false where it ends the session. */

@@ -39,15 +39,16 @@ static bool reserve_cache(struct generator *g, size_t n_positions, struct err *e
     return true;
 }
 
-bool generator_open(struct generator *g, const struct model *model, size_t n_positions,
-                    struct err *err)
+bool generator_open(struct generator *g, const struct model *model,
+                    const struct record_options *record, struct err *err)
 {
+    size_t n_positions = record->longest;
     size_t vocabulary = model->config.vocabulary;
     CHECK(n_positions >= 1 && n_positions <= model->config.max_positions);
     *g = (struct generator){.model = model};
     struct run_options options = {
         .rows = min_size(ROWS_MOST, n_positions), .targets = 1, .keys = n_positions};
-    model_record(model, &g->tape);
+    model_record(model, &g->tape, record);
     if (!reserve_cache(g, n_positions, err) ||
         !run_init(&g->run, &g->tape, model->backend, &options, err)) {
         generator_close(g);

@@ -2,7 +2,7 @@
  * generate.h - text from a model, token by token, with keys and values kept.
  *
  *     struct generator g;
- *     if (!generator_open(&g, &model, 2048, err)) …
+ *     if (!generator_open(&g, &model, &(struct record_options){.longest = 2048}, err)) …
  *     const float *logits = generator_feed(&g, prompt, n_prompt);
  *     while (…) {
  *         int32_t id = sample_token(&options, logits, V, &rng, g.candidates);
@@ -32,11 +32,11 @@ struct generator {
 };
 
 /*
- * Room for `n_positions` tokens (prompt and answer), at most the model's context (CHECKed). Reads
- * the model's weights and adapters as they are at each feed. Errors: ERR_MEMORY.
+ * `record.longest` is the room for tokens (prompt and answer), at most the model's context
+ * (CHECKed). Reads the model's weights and adapters as they are at each feed. Errors: ERR_MEMORY.
  */
-MUST_CHECK bool generator_open(struct generator *g, const struct model *model, size_t n_positions,
-                               struct err *err);
+MUST_CHECK bool generator_open(struct generator *g, const struct model *model,
+                               const struct record_options *record, struct err *err);
 
 /* Safe on a zeroed struct and after a failed open. */
 void generator_close(struct generator *g);

@@ -101,7 +101,7 @@ bool talk_open(struct talk *t, struct model *model, const char *path,
     buf_init(&t->text, BUF_NO_LIMIT);
     buf_init(&t->said, BUF_NO_LIMIT);
     if (!tokenizer_open(&t->tokenizer, path, err) || !check_ids(t, err) ||
-        !open_chat(t, path, err) || !generator_open(&t->generator, model, options->context, err)) {
+        !open_chat(t, path, err) || !talk_use_adapters(t, true, err)) {
         talk_close(t);
         return false;
     }
@@ -132,11 +132,12 @@ void talk_forget(struct talk *t)
         put_message(&t->messages, "system", span_of(t->options.system));
 }
 
-bool talk_refresh(struct talk *t, struct err *err)
+bool talk_use_adapters(struct talk *t, bool wanted, struct err *err)
 {
+    struct record_options record = {.longest = t->options.context, .without_adapters = !wanted};
     generator_close(&t->generator);
     t->fed.n = 0;
-    return generator_open(&t->generator, t->model, t->options.context, err);
+    return generator_open(&t->generator, t->model, &record, err);
 }
 
 /* --------------------------------------------------------------------------------------- turns --

@@ -67,7 +67,7 @@ MUST_CHECK bool talk_say(struct talk *t, struct span words,
 /* Forgets all turns. */
 void talk_forget(struct talk *t);
 
-/* Opens the generator anew after the model's adapters were switched on or off; turns stay. */
-MUST_CHECK bool talk_refresh(struct talk *t, struct err *err);
+/* From the next turn on with the model's adapters, or without; turns stay. Errors: ERR_MEMORY. */
+MUST_CHECK bool talk_use_adapters(struct talk *t, bool wanted, struct err *err);
 
 #endif

@@ -1,0 +1,38 @@
+/*
+ * engine.c - what every command that computes begins with: threads, backend, model, adapter.
+ *
+ * A weight that is not a finite number would make every loss so, steps after the cause. All weights
+ * are therefore read once before the first pass; they are needed in a moment anyway, and the read
+ * brings them into memory.
+ */
+#include "train/engine.h"
+
+#include "model/lora.h"
+
+bool engine_start(struct engine *e, const struct options *o, struct err *err)
+{
+    size_t n_threads = o->threads > 0 ? (size_t)o->threads : thread_processors();
+    *e = (struct engine){0};
+    if (!thread_pool_open(&e->threads, n_threads, err))
+        return false;
+    backend_init(&e->backend, &backend_cpu, e->threads);
+    return true;
+}
+
+bool engine_open(struct engine *e, const char *path, const struct options *o, struct err *err)
+{
+    bool ok = engine_start(e, o, err) && model_open(&e->model, path, &e->backend, err) &&
+              model_check_finite(&e->model, err) &&
+              (!o->adapter || lora_load(&e->model, o->adapter, err));
+    if (!ok)
+        engine_close(e);
+    return ok;
+}
+
+void engine_close(struct engine *e)
+{
+    model_close(&e->model);
+    backend_release(&e->backend);
+    thread_pool_close(e->threads);
+    *e = (struct engine){0};
+}

@@ -25,11 +25,11 @@ struct selftest {
     size_t n_failed;
 };
 
-static void note(struct selftest *t, size_t index, const char *check, struct case_finding found)
+static void note(struct selftest *t, enum case_op op, const char *check, struct case_finding found)
 {
-    struct row *row = &t->rows[case_table[index].op];
+    struct row *row = &t->rows[op];
     double share = found.tolerance > 0 ? found.error / found.tolerance : found.error;
-    bool failed = !case_passes(&found);
+    bool failed = !cases_pass(&found);
     if (failed || share > row->worst) {
         row->worst = share;
         row->finding = found;
@@ -39,15 +39,15 @@ static void note(struct selftest *t, size_t index, const char *check, struct cas
     t->n_failed += failed;
 }
 
-static void run_case(struct selftest *t, size_t i)
+static void run_case(struct selftest *t, const struct case_row *row)
 {
     struct case_backend plain = {&backend_ref, NULL};
     struct case_backend fast = {&backend_cpu, t->all}, alone = {&backend_cpu, t->one};
-    t->rows[case_table[i].op].n_cases++;
-    if (!(case_table[i].flags & CASE_LARGE))
-        note(t, i, "formulas", cases_differentiate(i, &plain));
-    note(t, i, "plain", cases_compare(i, &plain, &fast));
-    note(t, i, "threads", cases_repeat(i, &alone, &fast));
+    t->rows[row->op].n_cases++;
+    if (!(row->flags & CASE_LARGE))
+        note(t, row->op, "its formulas", cases_differentiate(row, &plain));
+    note(t, row->op, "plain C", cases_compare(row, &plain, &fast));
+    note(t, row->op, "one thread", cases_repeat(row, &alone, &fast));
 }
 
 static void put_json(const struct selftest *t, struct buf *out)
@@ -64,7 +64,7 @@ static void put_json(const struct selftest *t, struct buf *out)
         const struct row *row = &t->rows[i];
         json_begin_object(&w);
         json_key(&w, "name");
-        json_put_text(&w, case_op_name((enum case_op)i));
+        json_put_text(&w, cases_op_name((enum case_op)i));
         json_key(&w, "cases");
         json_put_int(&w, (int64_t)row->n_cases);
         json_key(&w, "failed");
@@ -89,7 +89,7 @@ static void put_text(const struct selftest *t, const struct term *term, struct b
         const struct row *row = &t->rows[i];
         bool failed = row->n_failed > 0;
         buf_printf(out, "%-10s %6zu  %s%-11s%s %-14.14s %-9.2g %.2g%s%s\n",
-                   case_op_name((enum case_op)i), row->n_cases,
+                   cases_op_name((enum case_op)i), row->n_cases,
                    term_style(term, failed ? TERM_YELLOW : TERM_GREEN), failed ? "FAILED" : "right",
                    term_style(term, TERM_PLAIN), row->finding.output, row->finding.error,
                    row->finding.tolerance, failed ? "  against " : "", failed ? row->check : "");
@@ -108,8 +108,8 @@ bool cmd_selftest(const struct options *o, struct err *err)
     buf_init(&out, BUF_NO_LIMIT);
     bool ok = thread_pool_open(&t.one, 1, err) && thread_pool_open(&t.all, n_threads, err);
     if (ok) {
-        for (size_t i = 0; i < case_count; i++)
-            run_case(&t, i);
+        for (size_t i = 0; i < cases_count; i++)
+            run_case(&t, &cases_table[i]);
         if (o->json)
             put_json(&t, &out);
         else

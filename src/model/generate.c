@@ -92,8 +92,11 @@ static void feed_part(struct generator *g, const int32_t *ids, size_t n, bool wa
                           .segment = has_past ? segments : segments + 1,
                           .n_segments = has_past ? 2 : 1};
     size_t vocabulary = g->model->config.vocabulary;
-    run_logits(&g->run, &batch, &g->cache, &last, wants_logits ? 1 : 0,
-               (struct mat){g->logits, wants_logits ? 1 : 0, vocabulary, vocabulary});
+    struct mat z = {g->logits, 1, vocabulary, vocabulary};
+    if (wants_logits)
+        run_logits(&g->run, &batch, &g->cache, &last, 1, z);
+    else
+        run_losses(&g->run, &batch, &g->cache, NULL, NULL);
     g->n_fed += n;
 }
 

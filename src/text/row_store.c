@@ -68,11 +68,16 @@ static struct stretch keep(const struct filler *f, const struct dataset_row *row
     return (struct stretch){overflow == OVERFLOW_CUT_START ? n - most : 0, most, false};
 }
 
-static void count_overflow(struct filler *f, const struct stretch *kept)
+static void count_overflow(struct filler *f, const struct dataset_row *row,
+                           const struct stretch *kept)
 {
     size_t n = f->e->tokens.n;
     if (n <= f->o->max_length)
         return;
+    if (!kept->is_split && f->s->n_cut == 0) {
+        f->s->cut_line = row->line;
+        f->s->cut_file = (uint32_t)f->d->file_index;
+    }
     f->s->n_split += kept->is_split;
     f->s->n_cut += !kept->is_split;
     f->s->n_lost += n - kept->len;
@@ -83,7 +88,7 @@ static bool store_encoded(struct filler *f, const struct dataset_row *row, bool 
 {
     struct stretch kept = keep(f, row);
     const uint8_t *mask = f->e->mask.at;
-    count_overflow(f, &kept);
+    count_overflow(f, row, &kept);
     bool stored = false;
     for (size_t done = 0; done < kept.len;) {
         size_t first = kept.first + done;

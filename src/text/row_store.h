@@ -49,8 +49,10 @@ struct row_store {
     uint64_t part_rows[PART_COUNT];
     uint64_t duplicates, crossing; /* as in struct dataset_split */
     uint64_t n_cut, n_split;       /* rows longer than max_length, by what became of them */
-    uint64_t n_lost;               /* tokens cut away */
-    uint64_t n_dropped;            /* rows with nothing left to train on after the cut */
+    uint64_t cut_line;             /* of the first row that was cut, in file cut_file */
+    uint32_t cut_file;
+    uint64_t n_lost;    /* tokens cut away */
+    uint64_t n_dropped; /* rows with nothing left to train on after the cut */
     struct buf row_memory, id_memory, mask_memory;
 };
 

@@ -1,0 +1,99 @@
+/*
+ * cmd_eval.c - pace eval: the loss of a model on data, with an adapter or without.
+ *
+ * What counts is what training would learn from: the answers of a conversation, the completion
+ * behind a prompt, the whole of a text. --logits writes what the model says at each token as well,
+ * for a comparison with another program.
+ */
+#include <math.h>
+
+#include "cli/command.h"
+#include "cli/term.h"
+#include "format/json.h"
+#include "train/evaluate.h"
+
+static void put_json(const struct evaluation *e, struct buf *out)
+{
+    const struct step_sums *s = &e->sums;
+    struct json_writer w = {.out = out, .indent = 2, .python_nan = true};
+    json_begin_object(&w);
+    json_key(&w, "loss");
+    json_put_double(&w, s->loss);
+    json_key(&w, "perplexity");
+    json_put_double(&w, exp(s->loss));
+    json_key(&w, "accuracy");
+    json_put_double(&w, (double)s->correct / (double)s->targets);
+    json_key(&w, "target_tokens");
+    json_put_int(&w, (int64_t)s->targets);
+    json_key(&w, "tokens");
+    json_put_int(&w, (int64_t)s->tokens);
+    json_key(&w, "rows");
+    json_put_int(&w, (int64_t)e->rows);
+    json_key(&w, "seconds");
+    json_put_double(&w, e->seconds);
+    json_end(&w);
+    buf_add_byte(out, '\n');
+}
+
+static void put_text(const struct evaluation *e, struct buf *out)
+{
+    const struct step_sums *s = &e->sums;
+    buf_printf(out, "loss        %.4f nats a token\n", s->loss);
+    buf_printf(out, "perplexity  %.4g\n", exp(s->loss));
+    buf_printf(out, "accuracy    %.1f %% of the tokens are the likeliest\n",
+               100 * (double)s->correct / (double)s->targets);
+    buf_add_text(out, "over        ");
+    term_add_count(out, s->targets);
+    buf_add_text(out, " tokens of ");
+    term_add_count(out, e->rows);
+    buf_printf(out, " rows, in %.1f s (%.0f tokens a second, prompts included)\n", e->seconds,
+               (double)s->tokens / fmax(e->seconds, 1e-9));
+}
+
+static bool show(const struct evaluation *e, const struct options *o, struct err *err)
+{
+    struct buf out;
+    buf_init(&out, BUF_NO_LIMIT);
+    if (o->json)
+        put_json(e, &out);
+    else
+        put_text(e, &out);
+    bool ok = command_print(&out, err);
+    buf_release(&out);
+    return ok;
+}
+
+static bool evaluate(struct engine *engine, const struct row_store *store, const struct options *o,
+                     struct err *err)
+{
+    struct arena arena = {0};
+    struct evaluation e;
+    struct row_list list = rows_of(store, &arena, PART_TRAIN, (size_t)o->rows);
+    bool ok = evaluate_rows(&e, engine, store, &list, o->memory_bytes, err) &&
+              (!o->logits_path || evaluate_logits(engine, store, &list, o->logits_path, err)) &&
+              show(&e, o, err);
+    arena_release(&arena);
+    return ok;
+}
+
+bool cmd_eval(const struct options *o, struct err *err)
+{
+    struct engine engine;
+    struct row_store store;
+    if (!engine_open(&engine, o->arguments[0], o, err))
+        return false;
+    bool cuts = options_given(o, "max-length");
+    size_t most = engine.model.config.max_positions;
+    struct rows_wanted wanted = {.model = o->arguments[0],
+                                 .data = o->arguments[1],
+                                 .config = &engine.model.config,
+                                 .longest = cuts ? min_size((size_t)o->max_length, most) : most,
+                                 .refuses_cut = !cuts};
+    bool ok = rows_read(&store, &wanted, o, err);
+    if (ok) {
+        ok = evaluate(&engine, &store, o, err);
+        row_store_release(&store);
+    }
+    engine_close(&engine);
+    return ok;
+}

@@ -1,0 +1,133 @@
+/*
+ * evaluate.c - how well a model says the rows of a data set, and the logits themselves.
+ *
+ * Losses come from the batches that training uses, so rows that begin alike share the beginning's
+ * computation here too. Logits are for comparisons with other programs: each row alone, and a few
+ * positions at a time, because a row's logits may be larger than all else (V numbers a token).
+ */
+#include "train/evaluate.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "format/safetensors.h"
+
+enum { BATCH_TOKENS = 2048, LOGITS_FLOATS = 16 << 20 };
+
+/* A tape and the memory to run it on. */
+struct runner {
+    struct tape tape;
+    struct run run;
+};
+
+static bool runner_open(struct runner *r, struct engine *engine, const struct run_options *options,
+                        struct err *err)
+{
+    struct record_options record = {.longest = options->keys};
+    *r = (struct runner){0};
+    model_record(&engine->model, &r->tape, &record);
+    if (run_init(&r->run, &r->tape, &engine->backend, options, err))
+        return true;
+    tape_release(&r->tape);
+    return false;
+}
+
+static void runner_close(struct runner *r)
+{
+    run_release(&r->run);
+    tape_release(&r->tape);
+}
+
+bool evaluate_rows(struct evaluation *e, struct engine *engine, const struct row_store *store,
+                   const struct row_list *list, uint64_t memory_bytes, struct err *err)
+{
+    struct runner runner;
+    struct stepper stepper;
+    struct arena arena = {0};
+    double began = clock_seconds();
+    size_t tokens = max_size(BATCH_TOKENS, list->longest);
+    struct run_options options = {.rows = tokens,
+                                  .targets = tokens,
+                                  .keys = max_size(list->longest, 1),
+                                  .memory_bytes = memory_bytes};
+    *e = (struct evaluation){.rows = list->n};
+    if (!runner_open(&runner, engine, &options, err))
+        return false;
+    struct stepper_options step = {
+        .run = &runner.run,
+        .batches = {.tokens = tokens, .rows = max_size(list->n, 1), .shares = true}};
+    stepper_init(&stepper, &arena, &step);
+    stepper_evaluate(&stepper, store, list->rows, list->n, &e->sums);
+    e->seconds = clock_seconds() - began;
+    runner_close(&runner);
+    arena_release(&arena);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ logits -- */
+
+struct logits_writer {
+    struct safetensors_writer file;
+    struct runner runner;
+    size_t vocabulary, longest;
+    size_t at_once;      /* positions */
+    float *z;            /* [at_once, V] */
+    int32_t *id, *place; /* [longest] ids, and 0, 1, 2 … */
+};
+
+static void write_row(struct logits_writer *w, const uint32_t *ids, size_t n)
+{
+    struct segment whole = {.n = (int32_t)n, .parent = SEGMENT_NO_PARENT};
+    struct batch batch = {
+        .n_tokens = n, .id = w->id, .position = w->place, .segment = &whole, .n_segments = 1};
+    size_t V = w->vocabulary;
+    for (size_t i = 0; i < n; i++)
+        w->id[i] = (int32_t)ids[i];
+    for (size_t first = 0; first < w->longest; first += w->at_once) {
+        size_t count = min_size(w->at_once, w->longest - first);
+        size_t real = n > first ? min_size(count, n - first) : 0;
+        if (real > 0)
+            run_logits(&w->runner.run, &batch, NULL, w->place + first, real,
+                       (struct mat){w->z, real, V, V});
+        memset(w->z + real * V, 0, (count - real) * V * sizeof(float));
+        safetensors_writer_data(&w->file,
+                                (struct span){(const uint8_t *)w->z, count * V * sizeof(float)});
+    }
+}
+
+static bool write_all(struct logits_writer *w, const struct row_store *store,
+                      const struct row_list *list, const char *path, struct err *err)
+{
+    struct tensor tensor = {.name = span_of("logits"),
+                            .dtype = DTYPE_F32,
+                            .n_dims = 3,
+                            .dims = {list->n, w->longest, w->vocabulary}};
+    struct safetensors_content content = {.tensors = &tensor, .n_tensors = 1};
+    bool ok = safetensors_writer_open(&w->file, path, &content, err);
+    for (size_t i = 0; ok && i < list->n; i++)
+        write_row(w, row_store_ids(store, list->rows[i]), store->rows[list->rows[i]].len);
+    ok = ok && safetensors_writer_commit(&w->file, err);
+    safetensors_writer_release(&w->file);
+    return ok;
+}
+
+bool evaluate_logits(struct engine *engine, const struct row_store *store,
+                     const struct row_list *list, const char *path, struct err *err)
+{
+    struct arena arena = {0};
+    size_t V = engine->model.config.vocabulary, longest = max_size(list->longest, 1);
+    struct logits_writer w = {
+        .vocabulary = V, .longest = longest, .at_once = max_size(LOGITS_FLOATS / V, 1)};
+    struct run_options options = {.rows = longest, .targets = w.at_once, .keys = longest};
+    if (!runner_open(&w.runner, engine, &options, err))
+        return false;
+    w.z = mem_alloc(w.at_once * V * sizeof(float));
+    w.id = arena_array(&arena, int32_t, longest);
+    w.place = arena_array(&arena, int32_t, longest);
+    for (size_t i = 0; i < longest; i++)
+        w.place[i] = (int32_t)i;
+    bool ok = write_all(&w, store, list, path, err);
+    mem_free(w.z);
+    runner_close(&w.runner);
+    arena_release(&arena);
+    return ok;
+}

@@ -1,0 +1,29 @@
+/*
+ * evaluate.h - how well a model says the rows of a data set, and the logits themselves.
+ */
+#ifndef PACE_TRAIN_EVALUATE_H
+#define PACE_TRAIN_EVALUATE_H
+
+#include "train/engine.h"
+#include "train/rows.h"
+#include "train/step.h"
+
+struct evaluation {
+    struct step_sums sums;
+    uint64_t rows;
+    double seconds;
+};
+
+/* Loss and accuracy over the rows' targets. Errors: ERR_MEMORY. */
+MUST_CHECK bool evaluate_rows(struct evaluation *e, struct engine *engine,
+                              const struct row_store *store, const struct row_list *list,
+                              uint64_t memory_bytes, struct err *err);
+
+/*
+ * Writes a safetensors file with `logits` [rows, T, V] float32, T the longest row, shorter rows
+ * padded with zeros. Errors: ERR_MEMORY, ERR_IO.
+ */
+MUST_CHECK bool evaluate_logits(struct engine *engine, const struct row_store *store,
+                                const struct row_list *list, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * rows.c - the rows of a data set as tokens that a model can be run on.
+ *
+ * A tokenizer may have more tokens than the model has embeddings: of another model, or extended
+ * and the model not. What decides is the ids that occur, so they are looked at one by one; a
+ * tokenizer with a few unused ids too many does no harm.
+ */
+#include "train/rows.h"
+
+#include "base/log.h"
+
+static void locate(const struct dataset *d, const struct row_store *s, uint32_t row,
+                   struct err *err)
+{
+    err_in(err, "%s:%llu", d->files[s->rows[row].file].path, (unsigned long long)s->rows[row].line);
+}
+
+static bool check_ids(const struct dataset *d, const struct row_store *s,
+                      const struct rows_wanted *w, struct err *err)
+{
+    for (uint32_t row = 0; row < s->n_rows; row++) {
+        const uint32_t *ids = row_store_ids(s, row);
+        for (uint32_t i = 0; i < s->rows[row].len; i++) {
+            if (ids[i] < w->config->vocabulary)
+                continue;
+            err_set(err, ERR_INPUT, "token %u is beyond the model's vocabulary of %zu", ids[i],
+                    w->config->vocabulary);
+            err_hint(err, "does the tokenizer belong to the model?");
+            locate(d, s->rows[row].file, s->rows[row].line, err);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_lengths(const struct dataset *d, const struct row_store *s,
+                          const struct rows_wanted *w, struct err *err)
+{
+    if (s->n_cut == 0)
+        return true;
+    if (!w->refuses_cut) {
+        log_note("%llu rows were longer than %zu tokens and were cut", (unsigned long long)s->n_cut,
+                 w->longest);
+        return true;
+    }
+    err_set(err, ERR_INPUT, "the row is longer than the %zu tokens that the model takes",
+            w->longest);
+    err_hint(err, "--max-length %zu cuts such rows at their end", w->longest);
+    locate(d, s->cut_file, s->cut_line, err);
+    return false;
+}
+
+static bool fill(struct row_store *store, struct dataset *d, struct row_encoder *e,
+                 const struct rows_wanted *w, struct err *err)
+{
+    struct row_store_options options = {.sizes = w->sizes, .max_length = (uint32_t)w->longest};
+    if (!row_store_fill(store, d, e, &options, err))
+        return false;
+    if (check_ids(d, store, w, err) && check_lengths(d, store, w, err))
+        return true;
+    row_store_release(store);
+    return false;
+}
+
+bool rows_read(struct row_store *store, const struct rows_wanted *w, const struct options *o,
+               struct err *err)
+{
+    struct row_encoder encoder;
+    struct dataset dataset;
+    *store = (struct row_store){0};
+    if (!row_encoder_open(&encoder, w->model, o->chat_template_path, err))
+        return false;
+    struct dataset_options options = {.columns = o->columns,
+                                      .as_chat = encoder.has_chat,
+                                      .skip_bad_rows = o->skip_bad_rows,
+                                      .seed = (uint64_t)o->seed};
+    bool ok = dataset_open(&dataset, w->data, &options, err);
+    if (ok) {
+        ok = fill(store, &dataset, &encoder, w, err);
+        dataset_warn(&dataset);
+        dataset_close(&dataset);
+    }
+    row_encoder_close(&encoder);
+    return ok;
+}
+
+struct row_list rows_of(const struct row_store *store, struct arena *arena, enum dataset_part part,
+                        size_t most)
+{
+    struct row_list list = {.rows = arena_array(arena, uint32_t, max_size(store->n_rows, 1))};
+    for (uint32_t row = 0; row < store->n_rows; row++) {
+        if (store->rows[row].part != (uint8_t)part || (most > 0 && list.n == most))
+            continue;
+        list.rows[list.n++] = row;
+        list.longest = max_size(list.longest, store->rows[row].len);
+    }
+    return list;
+}

@@ -9,10 +9,9 @@
 
 #include "base/log.h"
 
-static void locate(const struct dataset *d, const struct row_store *s, uint32_t row,
-                   struct err *err)
+static void locate(const struct dataset *d, uint32_t file, uint64_t line, struct err *err)
 {
-    err_in(err, "%s:%llu", d->files[s->rows[row].file].path, (unsigned long long)s->rows[row].line);
+    err_in(err, "%s:%llu", d->files[file].path, (unsigned long long)line);
 }
 
 static bool check_ids(const struct dataset *d, const struct row_store *s,
@@ -89,10 +88,11 @@ struct row_list rows_of(const struct row_store *store, struct arena *arena, enum
 {
     struct row_list list = {.rows = arena_array(arena, uint32_t, max_size(store->n_rows, 1))};
     for (uint32_t row = 0; row < store->n_rows; row++) {
-        if (store->rows[row].part != (uint8_t)part || (most > 0 && list.n == most))
+        const struct stored_row *r = &store->rows[row];
+        if (r->part != (uint8_t)part || r->is_rejected || (most > 0 && list.n == most))
             continue;
         list.rows[list.n++] = row;
-        list.longest = max_size(list.longest, store->rows[row].len);
+        list.longest = max_size(list.longest, r->len);
     }
     return list;
 }

@@ -31,7 +31,7 @@ struct row_list {
 MUST_CHECK bool rows_read(struct row_store *store, const struct rows_wanted *wanted,
                           const struct options *o, struct err *err);
 
-/* The rows of one part, at most `most` (0: all), in the arena. */
+/* The rows of one part, at most `most` (0: all), without rejected answers; in the arena. */
 struct row_list rows_of(const struct row_store *store, struct arena *arena, enum dataset_part part,
                         size_t most);
 

@@ -11,6 +11,9 @@
 /* Seconds since some fixed moment; never goes back. */
 double clock_seconds(void);
 
+/* Seconds since 1970: for the names and lines of logs. */
+double clock_wall_seconds(void);
+
 /* The date and time of day here: for what people read, such as "today" in a template. */
 void clock_local_time(struct tm *local);
 

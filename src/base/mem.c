@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { EXIT_DOES_NOT_FIT = 4 };
 
@@ -20,6 +21,12 @@ void mem_fail_after(size_t n)
 size_t mem_requests(void)
 {
     return n_requests;
+}
+
+uint64_t mem_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss << 10 : 0;
 }
 
 static bool fails_now(void)

@@ -33,6 +33,9 @@ void mem_free(void *at);
 MUST_CHECK void *mem_try_aligned(size_t size);
 void mem_free_aligned(void *at);
 
+/* The most bytes that this process has had in memory at once, mapped files included. */
+uint64_t mem_peak(void);
+
 /* For tests: how many requests there were until now. */
 size_t mem_requests(void);
 

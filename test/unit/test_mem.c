@@ -100,9 +100,22 @@ static void requests_are_counted(void **state)
     assert_int_equal(mem_requests() - before, 2);
 }
 
+static void the_peak_holds_what_was_touched(void **state)
+{
+    (void)state;
+    enum { SIZE = 64 << 20 };
+    char *at = mem_alloc(SIZE);
+    for (size_t i = 0; i < SIZE; i += 4096)
+        at[i] = 1;
+    assert_true(mem_peak() >= SIZE);
+    mem_free(at);
+    assert_true(mem_peak() >= SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_peak_holds_what_was_touched),
         cmocka_unit_test(memory_is_zeroed),
         cmocka_unit_test(nothing_is_still_an_address),
         cmocka_unit_test(growing_keeps_the_bytes),

@@ -1,0 +1,20 @@
+/*
+ * tune_view.h - how `pace tune` shows a run: what it will be, how it goes, what it came to.
+ */
+#ifndef PACE_CLI_TUNE_VIEW_H
+#define PACE_CLI_TUNE_VIEW_H
+
+#include "cli/term.h"
+#include "train/tune.h"
+
+/* What was chosen and why, and the memory it takes; before the first step. */
+void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out);
+
+/* One line on how the run goes: step, losses, rate, speed, time left. */
+void tune_view_progress(const struct tune *t, const struct trainer_event *e, struct buf *out);
+
+/* What it came to. */
+void tune_view_result(const struct tune *t, struct buf *out);
+void tune_view_result_json(const struct tune *t, struct buf *out);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * output.c - the folder that a run leaves.
+ *
+ * An adapter's folder gets the tokenizer and the chat template along, as PEFT's Trainer does: a
+ * template that was changed for training belongs to the adapter and not to the base.
+ */
+#include "train/output.h"
+
+#include "base/file.h"
+#include "model/lora.h"
+#include "model/save.h"
+
+/* Beside the weights; those that are not there are passed over. */
+static const char *const companions[] = {
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "chat_template.json",
+};
+
+bool output_prepare(const struct options *o, struct err *err)
+{
+    const char *folder = o->output_dir;
+    struct arena arena = {0};
+    char **names = NULL;
+    size_t n_files = 0, n_folders = 0;
+    if (!folder) {
+        err_set(err, ERR_USAGE, "where to? -o OUT names the folder for the result");
+        return false;
+    }
+    bool ok = file_make_folder(folder, err) && file_list(&arena, folder, &names, &n_files, err) &&
+              file_list_folders(&arena, folder, &names, &n_folders, err);
+    if (ok && n_files + n_folders > 0 && !o->overwrite_output_dir) {
+        err_set(err, ERR_USAGE, "%s is not empty", folder);
+        err_hint(err, "--overwrite-output-dir writes into it all the same");
+        ok = false;
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+static bool copy_file(const char *from, const char *to, struct err *err)
+{
+    struct file_map map;
+    if (!file_map(&map, from, err))
+        return false;
+    bool ok = file_put(to, map.bytes, err);
+    file_unmap(&map);
+    return ok;
+}
+
+static bool copy_companions(const char *model, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < COUNT_OF(companions); i++) {
+        const char *from = file_join(&arena, model, companions[i]);
+        if (file_kind_of(from) == FILE_REGULAR)
+            ok = copy_file(from, file_join(&arena, folder, companions[i]), err);
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+bool output_save(const struct model *model, const char *path, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    bool is_adapter = model->n_adapters > 0;
+    const char *here = file_join(&arena, folder, is_adapter ? "adapter" : "model");
+    bool ok =
+        file_make_folder(here, err) &&
+        (is_adapter ? lora_save(model, here, path, err) : model_save(model, path, here, err)) &&
+        copy_companions(path, here, err);
+    arena_release(&arena);
+    return ok;
+}

@@ -1,0 +1,23 @@
+/*
+ * output.h - the folder that a run leaves: where it may be, and what goes into it.
+ */
+#ifndef PACE_TRAIN_OUTPUT_H
+#define PACE_TRAIN_OUTPUT_H
+
+#include "model/model.h"
+#include "train/options.h"
+
+/*
+ * Makes --output-dir. Errors: ERR_USAGE where it was not given, or is not empty and
+ * --overwrite-output-dir was not said; ERR_IO.
+ */
+MUST_CHECK bool output_prepare(const struct options *o, struct err *err);
+
+/*
+ * Writes what was trained below the folder: adapter/ as PEFT has it, or model/ where the base
+ * itself was, with the tokenizer and template of the model at `path`. Errors: ERR_IO.
+ */
+MUST_CHECK bool output_save(const struct model *model, const char *path, const char *folder,
+                            struct err *err);
+
+#endif

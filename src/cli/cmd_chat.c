@@ -6,6 +6,7 @@
  * is no terminal there is no prompt, so that a script can hold a conversation; with --json the
  * turns come as one document at the end.
  */
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -5,6 +5,7 @@
  * runs (one that is written over on a terminal, some twenty in a log), the result at the end.
  * Standard output has the result alone. Ctrl-C ends the run after the step that is being made.
  */
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -11,6 +11,12 @@
 #include <stdio.h>
 
 const struct command command_table[] = {
+    {"chat", FOR_CHAT, "MODEL", 1, 1, "talk to a model, with its adapter and without",
+     "Reads a line, answers it as the model does, remembers both. The model's chat\n"
+     "template is applied; a model without one continues the text. /base switches the\n"
+     "adapter off and on again, /forget begins anew, /exit ends; Ctrl-C ends an answer.\n"
+     "The context has 4,096 tokens (--max-length), or as many as the model takes.",
+     cmd_chat, .takes_run_file = false},
     {"data", FOR_DATA, "DATA", 1, 1, "what is in a data file, and what of it is trained on",
      "Reads a data file (.jsonl, .json, .csv, .tsv, .txt) or a folder of them: the\n"
      "format, recognised by its columns; how many rows, how long, how many to train\n"
@@ -29,6 +35,13 @@ const struct command command_table[] = {
      "healthy log is called healthy. The exit code is 0 whatever the verdict, 3 where\n"
      "a log cannot be read; of several logs all others are reported.",
      cmd_doctor, .takes_run_file = false},
+    {"eval", FOR_EVAL, "MODEL DATA", 2, 2,
+     "the loss of a model on data, with an adapter or without",
+     "Runs MODEL over the rows of DATA and tells the mean loss of the tokens that\n"
+     "training would learn from (the answers of a conversation, the whole of a text),\n"
+     "the perplexity, and how many of these tokens are the likeliest. Rows longer than\n"
+     "the model's context are an error, unless --max-length cuts them.",
+     cmd_eval, .takes_run_file = true},
     {"explain", FOR_EXPLAIN, "RUN", 1, 1, "the story of a run, from the journal that it left",
      "Reads journal.jsonl (RUN is the file, or the output folder that holds it) and\n"
      "tells what happened: how the run was set up, loss and learning rate as a plot,\n"
@@ -66,6 +79,11 @@ const struct command command_table[] = {
      "one per --eval-steps updates; step and exponential are torch's StepLR and\n"
      "ExponentialLR. A YAML file may hold the options: pace schedule run.yaml.",
      cmd_schedule, .takes_run_file = true},
+    {"selftest", FOR_SELFTEST, "", 0, 0, "whether this machine computes what it should",
+     "Runs every operation of the engine on a table of cases: the plain code against\n"
+     "its formulas in double precision, the fast code against the plain, and with one\n"
+     "thread against all. Exit code 5 where anything differs by more than is allowed.",
+     cmd_selftest, .takes_run_file = false},
     {"tokenize", FOR_TOKENIZE, "--model MODEL [FILE]", 0, 1, "text to token ids, and back",
      "Encodes FILE (or standard input) with the model's own tokenizer and prints the\n"
      "ids. MODEL is a folder with a tokenizer.json, that file itself, or a .gguf\n"
@@ -79,6 +97,15 @@ const struct command command_table[] = {
      "its turn. The template is chat_template.jinja or chat_template.json in the\n"
      "folder, else the one in tokenizer_config.json.",
      cmd_tokenize, .takes_run_file = false},
+    {"tune", FOR_TUNE, "MODEL DATA -o OUT", 2, 2, "fine-tune a model on data",
+     "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
+     "DATA with the learning rate and schedule that are given, and writes them into\n"
+     "OUT: adapter/ as PEFT has it (or model/), trainer_state.json, tensorboard/. What\n"
+     "is not given is chosen, and the choice explained. Losses before and after are\n"
+     "those of test rows that nothing else looked at. The search for the rate is not\n"
+     "built yet: --learning-rate must be given. A YAML file may hold arguments and\n"
+     "options: pace tune run.yaml.",
+     cmd_tune, .takes_run_file = true},
 };
 const size_t command_count = COUNT_OF(command_table);
 

@@ -22,14 +22,18 @@ struct command {
 };
 
 /* What the commands do: one function a file, cmd_<name>.c. */
+bool cmd_chat(const struct options *options, struct err *err);
 bool cmd_data(const struct options *options, struct err *err);
 bool cmd_doctor(const struct options *options, struct err *err);
+bool cmd_eval(const struct options *options, struct err *err);
 bool cmd_explain(const struct options *options, struct err *err);
 bool cmd_find(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);
 bool cmd_schedule(const struct options *options, struct err *err);
+bool cmd_selftest(const struct options *options, struct err *err);
 bool cmd_tokenize(const struct options *options, struct err *err);
 bool cmd_tokenize_chat(const struct options *options, struct err *err); /* its --chat */
+bool cmd_tune(const struct options *options, struct err *err);
 
 extern const struct command command_table[];
 extern const size_t command_count;

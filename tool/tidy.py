@@ -32,7 +32,7 @@ NESTING = 4
 # smaller; see doc/DECISIONS.md, "A line budget for each folder".
 FOLDER_BUDGETS = {
     "base": 2_800, "tensor": 1_500, "rate": 5_000, "format": 14_000, "backend": 9_000,
-    "text": 15_000, "graph": 3_000, "logs": 4_500, "model": 4_400, "optim": 1_200, "train": 5_000,
+    "text": 15_000, "graph": 3_000, "logs": 4_500, "model": 4_800, "optim": 1_200, "train": 5_000,
     "report": 2_500, "api": 500, "serve": 2_000, "cli": 6_000,
 }
 

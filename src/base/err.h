@@ -20,12 +20,13 @@
 
 enum err_kind {
     ERR_NONE,
-    ERR_USAGE,   /* the command line or an option is wrong */
-    ERR_INPUT,   /* a file's content is wrong or not supported */
-    ERR_IO,      /* a file cannot be read or written */
-    ERR_MEMORY,  /* it does not fit */
-    ERR_DEVICE,  /* an accelerator failed or is missing */
-    ERR_STOPPED, /* the guard or the user stopped the run */
+    ERR_USAGE,       /* the command line or an option is wrong */
+    ERR_INPUT,       /* a file's content is wrong or not supported */
+    ERR_IO,          /* a file cannot be read or written */
+    ERR_MEMORY,      /* it does not fit */
+    ERR_DEVICE,      /* an accelerator failed or is missing */
+    ERR_STOPPED,     /* the guard stopped the run */
+    ERR_INTERRUPTED, /* the user did */
 };
 
 struct err {

@@ -3,8 +3,8 @@
  *
  * Each line that is read is a turn; lines that begin with a slash are for the program. The answer
  * is written as it comes. Ctrl-C ends an answer, and between answers the program. Where the input
- * is no terminal there is no prompt, so that a script can hold a conversation; with --json the
- * turns come as one document at the end.
+ * is no terminal there is no prompt and Ctrl-C ends the program, so that a script can hold a
+ * conversation; with --json the turns come as one document at the end.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -77,7 +77,8 @@ static bool answer(struct session *s, struct span words, struct err *err)
 {
     enum talk_end end = TALK_ENDED;
     is_interrupted = 0;
-    set_interrupt(interrupt);
+    if (s->is_terminal)
+        set_interrupt(interrupt);
     bool ok = talk_say(&s->talk, words, show, s, &end, err);
     set_interrupt(SIG_DFL);
     if (!ok)

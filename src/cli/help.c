@@ -88,8 +88,8 @@ static bool has_options(const struct command *command, enum option_purpose purpo
 
 void help_command(struct buf *out, const struct command *command)
 {
-    buf_printf(out, "usage: pace %s %s [OPTIONS]\n\n%s\n", command->name, command->arguments,
-               command->about);
+    buf_printf(out, "usage: pace %s%s%s [OPTIONS]\n\n%s\n", command->name,
+               command->arguments[0] ? " " : "", command->arguments, command->about);
     for (int purpose = 0; purpose < PURPOSE_COUNT; purpose++) {
         if (!has_options(command, purpose))
             continue;

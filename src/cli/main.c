@@ -13,7 +13,7 @@ static int exit_code(enum err_kind kind)
 {
     static const int codes[] = {
         [ERR_NONE] = 0,   [ERR_USAGE] = 2,  [ERR_INPUT] = 3,   [ERR_IO] = 3,
-        [ERR_MEMORY] = 4, [ERR_DEVICE] = 5, [ERR_STOPPED] = 6,
+        [ERR_MEMORY] = 4, [ERR_DEVICE] = 5, [ERR_STOPPED] = 6, [ERR_INTERRUPTED] = 130,
     };
     return codes[kind];
 }

@@ -18,13 +18,13 @@ enum { DEFAULT_WIDTH = 80, LEAST_WIDTH = 32, MOST_WIDTH = 200 };
 
 /* --------------------------------------------------------------------------------- abilities -- */
 
-static size_t width_of_stdout(void)
+static size_t width_of(int fd)
 {
     int64_t columns = 0;
     const char *text = getenv("COLUMNS");
     struct winsize size;
     if (!text || !num_parse_i64(span_of(text), &columns) || columns <= 0)
-        columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+        columns = ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
     if (columns <= 0)
         columns = DEFAULT_WIDTH;
     return columns < LEAST_WIDTH  ? LEAST_WIDTH
@@ -44,15 +44,25 @@ static const char *locale_name(void)
     return "C";
 }
 
-struct term term_of_stdout(void)
+static struct term term_of(int fd)
 {
     const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM"), *locale = locale_name();
     bool is_dumb = !kind || strcmp(kind, "dumb") == 0;
     return (struct term){
-        .width = width_of_stdout(),
-        .has_color = isatty(STDOUT_FILENO) && !is_dumb && !(no_color && no_color[0]),
+        .width = width_of(fd),
+        .has_color = isatty(fd) && !is_dumb && !(no_color && no_color[0]),
         .has_unicode = strstr(locale, "UTF-8") || strstr(locale, "utf8") || strstr(locale, "utf-8"),
     };
+}
+
+struct term term_of_stdout(void)
+{
+    return term_of(STDOUT_FILENO);
+}
+
+struct term term_of_stderr(void)
+{
+    return term_of(STDERR_FILENO);
 }
 
 const char *term_style(const struct term *t, enum term_style style)

@@ -15,6 +15,9 @@ struct term {
 /* Of standard output: COLUMNS or the terminal's own width, 80 where there is none. */
 struct term term_of_stdout(void);
 
+/* The same of standard error, for what is told while a command works. */
+struct term term_of_stderr(void);
+
 /* What a stretch of text is shown as. */
 enum term_style { TERM_PLAIN, TERM_DIM, TERM_BOLD, TERM_GREEN, TERM_YELLOW, TERM_STYLE_COUNT };
 

@@ -3,32 +3,80 @@
  *
  * The JSON of the result: output, learning_rate, steps, base {loss}, tuned {loss}, test_rows,
  * tokens, compute {main, search, eval, redo, total_ratio}, seconds, tokens_per_second,
- * peak_memory_bytes, incidents [], status ("done", "stopped"), plan {method, optimizer,
- * batch_tokens, max_length, memory {parameters, adapters, gradients, optimizer, activations,
- * workspace, total}}. Losses that were not measured are null.
+ * peak_memory_bytes, incidents [{step, action, advice, reason}], status ("done", "stopped"), plan
+ * {method, optimizer, batch_tokens, eval_steps, max_length, memory {parameters, adapters,
+ * gradients, optimizer, activations, workspace, snapshots, total}}. Losses that were not measured
+ * are null.
  */
 #include "cli/tune_view.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
+#include "base/file.h"
 #include "format/json.h"
+#include "model/lora.h"
 
 /* ------------------------------------------------------------------------------------- before --
  */
 
-static void put_choices(const struct job *job, const struct term *term, struct buf *out)
+/* Columns below which a table of options would have no room for the reasons. */
+enum { NARROW = 64 };
+
+/* An option, its value, and why it is that. */
+static void put_choice(const struct term *term, struct buf *out, const struct job_choice *c)
 {
     struct buf line;
+    const char *reason = c->reason ? c->reason : "given";
     buf_init(&line, BUF_NO_LIMIT);
-    for (size_t i = 0; i < job->n_choices; i++) {
-        const struct job_choice *c = &job->choices[i];
-        buf_printf(&line, "  %-28s %-8s %s", c->option, c->value, c->reason ? c->reason : "given");
+    if (term->width < NARROW) {
+        buf_printf(&line, "%s %s: %s", c->option, c->value, reason);
+        term_add_paragraph(term, out, "  ", buf_string(&line));
+    } else {
+        buf_printf(&line, "  %-28s %-8s %s", c->option, c->value, reason);
         term_add_line(term, out, buf_span(&line), term->width);
         buf_add_byte(out, '\n');
-        buf_clear(&line);
     }
     buf_release(&line);
+}
+
+static void put_count(const struct term *term, struct buf *out, const char *option, size_t count,
+                      const char *reason)
+{
+    struct job_choice c = {.option = option, .reason = reason};
+    (void)snprintf(c.value, sizeof c.value, "%zu", count);
+    put_choice(term, out, &c);
+}
+
+/* Rank and alpha of an adapter that is gone on with are its own, and no choices. */
+static bool is_of_adapter(const struct tune *t, const struct job_choice *c)
+{
+    bool is_shape = strcmp(c->option, "r") == 0 || strcmp(c->option, "lora-alpha") == 0;
+    return is_shape && t->options->adapter;
+}
+
+static void put_choices(const struct tune *t, const struct term *term, struct buf *out)
+{
+    struct arena arena = {0};
+    struct job_choice rate = {.option = "learning-rate"};
+    for (size_t i = 0; i < t->job.n_choices; i++) {
+        if (!is_of_adapter(t, &t->job.choices[i]))
+            put_choice(term, out, &t->job.choices[i]);
+    }
+    const struct lora_options *lora = lora_options_of(&t->engine.model);
+    if (t->options->adapter)
+        put_count(term, out, "r", lora->rank,
+                  arena_printf(&arena, "that of %s", t->options->adapter));
+    (void)snprintf(rate.value, sizeof rate.value, "%g", t->report.learning_rate);
+    put_choice(term, out, &rate);
+    put_count(
+        term, out, "rows", t->train.n,
+        arena_printf(&arena, "to train on; %zu held out, %zu for the test", t->eval.n, t->test.n));
+    if (t->eval.n > 0)
+        put_count(term, out, "eval-steps", (size_t)t->eval_steps,
+                  t->options->eval_steps > 0 ? NULL : "seldom enough to cost little");
+    arena_release(&arena);
 }
 
 static void put_memory(const struct tune_memory *m, struct buf *out)
@@ -36,13 +84,13 @@ static void put_memory(const struct tune_memory *m, struct buf *out)
     const struct {
         const char *name;
         uint64_t bytes;
-    } rows[] = {{"weights", m->parameters},      {"adapters", m->adapters},
-                {"gradients", m->gradients},     {"optimizer", m->optimizer},
-                {"activations", m->activations}, {"workspace", m->workspace},
-                {"together", m->total}};
+    } rows[] = {{"weights", m->parameters},       {"adapters", m->adapters},
+                {"gradients", m->gradients},      {"optimizer", m->optimizer},
+                {"activations", m->activations},  {"workspace", m->workspace},
+                {"earlier states", m->snapshots}, {"together", m->total}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (rows[i].bytes > 0)
-            buf_printf(out, "  %-28s %10.1f MB\n", rows[i].name, (double)rows[i].bytes / 1e6);
+            buf_printf(out, "  %-16s %10.1f MB\n", rows[i].name, (double)rows[i].bytes / 1e6);
     }
 }
 
@@ -50,10 +98,7 @@ void tune_view_plan(const struct tune *t, const struct term *term, struct buf *o
 {
     const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
     buf_printf(out, "%sThe run%s\n", bold, plain);
-    put_choices(&t->job, term, out);
-    buf_printf(out, "  %-28s %-8.3g given\n", "learning-rate", t->report.learning_rate);
-    buf_printf(out, "  %-28s %zu to train on, %zu held out, %zu for the test\n", "rows", t->train.n,
-               t->eval.n, t->test.n);
+    put_choices(t, term, out);
     buf_printf(out, "%sMemory%s\n", bold, plain);
     put_memory(&t->memory, out);
     if (t->run.plan.layers_redone > 0)
@@ -66,7 +111,9 @@ void tune_view_plan(const struct tune *t, const struct term *term, struct buf *o
 static void put_time(double seconds, struct buf *out)
 {
     int64_t s = (int64_t)fmin(seconds, 1e9);
-    if (s >= 3600)
+    if (seconds < 9.95)
+        buf_printf(out, "%.1f s", seconds);
+    else if (s >= 3600)
         buf_printf(out, "%" PRId64 " h %02" PRId64 " min", s / 3600, s / 60 % 60);
     else if (s >= 60)
         buf_printf(out, "%" PRId64 " min %02" PRId64 " s", s / 60, s % 60);
@@ -74,43 +121,112 @@ static void put_time(double seconds, struct buf *out)
         buf_printf(out, "%" PRId64 " s", s);
 }
 
-void tune_view_progress(const struct tune *t, const struct trainer_event *e, struct buf *out)
+/* Appends the part, two columns from what is there, where it fits. */
+static bool put_part(struct buf *out, size_t columns, const char *part)
+{
+    size_t gap = out->len > 0 ? 2 : 0;
+    if (columns > 0 && out->len + gap + strlen(part) > columns)
+        return false;
+    buf_printf(out, "%*s%s", (int)gap, "", part);
+    return true;
+}
+
+void tune_view_progress(const struct tune *t, const struct tune_progress *p, size_t columns,
+                        struct buf *out)
 {
     const struct trainer_totals *totals = &t->trainer.totals;
-    double left =
-        (double)(t->report.steps - e->step) * totals->seconds / fmax((double)totals->steps, 1);
-    buf_printf(out, "step %" PRId64 "/%" PRId64, e->step, t->report.steps);
-    buf_printf(out, e->moment == TRAINER_EVAL ? "  held-out loss %.4f" : "  loss %.4f",
-               e->sums->loss);
-    if (e->moment == TRAINER_STEP && t->trainer.last_eval.targets > 0)
-        buf_printf(out, "  held out %.4f", t->trainer.last_eval.loss);
-    buf_printf(out, "  rate %.3g  %.0f tokens/s  ", e->decision.learning_rate,
-               (double)totals->tokens / fmax(totals->seconds, 1e-9));
-    put_time(left, out);
-    buf_add_text(out, " left");
+    double seconds_a_step = totals->seconds / fmax((double)totals->steps, 1);
+    struct arena arena = {0};
+    struct buf left;
+    buf_init(&left, BUF_NO_LIMIT);
+    put_time((double)(t->report.steps - p->step) * seconds_a_step, &left);
+    bool has_eval = t->trainer.last_eval.targets > 0, began = p->step > 0;
+    const char *parts[] = {
+        arena_printf(&arena, "step %" PRId64 "/%" PRId64, p->step, t->report.steps),
+        began ? arena_printf(&arena, "loss %.4f", isnan(p->loss) ? NAN : p->loss) : NULL,
+        has_eval ? arena_printf(&arena, "held-out %.4f", t->trainer.last_eval.loss) : NULL,
+        began ? arena_printf(&arena, "rate %.2e", p->learning_rate) : NULL,
+        began ? arena_printf(&arena, "%s left", buf_string(&left)) : NULL,
+        began ? arena_printf(&arena, "%.0f tokens/s",
+                             (double)totals->tokens / fmax(totals->seconds, 1e-9))
+              : NULL};
+    bool fits = true;
+    for (size_t i = 0; fits && i < COUNT_OF(parts); i++) {
+        if (parts[i])
+            fits = put_part(out, columns, parts[i]);
+    }
+    buf_release(&left);
+    arena_release(&arena);
+}
+
+void tune_view_incident(const struct tune_incident *i, const struct term *term, struct buf *out)
+{
+    struct arena arena = {0};
+    const char *told = i->action != i->advice ? " (nothing was done: --guard watch)" : "";
+    term_add_paragraph(term, out, "  ",
+                       arena_printf(&arena, "step %" PRId64 ": %s%s", i->step, i->reason, told));
+    arena_release(&arena);
 }
 
 /* ------------------------------------------------------------------------------------- behind --
  */
 
-void tune_view_result(const struct tune *t, struct buf *out)
+/* A word of a command, as a shell takes it. */
+static void put_word(struct buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+=:,@%";
+    bool is_plain = word[0] && strspn(word, plain) == strlen(word);
+    buf_add_byte(out, ' ');
+    if (is_plain) {
+        buf_add_text(out, word);
+        return;
+    }
+    buf_add_byte(out, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            buf_add_text(out, "'\\'");
+        buf_add_byte(out, (uint8_t)*word);
+    }
+    buf_add_byte(out, '\'');
+}
+
+static void put_chat(const struct tune *t, struct buf *out)
+{
+    struct arena arena = {0};
+    const char *folder = t->options->output_dir;
+    buf_add_text(out, "\nTalk to it:\n  pace chat");
+    if (t->engine.model.n_adapters > 0) {
+        put_word(out, t->options->arguments[0]);
+        buf_add_text(out, " --adapter");
+        put_word(out, file_join(&arena, folder, "adapter"));
+    } else {
+        put_word(out, file_join(&arena, folder, "model"));
+    }
+    buf_add_byte(out, '\n');
+    arena_release(&arena);
+}
+
+void tune_view_result(const struct tune *t, const struct term *term, struct buf *out)
 {
     const struct tune_report *r = &t->report;
-    if (r->test_rows > 0)
-        buf_printf(out, "loss on %" PRIu64 " test rows  %.4f before, %.4f now\n", r->test_rows,
+    struct buf line;
+    buf_init(&line, BUF_NO_LIMIT);
+    if (r->test_rows > 0) {
+        buf_printf(&line, "loss on %" PRIu64 " test rows: %.4f before, %.4f now", r->test_rows,
                    r->base_loss, r->tuned_loss);
-    buf_printf(out, "%" PRId64 " steps, ", r->steps);
-    term_add_count(out, r->tokens);
-    buf_printf(out, " tokens in ");
-    put_time(r->seconds, out);
-    buf_printf(out, " (%.0f a second), %.0f MB at most\n",
+        term_add_paragraph(term, out, "", buf_string(&line));
+        buf_clear(&line);
+    }
+    buf_printf(&line, "%" PRId64 " steps, ", r->done);
+    term_add_count(&line, r->tokens);
+    buf_add_text(&line, " tokens in ");
+    put_time(r->seconds, &line);
+    buf_printf(&line, " (%.0f a second), %.0f MB of memory at most",
                (double)r->tokens / fmax(r->seconds, 1e-9), (double)r->peak_memory_bytes / 1e6);
-    bool is_adapter = t->engine.model.n_adapters > 0;
-    if (is_adapter)
-        buf_printf(out, "\npace chat %s --adapter %s/adapter\n", t->options->arguments[0],
-                   t->options->output_dir);
-    else
-        buf_printf(out, "\npace chat %s/model\n", t->options->output_dir);
+    term_add_paragraph(term, out, "", buf_string(&line));
+    buf_release(&line);
+    put_chat(t, out);
 }
 
 static void put_number(struct json_writer *w, const char *key, double value)
@@ -150,8 +266,8 @@ static void put_compute(const struct tune *t, struct json_writer *w)
     put_number(w, "main", 1);
     put_number(w, "search", 0);
     put_number(w, "eval", t->report.eval_share);
-    put_number(w, "redo", 0);
-    put_number(w, "total_ratio", 1 + t->report.eval_share);
+    put_number(w, "redo", t->report.redo_share);
+    put_number(w, "total_ratio", 1 + t->report.eval_share + t->report.redo_share);
     json_end(w);
 }
 
@@ -161,8 +277,9 @@ static void put_plan(const struct tune *t, struct json_writer *w)
     json_key(w, "plan");
     json_begin_object(w);
     put_text(w, "method", job_method_name(t->job.rate_job.method));
-    put_text(w, "optimizer", optim_name(t->optim.options.kind));
+    put_text(w, "optimizer", t->options->optim);
     put_int(w, "batch_tokens", t->batch_tokens);
+    put_int(w, "eval_steps", (uint64_t)t->eval_steps);
     put_int(w, "max_length", (uint64_t)t->options->max_length);
     json_key(w, "memory");
     json_begin_object(w);
@@ -172,8 +289,25 @@ static void put_plan(const struct tune *t, struct json_writer *w)
     put_int(w, "optimizer", m->optimizer);
     put_int(w, "activations", m->activations);
     put_int(w, "workspace", m->workspace);
+    put_int(w, "snapshots", m->snapshots);
     put_int(w, "total", m->total);
     json_end(w);
+    json_end(w);
+}
+
+static void put_incidents(const struct tune *t, struct json_writer *w)
+{
+    json_key(w, "incidents");
+    json_begin_array(w);
+    for (size_t index = 0; index < tune_incident_count(t); index++) {
+        struct tune_incident i = tune_incident_at(t, index);
+        json_begin_object(w);
+        put_int(w, "step", (uint64_t)i.step);
+        put_text(w, "action", pace_action_name(i.action));
+        put_text(w, "advice", pace_action_name(i.advice));
+        put_text(w, "reason", i.reason);
+        json_end(w);
+    }
     json_end(w);
 }
 
@@ -184,7 +318,7 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     json_begin_object(&w);
     put_text(&w, "output", t->options->output_dir);
     put_number(&w, "learning_rate", r->learning_rate);
-    put_int(&w, "steps", (uint64_t)r->steps);
+    put_int(&w, "steps", (uint64_t)r->done);
     put_loss(&w, "base", r->base_loss);
     put_loss(&w, "tuned", r->tuned_loss);
     put_int(&w, "test_rows", r->test_rows);
@@ -193,9 +327,7 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     put_number(&w, "seconds", r->seconds);
     put_number(&w, "tokens_per_second", (double)r->tokens / fmax(r->seconds, 1e-9));
     put_int(&w, "peak_memory_bytes", r->peak_memory_bytes);
-    json_key(&w, "incidents");
-    json_begin_array(&w);
-    json_end(&w);
+    put_incidents(t, &w);
     put_text(&w, "status", r->end == TRAINER_DONE ? "done" : "stopped");
     put_plan(t, &w);
     json_end(&w);

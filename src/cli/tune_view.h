@@ -10,11 +10,23 @@
 /* What was chosen and why, and the memory it takes; before the first step. */
 void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out);
 
-/* One line on how the run goes: step, losses, rate, speed, time left. */
-void tune_view_progress(const struct tune *t, const struct trainer_event *e, struct buf *out);
+/* The last step that was made. */
+struct tune_progress {
+    int64_t step; /* 0: none yet */
+    double loss, learning_rate;
+};
+
+/* One line on how the run goes: step, losses, rate, time left, speed; as many of them as fit into
+ * `columns` (0: all). */
+void tune_view_progress(const struct tune *t, const struct tune_progress *p, size_t columns,
+                        struct buf *out);
+
+/* What the guard did, or would have done. */
+void tune_view_incident(const struct tune_incident *incident, const struct term *term,
+                        struct buf *out);
 
 /* What it came to. */
-void tune_view_result(const struct tune *t, struct buf *out);
+void tune_view_result(const struct tune *t, const struct term *term, struct buf *out);
 void tune_view_result_json(const struct tune *t, struct buf *out);
 
 #endif

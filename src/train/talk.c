@@ -15,6 +15,7 @@
 #include "train/talk.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "format/json.h"
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd";
@@ -200,10 +201,12 @@ static bool decode_answer(struct talk *t, bool all, struct err *err)
 /* Shows what is new. False where nobody wants more. */
 static bool show_new(struct talk *t, bool (*show)(void *context, struct span text), void *context)
 {
-    size_t shown = t->said.len;
-    if (t->text.len <= shown)
+    while (t->shown < t->text.len && utf8_is_inner(t->text.at[t->shown]))
+        t->shown++; /* only where a decoder took back what it gave */
+    if (t->text.len <= t->shown)
         return true;
-    struct span piece = span_part(buf_span(&t->text), shown, t->text.len - shown);
+    struct span piece = span_part(buf_span(&t->text), t->shown, t->text.len - t->shown);
+    t->shown = t->text.len;
     buf_add(&t->said, piece);
     return show(context, piece);
 }
@@ -242,6 +245,7 @@ bool talk_say(struct talk *t, struct span words, bool (*show)(void *context, str
 {
     size_t before = t->messages.len;
     t->answer.n = 0;
+    t->shown = 0;
     buf_clear(&t->said);
     if (t->has_chat)
         put_message(&t->messages, "user", words);

@@ -39,6 +39,7 @@ struct talk {
     struct tokens fed;     /* what the generator holds */
     struct tokens answer;  /* of the last turn */
     struct buf text, said; /* scratch; the last answer */
+    size_t shown;          /* bytes of the decoded answer that are in `said` */
 };
 
 /* Why an answer ended. */

@@ -21,10 +21,13 @@
 #include "train/output.h"
 #include "train/schedule_options.h"
 
-enum { BATCH_TOKENS = 2048, SLOTS = 3, EVALS = 10, LINES = 1000 };
+enum { BATCH_TOKENS = 2048, SLOTS = 3, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
 
 /* A step computes three times what an evaluation of the same tokens does. */
 static const double FORWARD_SHARE = 3;
+
+/* Rows that all evaluations of a run may read, in those that are trained on. */
+static const double EVAL_ROWS = 0.1;
 
 /* ----------------------------------------------------------------------------------- options -- */
 
@@ -82,6 +85,19 @@ static bool check_method(struct tune *t, struct err *err)
     }
     if (method == PACE_FULL && t->options->adapter) {
         err_set(err, ERR_USAGE, "--adapter goes on with an adapter, --method full trains without");
+        return false;
+    }
+    if (method == PACE_FULL && t->job.model.is_gguf) {
+        err_set(err, ERR_USAGE,
+                "--method full needs a Hugging Face folder, and this is a GGUF file");
+        err_hint(err, "--method lora trains adapters on it");
+        return false;
+    }
+    if (method == PACE_QLORA && !t->job.model.is_quantized) {
+        err_set(err, ERR_USAGE,
+                "--method qlora: the base is not quantised, and quantising it is not "
+                "built yet");
+        err_hint(err, "--method lora trains adapters on it as it is");
         return false;
     }
     return true;
@@ -146,6 +162,15 @@ static int64_t steps_of(double given, int64_t steps, int64_t otherwise)
     return n >= 1 ? (int64_t)n : otherwise > 1 ? otherwise : 1;
 }
 
+/* As many evaluations as a tenth of the rows that are trained on allows, within bounds. */
+static int64_t usual_eval_steps(const struct tune *t)
+{
+    double steps = (double)t->report.steps;
+    double trained = steps * (double)(t->job.batch_rows * t->job.accumulation);
+    double evals = EVAL_ROWS * trained / (double)max_size(t->eval.n, 1);
+    return (int64_t)ceil(steps / fmin(fmax(evals, EVALS_LEAST), EVALS_MOST));
+}
+
 static struct order_options order_of(const struct tune *t)
 {
     return (struct order_options){.rows = t->train.rows,
@@ -165,7 +190,7 @@ static bool choose_steps(struct tune *t, struct err *err)
     t->report.steps = steps;
     t->rate.steps_per_epoch = order.steps_per_epoch;
     t->logging_steps = steps_of(o->logging_steps, steps, steps / LINES);
-    t->eval_steps = steps_of(o->eval_steps, steps, steps / EVALS);
+    t->eval_steps = steps_of(o->eval_steps, steps, usual_eval_steps(t));
     t->rate.uniform_loss = log((double)t->engine.model.config.vocabulary);
     return schedule_options_read(o, t->report.learning_rate, steps, &t->rate.schedule, err);
 }
@@ -196,8 +221,9 @@ static void count_memory(struct tune *t, const struct optim_options *optim)
     m->optimizer = optim_state_bytes(optim, t->params, t->n_params);
     m->activations = t->run.plan.bytes;
     m->workspace = t->run.plan.workspace_bytes;
-    m->total =
-        m->parameters + m->adapters + m->gradients + m->optimizer + m->activations + m->workspace;
+    m->snapshots = t->rate.n_slots * snapshot_bytes(&t->optim, NULL);
+    m->total = m->parameters + m->adapters + m->gradients + m->optimizer + m->activations +
+               m->workspace + m->snapshots;
 }
 
 /* What is left of --memory for activations; 0: no bound was given. */
@@ -209,8 +235,9 @@ static bool memory_left(struct tune *t, const struct optim_options *optim, uint6
     *left = bound > t->memory.total ? bound - t->memory.total : 0;
     if (bound == 0 || *left > 0)
         return true;
-    err_set(err, ERR_MEMORY, "%.2f GB for weights and optimizer alone, of %.2f GB",
-            (double)t->memory.total / 1e9, (double)bound / 1e9);
+    err_set(err, ERR_MEMORY, "weights and what trains them take %.1f MB; %.1f MB are allowed",
+            (double)t->memory.total / 1e6, (double)bound / 1e6);
+    err_hint(err, "--memory allows more; --guard watch keeps no earlier states");
     return false;
 }
 
@@ -223,18 +250,15 @@ static bool reserve(struct tune *t, struct err *err)
     struct record_options record = {.longest = longest};
     struct run_options run = {
         .rows = t->batch_tokens, .targets = t->batch_tokens, .keys = longest, .trains = true};
-    if (!read_optim(t->options, &optim, err) || !memory_left(t, &optim, &run.memory_bytes, err))
-        return false;
+    t->rate.n_slots = t->rate.guard == PACE_GUARD_ACT ? SLOTS : 0;
     model_record(&t->engine.model, &t->tape, &record);
-    if (!run_init(&t->run, &t->tape, &t->engine.backend, &run, err) ||
-        !optim_init(&t->optim, &t->engine.backend, &optim, t->params, t->n_params, err))
+    if (!read_optim(t->options, &optim, err) ||
+        !optim_init(&t->optim, &t->engine.backend, &optim, t->params, t->n_params, err) ||
+        !memory_left(t, &optim, &run.memory_bytes, err) ||
+        !run_init(&t->run, &t->tape, &t->engine.backend, &run, err) ||
+        !snapshots_init(&t->snapshots, &t->optim, NULL, (size_t)t->rate.n_slots, err))
         return false;
     count_memory(t, &optim);
-    if (t->rate.guard == PACE_GUARD_ACT) {
-        t->rate.n_slots = SLOTS;
-        if (!snapshots_init(&t->snapshots, &t->optim, NULL, SLOTS, err))
-            return false;
-    }
     struct stepper_options step = {.run = &t->run,
                                    .params = t->params,
                                    .n_params = t->n_params,
@@ -261,6 +285,7 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
 void tune_close(struct tune *t)
 {
     history_release(&t->history);
+    buf_release(&t->incidents);
     snapshots_release(&t->snapshots);
     optim_release(&t->optim);
     run_release(&t->run);
@@ -300,6 +325,35 @@ static void record_step(struct recorder *r, const struct trainer_event *e)
     r->n = 0;
 }
 
+size_t tune_incident_count(const struct tune *t)
+{
+    return t->incidents.len / sizeof(struct tune_incident);
+}
+
+struct tune_incident tune_incident_at(const struct tune *t, size_t i)
+{
+    struct tune_incident incident;
+    CHECK(i < tune_incident_count(t));
+    memcpy(&incident, t->incidents.at + i * sizeof incident, sizeof incident);
+    return incident;
+}
+
+/* Neither the schedule's rate nor a clipped gradient. */
+static bool is_incident(const struct pace_rate_decision *d)
+{
+    return d->advice != PACE_GO && d->advice != PACE_CLIP;
+}
+
+static void record_incident(struct tune *t, const struct trainer_event *e)
+{
+    int64_t next = t->last_step + (e->moment == TRAINER_STEP); /* e->step may lie far back */
+    struct tune_incident i = {.step = e->decision.restore_slot >= 0 ? next : e->step,
+                              .action = e->decision.action,
+                              .advice = e->decision.advice};
+    (void)pace_rate_explain(&e->decision, i.reason, sizeof i.reason);
+    buf_add(&t->incidents, (struct span){(const uint8_t *)&i, sizeof i});
+}
+
 static bool record(void *context, const struct trainer_event *e)
 {
     struct recorder *r = context;
@@ -315,6 +369,9 @@ static bool record(void *context, const struct trainer_event *e)
         history_add_eval(&t->history, &line, clock_wall_seconds());
         t->n_evaluated += e->sums->tokens;
     }
+    if (is_incident(&e->decision))
+        record_incident(t, e);
+    t->last_step = e->step;
     return !r->on_event || r->on_event(r->context, e);
 }
 
@@ -323,7 +380,6 @@ static double test_loss(struct tune *t)
     struct step_sums sums;
     if (t->test.n == 0)
         return NAN;
-    optim_show_average(&t->optim, true);
     stepper_evaluate(&t->stepper, &t->store, t->test.rows, t->test.n, &sums);
     t->n_evaluated += sums.tokens;
     return sums.loss;
@@ -337,9 +393,9 @@ static void begin(struct tune *t)
                               .batch = (int64_t)t->job.batch_rows,
                               .epochs = t->job.rate_job.epochs};
     history_init(&t->history, &run, clock_wall_seconds());
+    buf_init(&t->incidents, BUF_NO_LIMIT);
     t->report.test_rows = t->test.n;
     t->report.base_loss = test_loss(t);
-    optim_show_average(&t->optim, false);
 }
 
 static void finish(struct tune *t)
@@ -347,9 +403,12 @@ static void finish(struct tune *t)
     struct tune_report *r = &t->report;
     const struct trainer_totals *totals = &t->trainer.totals;
     struct pace_rate_decision last = pace_rate_next(&t->trainer.rate);
+    r->done = t->trainer.rate.step;
+    r->redo_share = (double)(totals->steps - r->done) / fmax((double)r->done, 1);
     r->tokens = totals->tokens;
     r->seconds = totals->seconds;
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
+    optim_show_average(&t->optim, true); /* what is measured is what is saved */
     r->tuned_loss = test_loss(t);
     r->eval_share = (double)t->n_evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
     r->peak_memory_bytes = mem_peak();
@@ -379,7 +438,7 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
     begin(t);
     t->report.end = trainer_run(&t->trainer);
     if (t->report.end == TRAINER_INTERRUPTED) {
-        err_set(err, ERR_STOPPED, "interrupted at step %lld of %lld; nothing was saved",
+        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; nothing was saved",
                 (long long)t->trainer.rate.step, (long long)t->report.steps);
         return false;
     }
@@ -389,6 +448,7 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
         (!is_broken &&
          !output_save(&t->engine.model, t->options->arguments[0], t->options->output_dir, err)))
         return false;
+    t->report.is_saved = !is_broken;
     if (t->report.end != TRAINER_STOPPED)
         return true;
     err_set(err, ERR_STOPPED, "%s", t->report.reason);

@@ -14,6 +14,12 @@
     "\"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"vocab_size\": 32, "                 \
     "\"max_position_embeddings\": 64, \"initializer_range\": 0.3"
 #define TINY_LLAMA "\"model_type\": \"llama\", " TINY_SIZES
+/* The same with the vocabulary of tiny_model.h's tokenizer. */
+#define TINY_TALKER                                                                                \
+    "\"model_type\": \"llama\", \"hidden_size\": 16, \"intermediate_size\": 24, "                  \
+    "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, "           \
+    "\"vocab_size\": 10, \"max_position_embeddings\": 64, \"initializer_range\": 0.3, "            \
+    "\"eos_token_id\": 6"
 #define TINY_NEOX                                                                                  \
     "\"model_type\": \"gpt_neox\", \"hidden_size\": 16, \"intermediate_size\": 24, "               \
     "\"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"vocab_size\": 32, "                   \

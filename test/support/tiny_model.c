@@ -43,10 +43,15 @@ const char *tiny_model(const char *name, const char *config, const char *templat
 {
     char *folder = file_join(&arena, temporary_folder(), name);
     assert_int_equal(mkdir(folder, 0777), 0);
+    tiny_tokenizer(folder, config, template);
+    return folder;
+}
+
+void tiny_tokenizer(const char *folder, const char *config, const char *template)
+{
     write_into(folder, "tokenizer.json", tokenizer);
     if (config)
         write_into(folder, "tokenizer_config.json", config);
     if (template)
         write_into(folder, "chat_template.jinja", template);
-    return folder;
 }

@@ -9,9 +9,15 @@
 
 #include "test/support/support.h"
 
+enum { TINY_VOCABULARY = 10, TINY_END = 6 };
+
 /* A new folder below the temporary one with the files of the model; `config` and `template` may be
  * NULL: then there is no tokenizer_config.json, no chat_template.jinja. */
 const char *tiny_model(const char *name, const char *config, const char *template);
+
+/* The same files into a folder that is there: the tokenizer of a model of TINY_VOCABULARY tokens.
+ */
+void tiny_tokenizer(const char *folder, const char *config, const char *template);
 
 /* Writes one more file into a folder. */
 const char *write_into(const char *folder, const char *name, const char *content);

@@ -14,8 +14,9 @@ const struct command command_table[] = {
     {"chat", FOR_CHAT, "MODEL", 1, 1, "talk to a model, with its adapter and without",
      "Reads a line, answers it as the model does, remembers both. The model's chat\n"
      "template is applied; a model without one continues the text. /base switches the\n"
-     "adapter off and on again, /forget begins anew, /exit ends; Ctrl-C ends an answer.\n"
-     "The context has 4,096 tokens (--max-length), or as many as the model takes.",
+     "adapter off and on again, /forget begins anew, /exit ends; Ctrl-C ends an\n"
+     "answer. The context has 4,096 tokens (--max-length), or as many as the model\n"
+     "takes. Where the input is a pipe, each of its lines is a turn.",
      cmd_chat, .takes_run_file = false},
     {"data", FOR_DATA, "DATA", 1, 1, "what is in a data file, and what of it is trained on",
      "Reads a data file (.jsonl, .json, .csv, .tsv, .txt) or a folder of them: the\n"

@@ -40,8 +40,8 @@ const struct command command_table[] = {
      "the loss of a model on data, with an adapter or without",
      "Runs MODEL over the rows of DATA and tells the mean loss of the tokens that\n"
      "training would learn from (the answers of a conversation, the whole of a text),\n"
-     "the perplexity, and how many of these tokens are the likeliest. Rows longer than\n"
-     "the model's context are an error, unless --max-length cuts them.",
+     "the perplexity, and how many of these tokens are the likeliest. Rows longer\n"
+     "than the model's context are an error, unless --max-length cuts them.",
      cmd_eval, .takes_run_file = true},
     {"explain", FOR_EXPLAIN, "RUN", 1, 1, "the story of a run, from the journal that it left",
      "Reads journal.jsonl (RUN is the file, or the output folder that holds it) and\n"
@@ -101,8 +101,8 @@ const struct command command_table[] = {
     {"tune", FOR_TUNE, "MODEL DATA -o OUT", 2, 2, "fine-tune a model on data",
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
      "DATA with the learning rate and schedule that are given, and writes them into\n"
-     "OUT: adapter/ as PEFT has it (or model/), trainer_state.json, tensorboard/. What\n"
-     "is not given is chosen, and the choice explained. Losses before and after are\n"
+     "OUT: adapter/ as PEFT has it (or model/), trainer_state.json, tensorboard/.\n"
+     "What is not given is chosen, and the choice explained. Losses before and after are\n"
      "those of test rows that nothing else looked at. The search for the rate is not\n"
      "built yet: --learning-rate must be given. A YAML file may hold arguments and\n"
      "options: pace tune run.yaml.",

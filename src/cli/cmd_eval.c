@@ -46,8 +46,8 @@ static void put_text(const struct evaluation *e, struct buf *out)
     term_add_count(out, s->targets);
     buf_add_text(out, " tokens of ");
     term_add_count(out, e->rows);
-    buf_printf(out, " rows, in %.1f s (%.0f tokens a second, prompts included)\n", e->seconds,
-               (double)s->tokens / fmax(e->seconds, 1e-9));
+    buf_printf(out, " rows\ntime        %.1f s: %.0f tokens a second, prompts included\n",
+               e->seconds, (double)s->tokens / fmax(e->seconds, 1e-9));
 }
 
 static bool show(const struct evaluation *e, const struct options *o, struct err *err)

@@ -102,10 +102,11 @@ const struct command command_table[] = {
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
      "DATA with the learning rate and schedule that are given, and writes them into\n"
      "OUT: adapter/ as PEFT has it (or model/), trainer_state.json, tensorboard/.\n"
-     "What is not given is chosen, and the choice explained. Losses before and after are\n"
-     "those of test rows that nothing else looked at. The search for the rate is not\n"
-     "built yet: --learning-rate must be given. A YAML file may hold arguments and\n"
-     "options: pace tune run.yaml.",
+     "What is not given is chosen, and the choice explained. Losses before and after\n"
+     "are those of test rows that nothing else looked at. The search for the rate is\n"
+     "not built yet: --learning-rate must be given. Ctrl-C ends the run behind its\n"
+     "step; nothing is saved then. A YAML file may hold arguments and options:\n"
+     "pace tune run.yaml.",
      cmd_tune, .takes_run_file = true},
 };
 const size_t command_count = COUNT_OF(command_table);

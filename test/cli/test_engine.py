@@ -1,0 +1,393 @@
+"""pace tune, eval, chat and selftest from outside, on a tiny model with random weights.
+
+    test_engine.py PROGRAM
+"""
+import json
+import math
+import os
+import pathlib
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import tiny
+
+PROGRAM = None
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.model = tiny.write_model(self.folder / "model")
+        self.data = tiny.write_rows(self.folder / "rows.jsonl")
+        self.out = self.folder / "out"
+
+    def run_pace(self, *words, stdin=b"", **environment):
+        done = subprocess.run([PROGRAM, *map(str, words)], input=stdin, capture_output=True, timeout=120,
+                              env={**os.environ, "COLUMNS": "80", "LC_ALL": "C.UTF-8", **environment})
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def tune(self, *words, out=None, **environment):
+        return self.run_pace("tune", self.model, self.data, "-o", out or self.out, "--lr", "0.02", "--steps",
+                             "12", "--eval-split", "4", "--test-split", "4", *words, **environment)
+
+    def refused(self, code, message, *words):
+        found, out, err = self.run_pace(*words)
+        self.assertEqual((found, out), (code, ""), err)
+        self.assertIn(message, err)
+        return err
+
+
+class Tune(Case):
+    def test_the_folder_has_what_others_read(self):
+        code, out, err = self.tune()
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"loss on 4 test rows: \d\.\d{4} before, \d\.\d{4} now")
+        self.assertIn(f"pace chat {self.model} --adapter {self.out}/adapter", out)
+        files = {str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file()}
+        self.assertLessEqual({"adapter/adapter_config.json", "adapter/adapter_model.safetensors",
+                              "adapter/tokenizer.json", "adapter/chat_template.jinja",
+                              "trainer_state.json"}, files)
+        self.assertTrue(any(f.startswith("tensorboard/events.out.tfevents.") for f in files))
+        state = json.loads((self.out / "trainer_state.json").read_text())
+        self.assertEqual(state["global_step"], 12)
+        self.assertEqual(sum("loss" in line for line in state["log_history"]), 12)
+
+    def test_the_json_has_the_fields_of_the_contract(self):
+        code, out, err = self.tune("--json")
+        self.assertEqual(code, 0, err)
+        r = json.loads(out)
+        self.assertEqual((r["output"], r["learning_rate"], r["steps"]), (str(self.out), 0.02, 12))
+        self.assertLess(r["tuned"]["loss"], r["base"]["loss"] - 0.3)
+        self.assertEqual((r["test_rows"], r["incidents"], r["status"]), (4, [], "done"))
+        c = r["compute"]
+        self.assertAlmostEqual(c["total_ratio"], 1 + (c["search"] + c["eval"] + c["redo"]) / c["main"])
+        self.assertAlmostEqual(r["tokens_per_second"] * r["seconds"], r["tokens"], delta=1)
+        self.assertGreater(r["peak_memory_bytes"], 1 << 20)
+        memory = r["plan"]["memory"]
+        self.assertEqual(memory["total"], sum(v for k, v in memory.items() if k != "total"))
+        self.assertEqual(r["plan"]["method"], "lora")
+
+    def test_the_plan_comes_first_with_reasons_and_fits_the_terminal(self):
+        for columns in (40, 80):
+            _, out, err = self.tune("--overwrite-output-dir", COLUMNS=str(columns))
+            self.assertIn("seldom enough to cost little", " ".join(err.split()))
+            self.assertLess(err.index("Memory"), err.index("step 1/12"))
+            plan = err[:err.index("step 1/12")]
+            for line in plan.split("\n") + out.split("Talk")[0].split("\n"):
+                self.assertLessEqual(len(line), columns, line)
+
+    def test_a_log_has_a_line_a_step_and_says_no_step_twice(self):
+        _, _, err = self.tune("--no-shuffle")
+        steps = [line.split()[1] for line in err.split("\n") if line.startswith("step ")]
+        self.assertEqual(steps, [f"{i}/12" for i in range(1, 13)])
+        last = [line for line in err.split("\n") if line.startswith("step 12/12")][0]
+        self.assertIn("held-out", last)
+
+    def test_quiet_tells_the_result_alone(self):
+        code, out, err = self.tune("-q")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("test rows", out)
+
+    def test_a_terminal_has_one_line_that_is_written_over(self):
+        leader, follower = pty.openpty()
+        done = subprocess.run([PROGRAM, "tune", self.model, self.data, "-o", self.out, "--lr", "0.02", "--steps",
+                               "5"], stderr=follower, stdout=subprocess.PIPE, timeout=60,
+                              env={**os.environ, "COLUMNS": "60"})
+        os.close(follower)
+        text = os.read(leader, 1 << 16).decode()
+        os.close(leader)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("\r\x1b[Kstep 5/5", text)
+        for line in text[text.index("\r\x1b[K"):].split("\r\x1b[K"):
+            self.assertLess(len(line.rstrip("\r\n")), 60, line)
+
+    def test_the_doctor_reads_the_folder(self):
+        self.tune()
+        code, out, _ = self.run_pace("doctor", self.out, "--json")
+        self.assertEqual(code, 0)
+        report = json.loads(out)["files"][0]
+        self.assertEqual(report["format"], "trainer_state")
+        self.assertAlmostEqual(report["learning_rate"]["used"], 0.02)
+
+    def test_all_weights(self):
+        code, out, err = self.tune("--method", "full")
+        self.assertEqual(code, 0, err)
+        self.assertIn(f"pace chat {self.out}/model", out)
+        code, out, err = self.run_pace("eval", self.out / "model", self.data, "--json")
+        self.assertEqual(code, 0, err)
+
+    def test_an_adapter_is_gone_on_with(self):
+        _, out, _ = self.tune("--json", "--r", "4")
+        first = json.loads(out)
+        code, out, err = self.tune("--json", "--adapter", self.out / "adapter", out=self.folder / "second")
+        self.assertEqual(code, 0, err)
+        second = json.loads(out)
+        self.assertAlmostEqual(second["base"]["loss"], first["tuned"]["loss"], places=5)
+        self.assertRegex(err, r"  r +4 +that of ")
+        config = json.loads((self.folder / "second/adapter/adapter_config.json").read_text())
+        self.assertEqual(config["r"], 4)
+
+    def test_ranks_by_pattern_and_optimizers_by_name(self):
+        for words in (["--rank-pattern", '{"q_proj": 4}', "--target-modules", "q_proj,v_proj"],
+                      ["--optim", "lion"], ["--optim", "adamw_bnb_8bit"], ["--optim", "sgd"],
+                      ["--optim", "adafactor"], ["--lora-dropout", "0.1", "--use-rslora"]):
+            code, _, err = self.tune("--overwrite-output-dir", *words)
+            self.assertEqual(code, 0, (words, err))
+            if "--rank-pattern" in words:
+                tensors = tiny.read_safetensors(self.out / "adapter/adapter_model.safetensors")
+                self.assertEqual({n.split(".")[-3]: t[0][0] for n, t in tensors.items() if "lora_A" in n},
+                                 {"q_proj": 4, "v_proj": 16})
+
+    def test_a_run_file_in_place_of_flags(self):
+        path = self.folder / "run.yaml"
+        path.write_text(f"model: {self.model}\ndata: {self.data}\noutput_dir: {self.out}\n"
+                        "learning_rate: 0.02\nmax_steps: 3\n")
+        code, _, err = self.run_pace("tune", path)
+        self.assertEqual(code, 0, err)
+
+    def test_the_same_bytes_for_any_number_of_threads(self):
+        files = []
+        for threads in ("1", "2", "5"):
+            out = self.folder / f"threads{threads}"
+            code, _, err = self.tune("--threads", threads, out=out)
+            self.assertEqual(code, 0, err)
+            files.append((out / "adapter/adapter_model.safetensors").read_bytes())
+        self.assertEqual(files[0], files[1])
+        self.assertEqual(files[0], files[2])
+
+    def test_a_rate_that_breaks_the_numbers_is_code_6_and_leaves_no_adapter(self):
+        code, out, err = self.tune("--lr", "1e30", "--guard", "off")
+        self.assertEqual((code, out), (6, ""))
+        self.assertIn("not finite", err)
+        self.assertNotIn("-nan", err)
+        self.assertFalse((self.out / "adapter").exists())
+
+    def test_what_the_guard_does_is_told(self):
+        code, out, err = self.tune("--lr", "0.5", "--steps", "60", "--json")
+        self.assertIn(code, (0, 6), err)
+        report = json.loads(out)
+        self.assertTrue(report["incidents"])
+        incident = report["incidents"][0]
+        self.assertNotEqual(incident["action"], "go")
+        self.assertIn(incident["reason"][:20], " ".join(err.split()))
+        self.assertEqual(report["status"], "done" if code == 0 else "stopped")
+        self.assertTrue((self.out / "adapter/adapter_model.safetensors").exists())
+
+    def test_an_interrupt_is_code_130_and_says_that_nothing_was_saved(self):
+        process = subprocess.Popen([PROGRAM, "tune", self.model, self.data, "-o", self.out, "--lr", "0.001",
+                                    "--steps", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while b"step 1/" not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (130, b""))
+        self.assertRegex(err.decode(), r"interrupted at step \d+ of 1000000; nothing was saved")
+        self.assertFalse((self.out / "adapter").exists())
+
+    def test_what_is_wrong_is_named(self):
+        base = ["tune", self.model, self.data, "--lr", "0.01", "--steps", "2"]
+        self.refused(2, "-o OUT", *base)
+        self.refused(2, "the search for the rate is not built yet", "tune", self.model, self.data, "-o", self.out)
+        self.refused(2, "--guard: 'maybe'", *base, "-o", self.out, "--guard", "maybe")
+        self.refused(2, "there is no optimizer 'lbfgs'", *base, "-o", self.out, "--optim", "lbfgs")
+        self.refused(2, "no module is called \"x\"", *base, "-o", self.out, "--target-modules", "x")
+        self.refused(2, "--rank-pattern", *base, "-o", self.out, "--rank-pattern", "8")
+        self.refused(4, "0.0 MB are allowed", *base, "-o", self.out, "--memory", "10K")
+        self.refused(3, "/none", "tune", "/none", self.data, "-o", self.out, "--lr", "1")
+        self.refused(3, "none.jsonl", "tune", self.model, "/none.jsonl", "-o", self.out, "--lr", "1")
+        (self.out / "mine").write_text("x")
+        err = self.refused(2, "is not empty", *base, "-o", self.out)
+        self.assertIn("--overwrite-output-dir", err)
+
+    def test_weights_that_are_no_numbers_are_refused(self):
+        broken = tiny.write_model(self.folder / "broken", broken="model.layers.1.mlp.up_proj.weight")
+        for words in (["eval", broken, self.data], ["chat", broken],
+                      ["tune", broken, self.data, "-o", self.out, "--lr", "0.1"]):
+            err = self.refused(3, "row 0, column 2 is not a finite number", *words)
+            self.assertIn("tensor model.layers.1.mlp.up_proj.weight", err)
+
+
+class Eval(Case):
+    def test_the_json_has_the_fields_of_the_contract(self):
+        code, out, err = self.run_pace("eval", self.model, self.data, "--json")
+        self.assertEqual((code, err), (0, ""))
+        r = json.loads(out)
+        self.assertEqual(r["rows"], 40)
+        self.assertEqual(r["target_tokens"], 20 * 6 + 20 * 8)
+        self.assertAlmostEqual(r["perplexity"], math.exp(r["loss"]))
+        self.assertEqual(json.loads(self.run_pace("eval", self.model, self.data, "--json", "--rows",
+                                                  "3")[1])["rows"], 3)
+
+    def test_the_text_says_the_same(self):
+        r = json.loads(self.run_pace("eval", self.model, self.data, "--json")[1])
+        code, out, _ = self.run_pace("eval", self.model, self.data)
+        self.assertEqual(code, 0)
+        self.assertIn(f"loss        {r['loss']:.4f} nats a token", out)
+        for line in out.split("\n"):
+            self.assertLessEqual(len(line), 80)
+
+    def test_logits_are_padded_with_zeros_and_give_the_loss(self):
+        path = self.folder / "z.safetensors"
+        code, out, err = self.run_pace("eval", self.model, self.data, "--json", "--rows", "2", "--logits", path)
+        self.assertEqual(code, 0, err)
+        shape, data = tiny.read_safetensors(path)["logits"]
+        self.assertEqual(shape, [2, 11, 10])  # "ab" is one token, across prompt and answer too
+        z = struct.unpack(f"<{len(data) // 4}f", data)
+        self.assertEqual(set(z[9 * 10:11 * 10]), {0.0})
+        self.assertNotIn(0.0, z[:9 * 10])
+        losses = []
+        for row, (text, trained) in enumerate((("aaaabcabca", 6), ("baaabcabcabca", 8))):
+            encoded = self.run_pace("tokenize", "--model", self.model, "--json", "--no-special-tokens",
+                                    stdin=text.encode())[1]
+            tokens = json.loads(encoded)["ids"] + [tiny.LETTERS.index("<e>")]
+            for t in range(len(tokens) - trained, len(tokens)):
+                at = z[(row * 11 + t - 1) * 10:(row * 11 + t) * 10]
+                losses.append(math.log(sum(map(math.exp, at))) - at[tokens[t]])
+        self.assertAlmostEqual(json.loads(out)["loss"], sum(losses) / len(losses), places=5)
+
+    def test_what_does_not_fit_together_is_named(self):
+        self.refused(3, "/none", "eval", "/none", self.data)
+        self.refused(2, "pace eval needs", "eval", self.model)
+        self.refused(4, "are allowed", "eval", self.model, self.data, "--memory", "1K")
+        self.refused(3, "/none/z", "eval", self.model, self.data, "--logits", "/none/z")
+        small = tiny.write_model(self.folder / "small", vocab_size=9)
+        self.refused(3, "embed_tokens.weight: its shape is [10, 16]; [9, 16] is wanted", "eval", small, self.data)
+
+    def test_rows_longer_than_the_context_are_named_or_cut(self):
+        rows = self.folder / "long.jsonl"
+        rows.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "completion": "' + "bc" * 60 + '"}\n')
+        err = self.refused(3, "long.jsonl:2: the row is longer than the 64 tokens", "eval", self.model, rows)
+        self.assertIn("--max-length 64", err)
+        code, out, err = self.run_pace("eval", self.model, rows, "--max-length", "64", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertIn("longer than 64 tokens", err)
+        self.assertEqual(json.loads(out)["rows"], 2)
+
+    def test_a_tokenizer_that_belongs_to_another_model_is_named(self):
+        path = pathlib.Path(self.model) / "tokenizer.json"
+        tokenizer = json.loads(path.read_text())
+        tokenizer["model"]["vocab"]["x"] = 10
+        path.write_text(json.dumps(tokenizer))
+        self.assertEqual(self.run_pace("eval", self.model, self.data)[0], 0)
+        rows = self.folder / "x.jsonl"
+        rows.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "completion": "x"}\n')
+        err = self.refused(3, "x.jsonl:2: token 10 is beyond the model's vocabulary of 10", "eval", self.model, rows)
+        self.assertIn("does the tokenizer belong to the model?", err)
+        self.refused(3, "the tokenizer has ids up to 10, but the model's vocabulary is 10", "chat", self.model)
+
+    def test_an_adapter_of_another_base_is_refused(self):
+        self.assertEqual(self.tune()[0], 0)
+        adapter = self.out / "adapter"
+        code, out, _ = self.run_pace("eval", self.model, self.data, "--adapter", adapter, "--json")
+        self.assertEqual(code, 0)
+        base = json.loads(self.run_pace("eval", self.model, self.data, "--json")[1])
+        self.assertLess(json.loads(out)["loss"], base["loss"])
+        config = json.loads((adapter / "adapter_config.json").read_text())
+        config["r"] = 5
+        (adapter / "adapter_config.json").write_text(json.dumps(config))
+        for command in (["eval", self.model, self.data], ["chat", self.model]):
+            err = self.refused(3, "lora_", *command, "--adapter", adapter)
+            self.assertIn(str(adapter), err)
+
+
+class Chat(Case):
+    def test_each_line_of_a_pipe_is_a_turn(self):
+        code, out, err = self.run_pace("chat", self.model, "--max-new-tokens", "5", "--json", stdin=b"ab\n\nc a\n")
+        self.assertEqual((code, err), (0, ""))
+        turns = json.loads(out)["turns"]
+        self.assertEqual([t["user"] for t in turns], ["ab", "c a"])
+        for turn in turns:
+            self.assertIn(turn["ended_by"], ("end", "length"))
+            self.assertLessEqual(turn["tokens"], 5)
+        text = self.run_pace("chat", self.model, "--max-new-tokens", "5", stdin=b"ab\n\nc a\n")[1]
+        for turn in turns:
+            self.assertIn(turn["answer"], text)
+
+    def test_the_same_seed_says_the_same(self):
+        def say(*words):
+            return self.run_pace("chat", self.model, "--temperature", "2", *words, stdin=b"ab\n")[1]
+        self.assertEqual(say(), say())
+        self.assertEqual(say("--seed", "1"), say("--seed", "1", "--threads", "1"))
+        self.assertNotEqual(say("--seed", "1"), say("--seed", "2"))
+
+    def test_the_adapter_is_switched_off_and_on(self):
+        self.assertEqual(self.tune("--steps", "30", "--lr", "0.05")[0], 0)
+        words = ["chat", self.model, "--temperature", "0", "--max-new-tokens", "12", "--json"]
+        stdin = b"abc\n/forget\n/base\nabc\n/forget\n/base\nabc\n"
+        code, out, err = self.run_pace(*words, "--adapter", self.out / "adapter", stdin=stdin)
+        self.assertEqual(code, 0, err)
+        with_it, without, again = (t["answer"] for t in json.loads(out)["turns"])
+        base = json.loads(self.run_pace(*words, stdin=b"abc\n")[1])["turns"][0]["answer"]
+        self.assertEqual(without, base)
+        self.assertEqual(with_it, again)
+        self.assertNotEqual(with_it, without)
+        self.assertIn("now without the adapter", err)
+        self.assertIn("now with the adapter", err)
+
+    def test_lines_that_begin_with_a_slash_are_for_the_program(self):
+        code, out, err = self.run_pace("chat", self.model, stdin=b"/base\n/help\n/bye\nab\n")
+        self.assertEqual((code, out), (0, ""))
+        self.assertIn("there is no adapter: this is the base", err)
+        self.assertIn("/forget: begin anew", err)
+        _, _, err = self.run_pace("chat", self.model, stdin=b"/nonsense\n")
+        self.assertIn("there is no /nonsense", err)
+
+    def test_a_model_without_a_template_continues_the_text(self):
+        base = tiny.write_model(self.folder / "base", chat=False)
+        code, out, err = self.run_pace("chat", base, "--json", stdin=b"ab\n")
+        self.assertEqual(code, 0)
+        self.assertIn("it continues the text", err)
+        self.assertTrue(json.loads(out)["turns"])
+
+    def test_a_conversation_longer_than_the_context_is_code_3(self):
+        code, _, err = self.run_pace("chat", self.model, stdin=b"c" * 200 + b"\n")
+        self.assertEqual(code, 3)
+        self.assertIn("the context room for 63", err)
+        self.assertIn("/forget", err)
+
+    def test_a_person_sees_a_prompt_and_goes_on_after_a_mistake(self):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "chat", self.model, "--max-new-tokens", "3"], stdin=follower,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        os.write(leader, b"c" * 200 + b"\nab\n/exit\n")
+        out, err = process.communicate(timeout=60)
+        os.close(leader)
+        os.close(follower)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(out.count(b"> "), 3)
+        self.assertIn(b"the context room for", err)
+
+
+class Selftest(Case):
+    def test_every_operation_is_right(self):
+        code, out, err = self.run_pace("selftest", "--json")
+        self.assertEqual((code, err), (0, ""))
+        report = json.loads(out)
+        self.assertEqual(report["failed"], 0)
+        self.assertGreater(len(report["operations"]), 8)
+        for row in report["operations"]:
+            self.assertEqual(row["failed"], 0)
+            self.assertLessEqual(row["error"], row["tolerance"] or 0)
+
+    def test_the_help_of_each_command_names_its_arguments(self):
+        for words, usage in ((["tune"], "usage: pace tune MODEL DATA -o OUT [OPTIONS]"),
+                             (["eval"], "usage: pace eval MODEL DATA [OPTIONS]"),
+                             (["chat"], "usage: pace chat MODEL [OPTIONS]"),
+                             (["selftest"], "usage: pace selftest [OPTIONS]")):
+            code, out, _ = self.run_pace(*words, "--help")
+            self.assertEqual(code, 0)
+            self.assertEqual(out.split("\n")[0], usage)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

@@ -19,3 +19,4 @@ show find "$here/model" "$here/tickets.jsonl" --prior-only
 show schedule cosine --lr 2e-4 --steps 1000 --warmup-steps 100 --plot
 show doctor "$here/trainer_state.json"
 show explain "$here/../test/sim/replay/rate_x10.jsonl"
+show selftest

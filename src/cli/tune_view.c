@@ -34,9 +34,8 @@ static void put_choice(const struct term *term, struct buf *out, const struct jo
         buf_printf(&line, "%s %s: %s", c->option, c->value, reason);
         term_add_paragraph(term, out, "  ", buf_string(&line));
     } else {
-        buf_printf(&line, "  %-28s %-8s %s", c->option, c->value, reason);
-        term_add_line(term, out, buf_span(&line), term->width);
-        buf_add_byte(out, '\n');
+        buf_printf(&line, "  %-28s %-8s ", c->option, c->value);
+        term_add_paragraph(term, out, buf_string(&line), reason);
     }
     buf_release(&line);
 }
@@ -70,9 +69,8 @@ static void put_choices(const struct tune *t, const struct term *term, struct bu
                   arena_printf(&arena, "that of %s", t->options->adapter));
     (void)snprintf(rate.value, sizeof rate.value, "%g", t->report.learning_rate);
     put_choice(term, out, &rate);
-    put_count(
-        term, out, "rows", t->train.n,
-        arena_printf(&arena, "to train on; %zu held out, %zu for the test", t->eval.n, t->test.n));
+    put_count(term, out, "rows", t->train.n,
+              arena_printf(&arena, "to train on, %zu held out, %zu to test", t->eval.n, t->test.n));
     if (t->eval.n > 0)
         put_count(term, out, "eval-steps", (size_t)t->eval_steps,
                   t->options->eval_steps > 0 ? NULL : "seldom enough to cost little");

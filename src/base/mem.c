@@ -1,12 +1,15 @@
 /*
  * mem.c - the only door to malloc; see mem.h for why there are two kinds of request.
  */
+#define _GNU_SOURCE
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { EXIT_DOES_NOT_FIT = 4 };
 
@@ -27,6 +30,19 @@ uint64_t mem_peak(void)
 {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss << 10 : 0;
+}
+
+uint64_t mem_available(void)
+{
+    static const char name[] = "MemAvailable:";
+    char text[512] = "";
+    int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return UINT64_MAX;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    const char *at = n > 0 ? strstr(text, name) : NULL;
+    return at ? (uint64_t)strtoull(at + sizeof name - 1, NULL, 10) << 10 : UINT64_MAX;
 }
 
 static bool fails_now(void)

@@ -36,6 +36,9 @@ void mem_free_aligned(void *at);
 /* The most bytes that this process has had in memory at once, mapped files included. */
 uint64_t mem_peak(void);
 
+/* Bytes that the system could still give without swapping; UINT64_MAX where it does not say. */
+uint64_t mem_available(void);
+
 /* For tests: how many requests there were until now. */
 size_t mem_requests(void);
 

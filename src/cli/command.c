@@ -65,6 +65,14 @@ const struct command command_table[] = {
      "file is checked whole: lengths, shapes, places; what is wrong ends with exit\n"
      "code 3 and the byte, key or tensor named.",
      cmd_inspect, .takes_run_file = false},
+    {"plan", FOR_PLAN, "MODEL DATA", 2, 2,
+     "what tune would do, with the memory and the time it takes",
+     "Chooses as pace tune would (method, rank, batch, epochs, steps), each choice with\n"
+     "its reason, and counts the memory that weights, gradients, optimizer and\n"
+     "activations take, before anything is trained. The time is that of a short trial of\n"
+     "the model itself. Whether it fits is measured against --memory, or against what the\n"
+     "machine has free. A YAML file may hold arguments and options: pace plan run.yaml.",
+     cmd_plan, .takes_run_file = true},
     {"schedule", FOR_SCHEDULE, "[SCHEDULE...]", 0, 16, "the learning rate of every step of a run",
      "Prints, draws or compares learning-rate schedules: the rate that each update of\n"
      "a run is made with, as Hugging Face's Trainer and torch compute it. SCHEDULE is\n"

@@ -1,6 +1,9 @@
 /*
  * tune_view.c - how `pace tune` shows a run.
  *
+ * The JSON of a plan: method, optimizer, batch_tokens, eval_steps, max_length, memory, steps,
+ * layers_redone (whose values are computed twice), seconds, fits.
+ *
  * The JSON of the result: output, learning_rate, steps, base {loss}, tuned {loss}, test_rows,
  * tokens, compute {main, search, eval, redo, total_ratio}, seconds, tokens_per_second,
  * peak_memory_bytes, incidents [{step, action, advice, reason}], status ("done", "stopped"), plan
@@ -67,7 +70,9 @@ static void put_choices(const struct tune *t, const struct term *term, struct bu
     if (t->options->adapter)
         put_count(term, out, "r", lora->rank,
                   arena_printf(&arena, "that of %s", t->options->adapter));
-    (void)snprintf(rate.value, sizeof rate.value, "%g", t->report.learning_rate);
+    (void)snprintf(rate.value, sizeof rate.value, "%.3g", t->report.learning_rate);
+    if (!t->options->learning_rate)
+        rate.reason = "the first guess: pace find --prior-only explains it";
     put_choice(term, out, &rate);
     put_count(term, out, "rows", t->train.n,
               arena_printf(&arena, "to train on, %zu held out, %zu to test", t->eval.n, t->test.n));
@@ -92,20 +97,6 @@ static void put_memory(const struct tune_memory *m, struct buf *out)
     }
 }
 
-void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out)
-{
-    const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
-    buf_printf(out, "%sThe run%s\n", bold, plain);
-    put_choices(t, term, out);
-    buf_printf(out, "%sMemory%s\n", bold, plain);
-    put_memory(&t->memory, out);
-    if (t->run.plan.layers_redone > 0)
-        buf_printf(out, "  %zu layers are computed twice, to fit\n", t->run.plan.layers_redone);
-}
-
-/* ------------------------------------------------------------------------------------- during --
- */
-
 static void put_time(double seconds, struct buf *out)
 {
     int64_t s = (int64_t)fmin(seconds, 1e9);
@@ -118,6 +109,27 @@ static void put_time(double seconds, struct buf *out)
     else
         buf_printf(out, "%" PRId64 " s", s);
 }
+
+void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out)
+{
+    const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
+    buf_printf(out, "%sThe run%s\n", bold, plain);
+    put_choices(t, term, out);
+    buf_printf(out, "%sMemory%s\n", bold, plain);
+    put_memory(&t->memory, out);
+    if (t->run.plan.layers_redone > 0)
+        buf_printf(out, "  %zu layers are computed twice, to fit\n", t->run.plan.layers_redone);
+    if (!t->fits)
+        buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW), plain);
+    if (t->planned_seconds > 0) {
+        buf_printf(out, "%sTime%s\n  about ", bold, plain);
+        put_time(t->planned_seconds, out);
+        buf_add_text(out, " as busy as the machine is now, held-out losses not counted\n");
+    }
+}
+
+/* ------------------------------------------------------------------------------------- during --
+ */
 
 /* Appends the part, two columns from what is there, where it fits. */
 static bool put_part(struct buf *out, size_t columns, const char *part)
@@ -269,11 +281,10 @@ static void put_compute(const struct tune *t, struct json_writer *w)
     json_end(w);
 }
 
+/* The members that a plan and a result have in common. */
 static void put_plan(const struct tune *t, struct json_writer *w)
 {
     const struct tune_memory *m = &t->memory;
-    json_key(w, "plan");
-    json_begin_object(w);
     put_text(w, "method", job_method_name(t->job.rate_job.method));
     put_text(w, "optimizer", t->options->optim);
     put_int(w, "batch_tokens", t->batch_tokens);
@@ -290,7 +301,20 @@ static void put_plan(const struct tune *t, struct json_writer *w)
     put_int(w, "snapshots", m->snapshots);
     put_int(w, "total", m->total);
     json_end(w);
-    json_end(w);
+}
+
+void tune_view_plan_json(const struct tune *t, struct buf *out)
+{
+    struct json_writer w = {.out = out, .indent = 2};
+    json_begin_object(&w);
+    put_plan(t, &w);
+    put_int(&w, "steps", (uint64_t)t->report.steps);
+    put_int(&w, "layers_redone", t->run.plan.layers_redone);
+    put_number(&w, "seconds", t->planned_seconds);
+    json_key(&w, "fits");
+    json_put_bool(&w, t->fits);
+    json_end(&w);
+    buf_add_byte(out, '\n');
 }
 
 static void put_incidents(const struct tune *t, struct json_writer *w)
@@ -327,7 +351,10 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     put_int(&w, "peak_memory_bytes", r->peak_memory_bytes);
     put_incidents(t, &w);
     put_text(&w, "status", r->end == TRAINER_DONE ? "done" : "stopped");
+    json_key(&w, "plan");
+    json_begin_object(&w);
     put_plan(t, &w);
+    json_end(&w);
     json_end(&w);
     buf_add_byte(out, '\n');
 }

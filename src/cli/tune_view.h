@@ -10,6 +10,9 @@
 /* What was chosen and why, and the memory it takes; before the first step. */
 void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out);
 
+/* The document of `pace plan --json`; tune_view.c lists its fields. */
+void tune_view_plan_json(const struct tune *t, struct buf *out);
+
 /* The last step that was made. */
 struct tune_progress {
     int64_t step; /* 0: none yet */

@@ -94,6 +94,8 @@ const struct option_row option_table[] = {
      1e15, "N", "updates from one evaluation to the next; below 1: a share of the run"},
     {"optim", NULL, 0, OPTION_TEXT, PURPOSE_RUN, TRAINERS, AT(optim), 0, 0, "NAME",
      "the optimizer, by Hugging Face's names (adamw_torch)"},
+    {"optim-args", NULL, 0, OPTION_TEXT, PURPOSE_RUN, TRAINERS, AT(optim_args), 0, 0, "NAME=X,...",
+     "its own arguments: momentum=0.9,nesterov=true"},
     {"adam-beta1", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(adam_beta1), 0, 0.999999, "X",
      "how long its mean remembers (0.9)"},
     {"adam-beta2", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(adam_beta2), 0, 0.999999, "X",

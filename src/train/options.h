@@ -106,7 +106,7 @@ struct options {
     const char *target_modules; /* "all-linear", a list with commas, or NULL: the family's */
     const char *modules_to_save;
     const char *rank_pattern, *alpha_pattern; /* JSON objects, or NULL */
-    const char *optim;
+    const char *optim, *optim_args;
     double adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /* 0: no clipping */
     double logging_steps; /* below 1: a share of the run; 0: not given */

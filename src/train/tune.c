@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "optim/grad.h"
 #include "train/adapter_options.h"
+#include "train/estimate.h"
 #include "train/output.h"
 #include "train/schedule_options.h"
 
@@ -73,7 +74,13 @@ static bool read_optim(const struct options *o, struct optim_options *optim, str
     optim->beta1 = o->adam_beta1;
     optim->beta2 = o->adam_beta2;
     optim->eps = o->adam_epsilon;
-    return true;
+    return !o->optim_args || optim_options_read(optim, span_of(o->optim_args), err);
+}
+
+/* What may be used: --memory, or what the machine has free. */
+static uint64_t memory_bound(const struct options *o)
+{
+    return o->memory_bytes > 0 ? o->memory_bytes : mem_available();
 }
 
 static bool check_method(struct tune *t, struct err *err)
@@ -114,12 +121,29 @@ static bool attach(struct tune *t, struct err *err)
            lora_attach(&t->engine.model, &lora, (uint64_t)t->options->seed, err);
 }
 
+/* All weights as float32 with their gradients must fit before they are widened. */
+static bool check_full(const struct tune *t, struct err *err)
+{
+    const struct model *m = &t->engine.model;
+    uint64_t bytes = 0, bound = memory_bound(t->options);
+    for (size_t i = 0; i < m->n_params; i++)
+        bytes += 2 * sizeof(float) * param_count(m->params[i]);
+    if (bytes < bound)
+        return true;
+    err_set(err, ERR_MEMORY, "all weights with their gradients take %.1f MB, of %.1f MB",
+            (double)bytes / 1e6, (double)bound / 1e6);
+    err_hint(err, "--method lora trains adapters, which take far less");
+    return false;
+}
+
 /* Decides what is trained, and lists it. */
 static bool choose_params(struct tune *t, struct err *err)
 {
     struct model *m = &t->engine.model;
     bool full = t->job.rate_job.method == PACE_FULL;
-    bool ok = full ? model_train_all(m, err) : t->options->adapter ? true : attach(t, err);
+    bool ok = full                  ? check_full(t, err) && model_train_all(m, err)
+              : t->options->adapter ? true
+                                    : attach(t, err);
     if (!ok)
         return false;
     struct param **all = full ? m->params : m->adapters;
@@ -221,40 +245,49 @@ static void count_memory(struct tune *t, const struct optim_options *optim)
     m->optimizer = optim_state_bytes(optim, t->params, t->n_params);
     m->activations = t->run.plan.bytes;
     m->workspace = t->run.plan.workspace_bytes;
-    m->snapshots = t->rate.n_slots * snapshot_bytes(&t->optim, NULL);
+    m->snapshots = (uint64_t)t->rate.n_slots * (m->gradients + m->optimizer);
     m->total = m->parameters + m->adapters + m->gradients + m->optimizer + m->activations +
                m->workspace + m->snapshots;
 }
 
-/* What is left of --memory for activations; 0: no bound was given. */
+/* What is left for activations. */
 static bool memory_left(struct tune *t, const struct optim_options *optim, uint64_t *left,
                         struct err *err)
 {
-    uint64_t bound = t->options->memory_bytes;
+    uint64_t bound = memory_bound(t->options);
     count_memory(t, optim);
     *left = bound > t->memory.total ? bound - t->memory.total : 0;
-    if (bound == 0 || *left > 0)
+    if (*left > 0)
         return true;
-    err_set(err, ERR_MEMORY, "weights and what trains them take %.1f MB; %.1f MB are allowed",
-            (double)t->memory.total / 1e6, (double)bound / 1e6);
-    err_hint(err, "--memory allows more; --guard watch keeps no earlier states");
+    err_set(err, ERR_MEMORY, "weights and what trains them take %.1f MB; %.1f MB are %s",
+            (double)t->memory.total / 1e6, (double)bound / 1e6,
+            t->options->memory_bytes > 0 ? "allowed" : "free");
+    err_hint(err, "%s; --guard watch keeps no earlier states",
+             t->options->memory_bytes > 0 ? "--memory allows more"
+                                          : "adapters take less than all weights");
     return false;
+}
+
+/* How many tokens are computed at once, and the tape for them. */
+static struct run_options record_run(struct tune *t)
+{
+    size_t longest = max_size(max_size(t->train.longest, t->eval.longest), t->test.longest);
+    size_t n_rows = (size_t)(t->job.batch_rows * t->job.accumulation);
+    struct record_options record = {.longest = longest};
+    t->batch_tokens = max_size(longest, min_size(BATCH_TOKENS, n_rows * longest));
+    t->rate.n_slots = t->rate.guard == PACE_GUARD_ACT ? SLOTS : 0;
+    model_record(&t->engine.model, &t->tape, &record);
+    return (struct run_options){
+        .rows = t->batch_tokens, .targets = t->batch_tokens, .keys = longest, .trains = true};
 }
 
 static bool reserve(struct tune *t, struct err *err)
 {
     struct optim_options optim;
-    size_t longest = max_size(max_size(t->train.longest, t->eval.longest), t->test.longest);
+    struct run_options run = record_run(t);
     size_t n_rows = (size_t)(t->job.batch_rows * t->job.accumulation);
-    t->batch_tokens = max_size(longest, min_size(BATCH_TOKENS, n_rows * longest));
-    struct record_options record = {.longest = longest};
-    struct run_options run = {
-        .rows = t->batch_tokens, .targets = t->batch_tokens, .keys = longest, .trains = true};
-    t->rate.n_slots = t->rate.guard == PACE_GUARD_ACT ? SLOTS : 0;
-    model_record(&t->engine.model, &t->tape, &record);
-    if (!read_optim(t->options, &optim, err) ||
+    if (!read_optim(t->options, &optim, err) || !memory_left(t, &optim, &run.memory_bytes, err) ||
         !optim_init(&t->optim, &t->engine.backend, &optim, t->params, t->n_params, err) ||
-        !memory_left(t, &optim, &run.memory_bytes, err) ||
         !run_init(&t->run, &t->tape, &t->engine.backend, &run, err) ||
         !snapshots_init(&t->snapshots, &t->optim, NULL, (size_t)t->rate.n_slots, err))
         return false;
@@ -267,6 +300,7 @@ static bool reserve(struct tune *t, struct err *err)
                                                .shares = t->options->lora_dropout == 0},
                                    .seed = (uint64_t)t->options->seed};
     stepper_init(&t->stepper, &t->arena, &step);
+    t->fits = true;
     return true;
 }
 
@@ -277,6 +311,75 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
               job_read(&t->job, &t->arena, o->arguments[0], o->arguments[1], o, err) &&
               check_method(t, err) && engine_open(&t->engine, o->arguments[0], o, err) &&
               read_rows(t, err) && choose_params(t, err) && choose_steps(t, err) && reserve(t, err);
+    if (!ok)
+        tune_close(t);
+    return ok;
+}
+
+/* --------------------------------------------------------------------------------- planning -- */
+
+/* Without --learning-rate the first guess: what is planned does not depend on it. */
+static bool read_or_guess_rate(struct tune *t, struct err *err)
+{
+    const struct options *o = t->options;
+    struct pace_prior prior;
+    pace_rate_options_init(&t->rate);
+    if (!schedule_options_rate(o, &t->report.learning_rate, err))
+        return false;
+    if (t->report.learning_rate == 0) {
+        pace_prior(&t->job.rate_job, &prior);
+        t->report.learning_rate = prior.learning_rate;
+    }
+    return read_guard(o, &t->rate.guard, err);
+}
+
+static double tokens_of_run(const struct tune *t)
+{
+    double sum = 0;
+    for (size_t i = 0; i < t->train.n; i++)
+        sum += (double)t->store.rows[t->train.rows[i]].len;
+    double rows = (double)(t->job.batch_rows * t->job.accumulation) * (double)t->report.steps;
+    return sum / (double)t->train.n * rows;
+}
+
+static bool count_run(struct tune *t, struct err *err)
+{
+    struct optim_options optim;
+    struct err tight = {0};
+    struct run_options run = record_run(t);
+    if (!read_optim(t->options, &optim, err))
+        return false;
+    t->fits = memory_left(t, &optim, &run.memory_bytes, &tight) &&
+              plan_make(&t->run.plan, &t->tape, &t->engine.backend, &run, &tight);
+    if (!t->fits) {
+        run.memory_bytes = 0;
+        if (!plan_make(&t->run.plan, &t->tape, &t->engine.backend, &run, err))
+            return false;
+    }
+    count_memory(t, &optim);
+    return true;
+}
+
+static bool estimate_time(struct tune *t, struct err *err)
+{
+    double forward = 0;
+    if (!estimate_forward(&t->engine, t->train.longest, &forward, err))
+        return false;
+    bool full = t->job.rate_job.method == PACE_FULL;
+    double cost =
+        estimate_step_cost(full, t->run.plan.layers_redone, t->engine.model.config.n_layers);
+    t->planned_seconds = forward * cost * tokens_of_run(t);
+    return true;
+}
+
+bool tune_plan(struct tune *t, const struct options *o, struct err *err)
+{
+    *t = (struct tune){.options = o};
+    bool ok = job_read(&t->job, &t->arena, o->arguments[0], o->arguments[1], o, err) &&
+              check_method(t, err) && read_or_guess_rate(t, err) &&
+              engine_open(&t->engine, o->arguments[0], o, err) && read_rows(t, err) &&
+              choose_params(t, err) && choose_steps(t, err) && count_run(t, err) &&
+              estimate_time(t, err);
     if (!ok)
         tune_close(t);
     return ok;

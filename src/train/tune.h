@@ -69,6 +69,8 @@ struct tune {
     size_t batch_tokens;
     uint64_t n_evaluated; /* tokens of evaluations so far */
     struct tune_memory memory;
+    bool fits;              /* in --memory, or in what the machine has free */
+    double planned_seconds; /* of tune_plan */
     struct tune_report report;
 };
 
@@ -77,6 +79,13 @@ struct tune {
  * overwritten. Errors: ERR_USAGE, ERR_INPUT, ERR_IO, ERR_MEMORY.
  */
 MUST_CHECK bool tune_open(struct tune *t, const struct options *o, struct err *err);
+
+/*
+ * Chooses as tune_open does and counts what a run would take, without one: t->memory, fits,
+ * planned_seconds, report.steps. Without --learning-rate the first guess stands for it. Errors:
+ * ERR_USAGE, ERR_INPUT, ERR_IO.
+ */
+MUST_CHECK bool tune_plan(struct tune *t, const struct options *o, struct err *err);
 
 /*
  * Trains and saves. `on_event` as in trainer.h. Errors: ERR_STOPPED where the guard ended the run

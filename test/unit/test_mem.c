@@ -1,5 +1,7 @@
 #include "test/support/support.h"
 
+#include <unistd.h>
+
 #include "base/mem.h"
 
 static void memory_is_zeroed(void **state)
@@ -112,9 +114,19 @@ static void the_peak_holds_what_was_touched(void **state)
     assert_true(mem_peak() >= SIZE);
 }
 
+static void what_is_available_is_between_nothing_and_the_machine_s(void **state)
+{
+    (void)state;
+    uint64_t free = mem_available();
+    assert_true(free > 1 << 20);
+    assert_true(free == UINT64_MAX ||
+                free <= (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_available_is_between_nothing_and_the_machine_s),
         cmocka_unit_test(the_peak_holds_what_was_touched),
         cmocka_unit_test(memory_is_zeroed),
         cmocka_unit_test(nothing_is_still_an_address),

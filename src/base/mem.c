@@ -37,11 +37,9 @@ uint64_t mem_available(void)
     static const char name[] = "MemAvailable:";
     char text[512] = "";
     int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return UINT64_MAX;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    const char *at = n > 0 ? strstr(text, name) : NULL;
+    const char *at = fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? strstr(text, name) : NULL;
+    if (fd >= 0)
+        close(fd);
     return at ? (uint64_t)strtoull(at + sizeof name - 1, NULL, 10) << 10 : UINT64_MAX;
 }
 

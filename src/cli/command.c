@@ -67,11 +67,12 @@ const struct command command_table[] = {
      cmd_inspect, .takes_run_file = false},
     {"plan", FOR_PLAN, "MODEL DATA", 2, 2,
      "what tune would do, with the memory and the time it takes",
-     "Chooses as pace tune would (method, rank, batch, epochs, steps), each choice with\n"
-     "its reason, and counts the memory that weights, gradients, optimizer and\n"
-     "activations take, before anything is trained. The time is that of a short trial of\n"
-     "the model itself. Whether it fits is measured against --memory, or against what the\n"
-     "machine has free. A YAML file may hold arguments and options: pace plan run.yaml.",
+     "Chooses as pace tune would (method, rank, batch, epochs, steps), each with its\n"
+     "reason, and counts the memory that weights, gradients, optimizer and\n"
+     "activations take, before anything is trained. The time is that of a short trial\n"
+     "of the model itself. Whether it fits is measured against --memory, or against\n"
+     "what the machine has free. A YAML file may hold arguments and options:\n"
+     "pace plan run.yaml.",
      cmd_plan, .takes_run_file = true},
     {"schedule", FOR_SCHEDULE, "[SCHEDULE...]", 0, 16, "the learning rate of every step of a run",
      "Prints, draws or compares learning-rate schedules: the rate that each update of\n"

@@ -123,7 +123,7 @@ const struct option_row option_table[] = {
      "the first guess alone: nothing is trained"},
     {"metrics", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE, AT(metrics), 0, 0, "JSON",
      "for reduce_lr_on_plateau and greedy: a list of evaluation losses"},
-    {"guard", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_TUNE, AT(guard), 0, 0, "MODE",
+    {"guard", NULL, 0, OPTION_TEXT, PURPOSE_RATE, TRAINERS, AT(guard), 0, 0, "MODE",
      "act, watch or off: whether the rate is changed when a run breaks"},
 
     {"system", NULL, 0, OPTION_TEXT, PURPOSE_ANSWER, FOR_CHAT, AT(system), 0, 0, "TEXT",

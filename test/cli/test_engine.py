@@ -216,6 +216,51 @@ class Tune(Case):
             self.assertIn("tensor model.layers.1.mlp.up_proj.weight", err)
 
 
+class Plan(Case):
+    def plan(self, *words):
+        code, out, err = self.run_pace("plan", self.model, self.data, *words)
+        self.assertEqual(code, 0, err)
+        return out
+
+    def test_the_json_has_the_fields_of_the_contract_and_is_what_tune_takes(self):
+        p = json.loads(self.plan("--json", "--lr", "0.02", "--steps", "12", "--eval-split", "4", "--test-split", "4"))
+        code, out, err = self.tune("--json")
+        self.assertEqual(code, 0, err)
+        tuned = json.loads(out)["plan"]
+        self.assertEqual({k: p[k] for k in tuned}, tuned)
+        self.assertEqual((p["steps"], p["fits"], p["layers_redone"]), (12, True, 0))
+        self.assertGreater(p["seconds"], 0)
+        self.assertEqual(p["memory"]["total"], sum(v for k, v in p["memory"].items() if k != "total"))
+
+    def test_nothing_is_written_and_no_rate_is_needed(self):
+        before = sorted(self.folder.rglob("*"))
+        text = self.plan()
+        self.assertIn("the first guess", text)
+        self.assertRegex(text, r"together +\d")
+        self.assertEqual(sorted(self.folder.rglob("*")), before)
+
+    def test_what_does_not_fit_is_a_plan_that_says_so(self):
+        self.assertFalse(json.loads(self.plan("--json", "--memory", "10K"))["fits"])
+        self.assertIn("This does not fit.", self.plan("--memory", "10K"))
+        self.refused(4, "are allowed", "tune", self.model, self.data, "-o", self.out, "--lr", "1", "--memory", "10K")
+
+    def test_short_memory_computes_layers_twice_with_the_same_result(self):
+        whole = json.loads(self.plan("--json", "--guard", "off"))
+        short = 0
+        for bytes_ in range(whole["memory"]["total"] - 1000, 0, -1000):
+            p = json.loads(self.plan("--json", "--guard", "off", "--memory", str(bytes_)))
+            if p["layers_redone"] or not p["fits"]:
+                short = p
+                break
+        self.assertTrue(short["fits"])
+        self.assertGreater(short["layers_redone"], 0)
+        self.assertLess(short["memory"]["total"], whole["memory"]["total"])
+
+    def test_all_weights_that_do_not_fit_are_refused_before_they_are_widened(self):
+        self.refused(4, "all weights with their gradients", "plan", self.model, self.data, "--method", "full",
+                     "--memory", "10K")
+
+
 class Eval(Case):
     def test_the_json_has_the_fields_of_the_contract(self):
         code, out, err = self.run_pace("eval", self.model, self.data, "--json")

@@ -429,6 +429,12 @@ void safetensors_close(struct safetensors *st)
 
 /* --------------------------------------------------------------------------------- lookups -- */
 
+void safetensors_forget(const struct safetensors *st)
+{
+    for (size_t i = 0; i < st->n_files; i++)
+        file_map_forget(&st->files[i], st->files[i].bytes.len);
+}
+
 const struct tensor *safetensors_find(const struct safetensors *st, struct span name)
 {
     uint32_t index;

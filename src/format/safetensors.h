@@ -50,6 +50,9 @@ MUST_CHECK bool safetensors_open_bytes(struct safetensors *st, struct span bytes
 /* Safe on a zeroed struct and after a failed open. */
 void safetensors_close(struct safetensors *st);
 
+/* Lets the system take back the memory of what was read; the bytes are read again if touched. */
+void safetensors_forget(const struct safetensors *st);
+
 /* NULL where there is none. */
 const struct tensor *safetensors_find(const struct safetensors *st, struct span name);
 

@@ -50,10 +50,10 @@ static size_t row_bytes(const struct weight *w)
     return (size_t)bytes;
 }
 
-/* A copy of the rows in pace's order. */
-static bool copy_rows(struct model *model, const struct module *m, struct weight *w,
-                      struct err *err)
+/* A copy of the rows in pace's order; of float32 it can be trained as it is. */
+static bool copy_rows(struct model *model, const struct module *m, struct param *p, struct err *err)
 {
+    struct weight *w = &p->weight;
     size_t size = row_bytes(w);
     void *copy;
     if (!model_alloc(model, size * w->rows, &copy, err))
@@ -62,6 +62,8 @@ static bool copy_rows(struct model *model, const struct module *m, struct weight
         memcpy((uint8_t *)copy + i * size,
                (const uint8_t *)w->at + row_order_there(&m->order, i) * size, size);
     w->at = copy;
+    if (w->dtype == DTYPE_F32)
+        p->value = copy;
     return true;
 }
 
@@ -84,7 +86,7 @@ static bool take_matrix(struct model *model, struct module *m, struct err *err)
     if (!weights_take(model->files, tensor_name(model, m, "weight"), rows, width, &p->weight, err))
         return false;
     p->weight.transposed = turned && !is_gguf;
-    if (m->order.kind == ROWS_BY_HEAD && !is_gguf && !copy_rows(model, m, &p->weight, err))
+    if (m->order.kind == ROWS_BY_HEAD && !is_gguf && !copy_rows(model, m, p, err))
         return false;
     set_padding(&model->config, m, p);
     m->weight = p;
@@ -276,6 +278,8 @@ bool model_train_all(struct model *model, struct err *err)
             return false;
         }
     }
+    if (model->files) /* all of it has been copied, and would stay resident beside the copy */
+        weights_forget(model->files);
     return true;
 }
 

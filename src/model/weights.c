@@ -30,7 +30,7 @@ bool weights_open(struct weights *w, const char *path, struct err *err)
     bool ok =
         w->is_gguf ? gguf_open(&w->gguf, path, err) : safetensors_open(&w->safetensors, path, err);
     if (!ok && w->is_gguf)
-        err_hint(err, "MODEL is a Hugging Face folder or a .gguf file");
+        err_hint(err, "MODEL is a Hugging Face folder or a whole .gguf file");
     return ok;
 }
 
@@ -40,6 +40,12 @@ void weights_close(struct weights *w)
     gguf_close(&w->gguf);
     map_release(&w->taken);
     *w = (struct weights){0};
+}
+
+void weights_forget(const struct weights *w)
+{
+    safetensors_forget(&w->safetensors);
+    file_map_forget(&w->gguf.file, w->gguf.file.bytes.len);
 }
 
 static const struct tensor *find(const struct weights *w, const char *name)

@@ -24,6 +24,9 @@ MUST_CHECK bool weights_open(struct weights *w, const char *path, struct err *er
 /* Safe on a zeroed struct. */
 void weights_close(struct weights *w);
 
+/* Lets the system take back the memory of the files, which are read again if touched. */
+void weights_forget(const struct weights *w);
+
 /* Files saved from a model without its head leave out "model.": if there is no tensor `name`, which
  * begins with the prefix, but one without it, the prefix is left out from here on. */
 void weights_find_prefix(struct weights *w, const char *name, const char *prefix);

@@ -73,6 +73,9 @@ static void rows_of_gpt_neox_are_put_in_order_and_back(void **state)
     /* head 1's first key row, there 8 + 24 rows down, here behind 16 q rows and 8 of k */
     const float *ours = (const float *)here->weight.at + 24 * 16;
     assert_memory_equal(back + 32 * 16, ours, 16 * sizeof(float));
+    const void *copy = here->weight.at; /* which is trained as it is, not copied once more */
+    ASSERT_OK(model_train_all(&model, &err));
+    assert_ptr_equal(here->value, copy);
     assert_non_null(param_named(&model, "embed_out.weight"));
     model_close(&fresh);
     model_close(&model);

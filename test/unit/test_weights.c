@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include "model/parts.h"
 #include "test/support/model_folder.h"
 
 static struct err err;
@@ -79,6 +80,20 @@ static void a_prefix_may_be_left_out(void **state)
     weights_close(&w);
 }
 
+static void what_is_forgotten_is_read_again(void **state)
+{
+    (void)state;
+    struct weight matrix;
+    float before[32 * 16], after[32 * 16];
+    open_folder(TINY_LLAMA);
+    ASSERT_OK(weights_take(&w, "lm_head.weight", 32, 16, &matrix, &err));
+    weight_decode(&matrix, before);
+    weights_forget(&w);
+    weight_decode(&matrix, after);
+    assert_memory_equal(before, after, sizeof before);
+    weights_close(&w);
+}
+
 static void a_path_that_is_no_model_is_refused(void **state)
 {
     (void)state;
@@ -98,6 +113,7 @@ int main(void)
         cmocka_unit_test(types_that_are_no_weights_are_refused),
         cmocka_unit_test(what_was_not_taken_is_an_error_unless_it_says_nothing),
         cmocka_unit_test(a_prefix_may_be_left_out),
+        cmocka_unit_test(what_is_forgotten_is_read_again),
         cmocka_unit_test(a_path_that_is_no_model_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -436,13 +436,15 @@ static bool read_file(struct model_config *config, struct arena *arena, const ch
 {
     struct file_map file = {0};
     struct gguf gguf = {0};
-    bool ok = file_map(&file, path, err);
-    if (ok && gguf_is(file.bytes))
-        ok = gguf_open(&gguf, path, err) && model_config_gguf(config, arena, &gguf, err);
-    else if (ok)
-        ok = model_config_parse(config, arena, arena_copy(arena, file.bytes), err);
-    if (!ok)
-        err_in(err, "%s", path);
+    bool opened = file_map(&file, path, err), is_gguf = opened && gguf_is(file.bytes), ok = false;
+    if (is_gguf)
+        opened = gguf_open(&gguf, path, err);
+    if (opened) {
+        ok = is_gguf ? model_config_gguf(config, arena, &gguf, err)
+                     : model_config_parse(config, arena, arena_copy(arena, file.bytes), err);
+        if (!ok)
+            err_in(err, "%s", path); /* what opens a file says so by itself */
+    }
     gguf_close(&gguf);
     file_unmap(&file);
     return ok;

@@ -113,6 +113,16 @@ static void read_count(uint64_t *out, struct span name, struct json_reader *r)
         *out = (uint64_t)value;
 }
 
+/* NaN would be taken for a key that is not there. */
+static void read_number(double *out, struct span name, struct json_reader *r)
+{
+    double value = json_double(r);
+    if (isnan(value))
+        json_fail(r, "%.*s is not a number", SPAN_ARGS(name));
+    else
+        *out = value;
+}
+
 /* The value of a row's key; null leaves the field as it is. */
 static void read_row(const struct row *row, void *keys, struct span name, struct arena *arena,
                      struct json_reader *r)
@@ -129,7 +139,7 @@ static void read_row(const struct row *row, void *keys, struct span name, struct
         read_count((uint64_t *)(void *)at, name, r);
         break;
     case NUMBER:
-        *(double *)(void *)at = json_double(r);
+        read_number((double *)(void *)at, name, r);
         break;
     case FLAG:
         *(enum flag *)(void *)at = json_bool(r) ? FLAG_YES : FLAG_NO;
@@ -192,7 +202,7 @@ static const double *read_numbers(size_t *n, struct arena *arena, struct json_re
     json_enter_array(&inner);
     *n = 0;
     while (json_next_item(&inner))
-        numbers[(*n)++] = json_double(&inner);
+        read_number(&numbers[(*n)++], span_of("a number of the list"), &inner);
     if (!json_close(&inner, &ignored)) {
         json_fail(r, "a list of numbers is wanted");
         *n = 0;

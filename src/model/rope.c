@@ -170,7 +170,7 @@ bool rope_check(const struct rope_config *rope, struct err *err)
     const double *lists[] = {rope->divisor, rope->long_divisor};
     bool ok = rope->attention_factor > 1e-20 && rope->attention_factor < 1e20;
     if (!(rope->theta > 1 && rope->theta < 1e20)) {
-        err_set(err, ERR_INPUT, "rope_theta is %g; it must be above 1", rope->theta);
+        err_set(err, ERR_INPUT, "rope_theta is %g; it must be above 1 and below 1e20", rope->theta);
         return false;
     }
     for (size_t i = 0; i < COUNT_OF(lists); i++) {

@@ -161,6 +161,10 @@ static void impossible_sizes_are_refused(void **state)
     REFUSES(TINY_NEOX, "\"partial_rotary_factor\": 0.4", "3 numbers of a head of 8 would turn");
     REFUSES(TINY_NEOX, "\"partial_rotary_factor\": 1.5", "partial_rotary_factor is 1.5");
     REFUSES(TINY_LLAMA, "\"rms_norm_eps\": -1", "epsilon");
+    REFUSES(TINY_LLAMA, "\"rms_norm_eps\": NaN", "rms_norm_eps is not a number");
+    REFUSES(TINY_LLAMA, "\"rope_theta\": 1e30", "above 1 and below 1e20");
+    REFUSES(TINY_LLAMA, "\"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [NaN]}",
+            "a list of numbers is wanted");
 }
 
 static void a_folder_or_a_file_is_read(void **state)
@@ -172,6 +176,7 @@ static void a_folder_or_a_file_is_read(void **state)
     ASSERT_OK(model_config_read(&c, &arena, arena_printf(&arena, "%s/config.json", folder), &err));
     assert_int_equal(c.width, 16);
     ASSERT_FAILS(model_config_read(&c, &arena, "/nowhere", &err), "No such file");
+    assert_string_equal(err.where, "/nowhere");
     ASSERT_FAILS(model_config_read(&c, &arena, config_folder("\"model_type\": 3"), &err),
                  "expected a string");
     assert_non_null(strstr(err.where, "config.json"));

@@ -32,13 +32,18 @@ static bool copy_config(const char *path, const char *folder, const char *name, 
     return ok;
 }
 
+/* The type that a parameter is saved in, from the tensor that it was read from. */
+static enum dtype dtype_of(const struct tensor *there)
+{
+    bool is_half = there && (there->dtype == DTYPE_BF16 || there->dtype == DTYPE_F16);
+    return is_half ? there->dtype : DTYPE_F32;
+}
+
 static struct tensor describe(const struct model *model, const struct param *p)
 {
     const struct weight *w = &p->weight;
     const struct tensor *there = weights_find(model->files, p->name);
-    struct tensor t = {.name = span_of(p->name), .dtype = DTYPE_F32};
-    if (there && (there->dtype == DTYPE_BF16 || there->dtype == DTYPE_F16))
-        t.dtype = there->dtype;
+    struct tensor t = {.name = span_of(p->name), .dtype = dtype_of(there)};
     bool is_vector = there ? there->n_dims == 1 : w->rows == 1;
     t.n_dims = is_vector ? 1 : 2;
     t.dims[0] = is_vector ? w->width : w->rows;
@@ -55,6 +60,11 @@ static const struct param *param_named(const struct model *model, struct span na
     return model->params[i];
 }
 
+static uint16_t to_half(float value, enum dtype dtype)
+{
+    return dtype == DTYPE_BF16 ? half_to_bf16(value) : half_to_f16(value);
+}
+
 /* Rounds to 16 bits in place: the result is the first half of the memory. */
 static void narrow(float *values, size_t n, enum dtype dtype)
 {
@@ -62,9 +72,27 @@ static void narrow(float *values, size_t n, enum dtype dtype)
     for (size_t i = 0; i < n; i++) {
         float value;
         memcpy(&value, values + i, sizeof value);
-        uint16_t half = dtype == DTYPE_BF16 ? half_to_bf16(value) : half_to_f16(value);
+        uint16_t half = to_half(value, dtype);
         memcpy(out + 2 * i, &half, sizeof half);
     }
+}
+
+bool model_round(struct model *model)
+{
+    bool changed = false;
+    for (size_t i = 0; i < model->n_params; i++) {
+        struct param *p = model->params[i];
+        enum dtype dtype = dtype_of(weights_find(model->files, p->name));
+        if (!p->grad || dtype == DTYPE_F32)
+            continue;
+        for (size_t k = 0; k < param_count(p); k++) {
+            uint16_t half = to_half(p->value[k], dtype);
+            float rounded = dtype == DTYPE_BF16 ? half_from_bf16(half) : half_from_f16(half);
+            changed |= rounded != p->value[k];
+            p->value[k] = rounded;
+        }
+    }
+    return changed;
 }
 
 static void write_tensor(struct safetensors_writer *w, const struct model *model,

@@ -15,4 +15,10 @@
 MUST_CHECK bool model_save(const struct model *model, const char *path, const char *folder,
                            struct err *err);
 
+/*
+ * Rounds what was trained to the dtypes that model_save writes, so that a loss measured behind it
+ * is that of the saved model. True where a number changed.
+ */
+bool model_round(struct model *model);
+
 #endif

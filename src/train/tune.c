@@ -15,7 +15,9 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "model/save.h"
 #include "optim/grad.h"
 #include "train/adapter_options.h"
 #include "train/estimate.h"
@@ -262,9 +264,8 @@ static bool memory_left(struct tune *t, const struct optim_options *optim, uint6
     err_set(err, ERR_MEMORY, "weights and what trains them take %.1f MB; %.1f MB are %s",
             (double)t->memory.total / 1e6, (double)bound / 1e6,
             t->options->memory_bytes > 0 ? "allowed" : "free");
-    err_hint(err, "%s; --guard watch keeps no earlier states",
-             t->options->memory_bytes > 0 ? "--memory allows more"
-                                          : "adapters take less than all weights");
+    err_hint(err, t->options->memory_bytes > 0 ? "--memory allows more"
+                                               : "adapters take less than all weights");
     return false;
 }
 
@@ -281,13 +282,34 @@ static struct run_options record_run(struct tune *t)
         .rows = t->batch_tokens, .targets = t->batch_tokens, .keys = longest, .trains = true};
 }
 
+/*
+ * Plans the passes within the memory that is left, with as many earlier states for the guard as
+ * there is room for beside them.
+ */
+static bool plan_run(struct tune *t, const struct optim_options *optim, struct run_options *run,
+                     struct err *err)
+{
+    for (;; t->rate.n_slots--) {
+        struct err tight = {0};
+        if (memory_left(t, optim, &run->memory_bytes, &tight) &&
+            plan_make(&t->run.plan, &t->tape, &t->engine.backend, run, &tight))
+            return true;
+        if (t->rate.n_slots == 0) {
+            *err = tight;
+            return false;
+        }
+    }
+}
+
 static bool reserve(struct tune *t, struct err *err)
 {
     struct optim_options optim;
     struct run_options run = record_run(t);
     size_t n_rows = (size_t)(t->job.batch_rows * t->job.accumulation);
-    if (!read_optim(t->options, &optim, err) || !memory_left(t, &optim, &run.memory_bytes, err) ||
-        !optim_init(&t->optim, &t->engine.backend, &optim, t->params, t->n_params, err) ||
+    if (!read_optim(t->options, &optim, err) || !plan_run(t, &optim, &run, err))
+        return false;
+    plan_release(&t->run.plan); /* which run_init makes again */
+    if (!optim_init(&t->optim, &t->engine.backend, &optim, t->params, t->n_params, err) ||
         !run_init(&t->run, &t->tape, &t->engine.backend, &run, err) ||
         !snapshots_init(&t->snapshots, &t->optim, NULL, (size_t)t->rate.n_slots, err))
         return false;
@@ -349,8 +371,7 @@ static bool count_run(struct tune *t, struct err *err)
     struct run_options run = record_run(t);
     if (!read_optim(t->options, &optim, err))
         return false;
-    t->fits = memory_left(t, &optim, &run.memory_bytes, &tight) &&
-              plan_make(&t->run.plan, &t->tape, &t->engine.backend, &run, &tight);
+    t->fits = plan_run(t, &optim, &run, &tight);
     if (!t->fits) {
         run.memory_bytes = 0;
         if (!plan_make(&t->run.plan, &t->tape, &t->engine.backend, &run, err))
@@ -501,6 +522,22 @@ static void begin(struct tune *t)
     t->report.base_loss = test_loss(t);
 }
 
+/* A base of 16 bits is saved in 16 bits: the loss that is told is that of the saved weights. */
+static void round_weights(struct tune *t)
+{
+    static const double MUCH = 0.1;
+    struct tune_report *r = &t->report;
+    double whole = r->tuned_loss;
+    if (t->job.rate_job.method != PACE_FULL || !model_round(&t->engine.model))
+        return;
+    r->tuned_loss = test_loss(t);
+    double lost = (r->tuned_loss - whole) / (r->base_loss - whole);
+    if (r->base_loss > whole && lost > MUCH)
+        log_warning("rounding to the base's 16 bits took %.0f %% of the gain: the steps were small "
+                    "beside the weights; adapters are saved in 32 bits",
+                    100 * fmin(lost, 1));
+}
+
 static void finish(struct tune *t)
 {
     struct tune_report *r = &t->report;
@@ -513,6 +550,7 @@ static void finish(struct tune *t)
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
     optim_show_average(&t->optim, true); /* what is measured is what is saved */
     r->tuned_loss = test_loss(t);
+    round_weights(t);
     r->eval_share = (double)t->n_evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
     r->peak_memory_bytes = mem_peak();
     if (r->end == TRAINER_STOPPED)

@@ -100,6 +100,41 @@ static void each_tensor_keeps_its_type_and_shape(void **state)
     model_close(&model);
 }
 
+static void rounding_gives_the_losses_of_the_saved_model(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model, again;
+    float whole[N], rounded[N], saved[N];
+    model_folder_add(Q, DTYPE_BF16, 16, 16);
+    model_folder_add("model.layers.1.self_attn.o_proj.weight", DTYPE_F16, 16, 16);
+    const char *from = model_folder(TINY_LLAMA), *to = new_folder("rounded");
+    ASSERT_OK(model_open(&model, from, plain_backend(), &err));
+    train_a_little(&model);
+    model_losses(&model, false, N, whole);
+    assert_true(model_round(&model));
+    model_losses(&model, false, N, rounded);
+    assert_memory_not_equal(whole, rounded, (N - 1) * sizeof *whole);
+    assert_false(model_round(&model)); /* once is enough */
+    ASSERT_OK(model_save(&model, from, to, &err));
+    ASSERT_OK(model_open(&again, to, plain_backend(), &err));
+    model_losses(&again, false, N, saved);
+    assert_memory_equal(rounded, saved, (N - 1) * sizeof *rounded);
+    model_close(&again);
+    model_close(&model);
+}
+
+static void float32_is_not_rounded(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    ASSERT_OK(model_open(&model, model_folder(TINY_LLAMA), plain_backend(), &err));
+    train_a_little(&model);
+    assert_false(model_round(&model));
+    model_close(&model);
+}
+
 static void a_description_of_generation_comes_along(void **state)
 {
     (void)state;
@@ -151,6 +186,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_model_opens_with_the_same_losses),
         cmocka_unit_test(each_tensor_keeps_its_type_and_shape),
+        cmocka_unit_test(rounding_gives_the_losses_of_the_saved_model),
+        cmocka_unit_test(float32_is_not_rounded),
         cmocka_unit_test(a_description_of_generation_comes_along),
         cmocka_unit_test(a_model_that_is_from_no_folder_is_refused),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),

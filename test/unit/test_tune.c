@@ -19,8 +19,8 @@ static int begin(void **state)
     struct buf text;
     buf_init(&text, BUF_NO_LIMIT);
     for (int i = 0; i < 40; i++)
-        buf_printf(&text, "{\"prompt\": \"%c%c%c%c\", \"completion\": \"%s\"}\n",
-                   "abc"[i % 3], "cab"[i / 3 % 3], "uc "[i / 9 % 3], "cu"[i / 27],
+        buf_printf(&text, "{\"prompt\": \"%c%c%c%c\", \"completion\": \"%s\"}\n", "abc"[i % 3],
+                   "cab"[i / 3 % 3], "uc "[i / 9 % 3], "cu"[i / 27],
                    i % 2 ? "abcabcabc" : "bcabcabcabc");
     base = model_folder(TINY_TALKER);
     tiny_tokenizer(base, "{\"eos_token\": \"<e>\"}", NULL);
@@ -269,6 +269,26 @@ static void assert_refused(const char *message)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+static void the_guard_has_as_many_earlier_states_as_there_is_room_for(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct tune t;
+    options.guard = "act";
+    ASSERT_OK(tune_plan(&t, &options, &err));
+    uint64_t all = t.memory.total, state_bytes = t.memory.snapshots / (uint64_t)t.rate.n_slots;
+    int n_slots = t.rate.n_slots;
+    tune_close(&t);
+    /* Layers computed anew come first, then the states give way. */
+    for (int fewer = 1; fewer <= n_slots; fewer++) {
+        options.memory_bytes = all - state_bytes * (uint64_t)(fewer - 1) - 1;
+        ASSERT_OK(tune_plan(&t, &options, &err));
+        assert_true(t.memory.total <= options.memory_bytes);
+        assert_true(t.rate.n_slots < n_slots || t.run.plan.layers_redone > 0);
+        tune_close(&t);
+    }
+}
+
 static void what_cannot_be_done_is_refused_by_its_option(void **state)
 {
     (void)state;
@@ -324,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup(evaluations_are_seldom_enough_to_cost_little_but_three_at_least,
                                defaults),
         cmocka_unit_test_setup(memory_is_counted_and_bounded, defaults),
+        cmocka_unit_test_setup(the_guard_has_as_many_earlier_states_as_there_is_room_for, defaults),
         cmocka_unit_test_setup(what_cannot_be_done_is_refused_by_its_option, defaults),
         cmocka_unit_test_setup(rows_that_are_all_held_out_leave_nothing_to_train_on, defaults),
     };

@@ -66,10 +66,8 @@ static void put_turn(struct session *s, struct span words, enum talk_end end)
     json_put_string(w, words);
     json_key(w, "answer");
     json_put_string(w, buf_span(&s->talk.said));
-    json_key(w, "tokens");
-    json_put_int(w, (int64_t)s->talk.answer.n);
-    json_key(w, "ended_by");
-    json_put_text(w, names[end]);
+    json_member_int(w, "tokens", (int64_t)s->talk.answer.n);
+    json_member_text(w, "ended_by", names[end]);
     json_end(w);
 }
 

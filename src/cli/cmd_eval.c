@@ -17,20 +17,13 @@ static void put_json(const struct evaluation *e, struct buf *out)
     const struct step_sums *s = &e->sums;
     struct json_writer w = {.out = out, .indent = 2, .python_nan = true};
     json_begin_object(&w);
-    json_key(&w, "loss");
-    json_put_double(&w, s->loss);
-    json_key(&w, "perplexity");
-    json_put_double(&w, exp(s->loss));
-    json_key(&w, "accuracy");
-    json_put_double(&w, (double)s->correct / (double)s->targets);
-    json_key(&w, "target_tokens");
-    json_put_int(&w, (int64_t)s->targets);
-    json_key(&w, "tokens");
-    json_put_int(&w, (int64_t)s->tokens);
-    json_key(&w, "rows");
-    json_put_int(&w, (int64_t)e->rows);
-    json_key(&w, "seconds");
-    json_put_double(&w, e->seconds);
+    json_member_double(&w, "loss", s->loss);
+    json_member_double(&w, "perplexity", exp(s->loss));
+    json_member_double(&w, "accuracy", (double)s->correct / (double)s->targets);
+    json_member_int(&w, "target_tokens", (int64_t)s->targets);
+    json_member_int(&w, "tokens", (int64_t)s->tokens);
+    json_member_int(&w, "rows", (int64_t)e->rows);
+    json_member_double(&w, "seconds", e->seconds);
     json_end(&w);
     buf_add_byte(out, '\n');
 }

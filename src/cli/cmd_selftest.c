@@ -54,27 +54,19 @@ static void put_json(const struct selftest *t, struct buf *out)
 {
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    json_key(&w, "threads");
-    json_put_int(&w, (int64_t)thread_pool_size(t->all));
-    json_key(&w, "failed");
-    json_put_int(&w, (int64_t)t->n_failed);
+    json_member_int(&w, "threads", (int64_t)thread_pool_size(t->all));
+    json_member_int(&w, "failed", (int64_t)t->n_failed);
     json_key(&w, "operations");
     json_begin_array(&w);
     for (size_t i = 0; i < CASE_OPS; i++) {
         const struct row *row = &t->rows[i];
         json_begin_object(&w);
-        json_key(&w, "name");
-        json_put_text(&w, cases_op_name((enum case_op)i));
-        json_key(&w, "cases");
-        json_put_int(&w, (int64_t)row->n_cases);
-        json_key(&w, "failed");
-        json_put_int(&w, (int64_t)row->n_failed);
-        json_key(&w, "worst");
-        json_put_text(&w, row->finding.output);
-        json_key(&w, "error");
-        json_put_double(&w, row->finding.error);
-        json_key(&w, "tolerance");
-        json_put_double(&w, row->finding.tolerance);
+        json_member_text(&w, "name", cases_op_name((enum case_op)i));
+        json_member_int(&w, "cases", (int64_t)row->n_cases);
+        json_member_int(&w, "failed", (int64_t)row->n_failed);
+        json_member_text(&w, "worst", row->finding.output);
+        json_member_double(&w, "error", row->finding.error);
+        json_member_double(&w, "tolerance", row->finding.tolerance);
         json_end(&w);
     }
     json_end(&w);

@@ -297,30 +297,12 @@ void explain_view_text(const struct story *story, const char *path, const struct
 
 /* ------------------------------------------------------------------------------------- JSON -- */
 
-static void put_double(struct json_writer *w, const char *key, double value)
-{
-    json_key(w, key);
-    json_put_double(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    json_key(w, key);
-    json_put_int(w, value);
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_put_text(w, value);
-}
-
 static void put_losses(struct json_writer *w, const struct story *s)
 {
     json_key(w, "loss");
     json_begin_object(w);
-    put_double(w, "first", s->first_loss);
-    put_double(w, "last", s->last_loss);
+    json_member_double(w, "first", s->first_loss);
+    json_member_double(w, "last", s->last_loss);
     json_end(w);
     json_key(w, "eval");
     if (s->n_evals == 0) {
@@ -328,10 +310,10 @@ static void put_losses(struct json_writer *w, const struct story *s)
         return;
     }
     json_begin_object(w);
-    put_double(w, "first", s->first_eval);
-    put_double(w, "best", s->best_eval);
-    put_int(w, "best_step", s->best_eval_step);
-    put_double(w, "last", s->last_eval);
+    json_member_double(w, "first", s->first_eval);
+    json_member_double(w, "best", s->best_eval);
+    json_member_int(w, "best_step", s->best_eval_step);
+    json_member_double(w, "last", s->last_eval);
     json_end(w);
 }
 
@@ -339,12 +321,12 @@ static void put_event(struct json_writer *w, const struct story_event *e)
 {
     const struct pace_rate_decision *d = &e->entry->decision;
     json_begin_object(w);
-    put_int(w, "step", e->step);
-    put_int(w, "last_step", e->last_step);
-    put_int(w, "count", (int64_t)e->n);
-    put_text(w, "action", pace_action_name(d->action));
-    put_text(w, "advice", pace_action_name(d->advice));
-    put_text(w, "rule", pace_reason_name(d->reason));
+    json_member_int(w, "step", e->step);
+    json_member_int(w, "last_step", e->last_step);
+    json_member_int(w, "count", (int64_t)e->n);
+    json_member_text(w, "action", pace_action_name(d->action));
+    json_member_text(w, "advice", pace_action_name(d->advice));
+    json_member_text(w, "rule", pace_reason_name(d->reason));
     json_key(w, "reason");
     json_put_string(w, e->entry->reason);
     json_key(w, "numbers");
@@ -352,7 +334,7 @@ static void put_event(struct json_writer *w, const struct story_event *e)
     for (int i = 0; i < PACE_NUMBERS; i++)
         json_put_double(w, d->number[i]);
     json_end(w);
-    put_double(w, "learning_rate", d->learning_rate);
+    json_member_double(w, "learning_rate", d->learning_rate);
     json_end(w);
 }
 
@@ -363,23 +345,23 @@ void explain_view_json(const struct story *s, const char *path, struct buf *out)
     const struct pace_rate_options *o = &s->journal->options;
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    put_text(&w, "path", path);
-    put_text(&w, "format", "journal");
-    put_text(&w, "guard", guard_name(o->guard));
-    put_text(&w, "schedule", pace_schedule_name(o->schedule.kind));
-    put_double(&w, "learning_rate", o->schedule.learning_rate);
-    put_int(&w, "total_steps", o->schedule.total_steps);
-    put_int(&w, "warmup_steps", o->schedule.warmup_steps);
-    put_int(&w, "gradients", s->n_gradients);
-    put_int(&w, "evaluations", s->n_evals);
-    put_int(&w, "steps", s->end_step);
+    json_member_text(&w, "path", path);
+    json_member_text(&w, "format", "journal");
+    json_member_text(&w, "guard", guard_name(o->guard));
+    json_member_text(&w, "schedule", pace_schedule_name(o->schedule.kind));
+    json_member_double(&w, "learning_rate", o->schedule.learning_rate);
+    json_member_int(&w, "total_steps", o->schedule.total_steps);
+    json_member_int(&w, "warmup_steps", o->schedule.warmup_steps);
+    json_member_int(&w, "gradients", s->n_gradients);
+    json_member_int(&w, "evaluations", s->n_evals);
+    json_member_int(&w, "steps", s->end_step);
     put_losses(&w, s);
     json_key(&w, "decisions");
     json_begin_array(&w);
     for (size_t i = 0; i < s->n_events; i++)
         put_event(&w, &s->events[i]);
     json_end(&w);
-    put_text(&w, "end", ends[s->end]);
+    json_member_text(&w, "end", ends[s->end]);
     json_key(&w, "cut");
     json_put_bool(&w, s->journal->is_cut);
     json_end(&w);

@@ -240,41 +240,26 @@ void find_view_text(const struct job *job, const struct pace_prior *prior, const
 
 /* ------------------------------------------------------------------------------------- JSON -- */
 
-static void put_number(struct json_writer *w, const char *key, double value)
-{
-    json_key(w, key);
-    json_put_double(w, value);
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_key(w, key);
-    if (text)
-        json_put_text(w, text);
-    else
-        json_put_null(w);
-}
-
 static void json_prior(struct json_writer *w, const struct pace_prior *p)
 {
     json_key(w, "prior");
     json_begin_object(w);
-    put_number(w, "learning_rate", p->learning_rate);
-    put_number(w, "sd", p->sd);
-    put_number(w, "low", p->low);
-    put_number(w, "high", p->high);
+    json_member_double(w, "learning_rate", p->learning_rate);
+    json_member_double(w, "sd", p->sd);
+    json_member_double(w, "low", p->low);
+    json_member_double(w, "high", p->high);
     json_key(w, "terms");
     json_begin_array(w);
     for (size_t i = 0; i < p->n_terms; i++) {
         const struct pace_prior_term *t = &p->terms[i];
         json_begin_object(w);
-        put_text(w, "name", t->name);
-        put_number(w, "value", t->value);
-        put_number(w, "effect", t->effect);
-        put_number(w, "se", t->se);
+        json_member_text(w, "name", t->name);
+        json_member_double(w, "value", t->value);
+        json_member_double(w, "effect", t->effect);
+        json_member_double(w, "se", t->se);
         json_key(w, "runs");
         json_put_int(w, t->runs);
-        put_text(w, "source", t->source);
+        json_member_text(w, "source", t->source);
         json_end(w);
     }
     json_end(w);
@@ -286,22 +271,22 @@ static void json_job(struct json_writer *w, const struct job *job)
     const struct pace_job *r = &job->rate_job;
     json_key(w, "job");
     json_begin_object(w);
-    put_text(w, "method", job_method_name(r->method));
-    put_text(w, "model_type", r->model_type);
-    put_number(w, "parameters", r->parameters);
-    put_number(w, "hidden_size", r->hidden_size);
-    put_number(w, "rows", r->rows);
-    put_number(w, "tokens_per_step", r->tokens_per_step);
-    put_number(w, "rows_per_step", r->rows_per_step);
-    put_number(w, "steps", r->steps);
-    put_number(w, "epochs", r->epochs);
+    json_member_text(w, "method", job_method_name(r->method));
+    json_member_text(w, "model_type", r->model_type);
+    json_member_double(w, "parameters", r->parameters);
+    json_member_double(w, "hidden_size", r->hidden_size);
+    json_member_double(w, "rows", r->rows);
+    json_member_double(w, "tokens_per_step", r->tokens_per_step);
+    json_member_double(w, "rows_per_step", r->rows_per_step);
+    json_member_double(w, "steps", r->steps);
+    json_member_double(w, "epochs", r->epochs);
     json_key(w, "choices");
     json_begin_array(w);
     for (size_t i = 0; i < job->n_choices; i++) {
         json_begin_object(w);
-        put_text(w, "option", job->choices[i].option);
-        put_text(w, "value", job->choices[i].value);
-        put_text(w, "reason", job->choices[i].reason);
+        json_member_text(w, "option", job->choices[i].option);
+        json_member_text(w, "value", job->choices[i].value);
+        json_member_text(w, "reason", job->choices[i].reason);
         json_end(w);
     }
     json_end(w);
@@ -312,9 +297,9 @@ static void json_other(void *context, const struct other *other, double rate)
 {
     struct json_writer *w = context;
     json_begin_object(w);
-    put_text(w, "name", other->name);
-    put_number(w, "learning_rate", rate);
-    put_text(w, "source", other->source);
+    json_member_text(w, "name", other->name);
+    json_member_double(w, "learning_rate", rate);
+    json_member_text(w, "source", other->source);
     json_end(w);
 }
 
@@ -322,16 +307,16 @@ void find_view_json(const struct job *job, const struct pace_prior *prior, struc
 {
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    put_number(&w, "learning_rate", prior->learning_rate);
-    put_number(&w, "low", prior->low);
-    put_number(&w, "high", prior->high);
+    json_member_double(&w, "learning_rate", prior->learning_rate);
+    json_member_double(&w, "low", prior->low);
+    json_member_double(&w, "high", prior->high);
     json_prior(&w, prior);
     json_key(&w, "arms");
     json_begin_array(&w);
     json_end(&w);
     json_key(&w, "cost");
     json_put_int(&w, 0);
-    put_text(&w, "reason", "a first guess from other jobs' runs; nothing was trained");
+    json_member_text(&w, "reason", "a first guess from other jobs' runs; nothing was trained");
     json_job(&w, job);
     json_key(&w, "others");
     json_begin_array(&w);

@@ -239,32 +239,11 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
     put_chat(t, out);
 }
 
-static void put_number(struct json_writer *w, const char *key, double value)
-{
-    json_key(w, key);
-    if (isnan(value))
-        json_put_null(w);
-    else
-        json_put_double(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, uint64_t value)
-{
-    json_key(w, key);
-    json_put_int(w, (int64_t)value);
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_put_text(w, value);
-}
-
 static void put_loss(struct json_writer *w, const char *key, double loss)
 {
     json_key(w, key);
     json_begin_object(w);
-    put_number(w, "loss", loss);
+    json_member_double(w, "loss", loss);
     json_end(w);
 }
 
@@ -273,11 +252,11 @@ static void put_compute(const struct tune *t, struct json_writer *w)
 {
     json_key(w, "compute");
     json_begin_object(w);
-    put_number(w, "main", 1);
-    put_number(w, "search", 0);
-    put_number(w, "eval", t->report.eval_share);
-    put_number(w, "redo", t->report.redo_share);
-    put_number(w, "total_ratio", 1 + t->report.eval_share + t->report.redo_share);
+    json_member_double(w, "main", 1);
+    json_member_double(w, "search", 0);
+    json_member_double(w, "eval", t->report.eval_share);
+    json_member_double(w, "redo", t->report.redo_share);
+    json_member_double(w, "total_ratio", 1 + t->report.eval_share + t->report.redo_share);
     json_end(w);
 }
 
@@ -285,21 +264,21 @@ static void put_compute(const struct tune *t, struct json_writer *w)
 static void put_plan(const struct tune *t, struct json_writer *w)
 {
     const struct tune_memory *m = &t->memory;
-    put_text(w, "method", job_method_name(t->job.rate_job.method));
-    put_text(w, "optimizer", t->options->optim);
-    put_int(w, "batch_tokens", t->batch_tokens);
-    put_int(w, "eval_steps", (uint64_t)t->eval_steps);
-    put_int(w, "max_length", (uint64_t)t->options->max_length);
+    json_member_text(w, "method", job_method_name(t->job.rate_job.method));
+    json_member_text(w, "optimizer", t->options->optim);
+    json_member_int(w, "batch_tokens", t->batch_tokens);
+    json_member_int(w, "eval_steps", (uint64_t)t->eval_steps);
+    json_member_int(w, "max_length", (uint64_t)t->options->max_length);
     json_key(w, "memory");
     json_begin_object(w);
-    put_int(w, "parameters", m->parameters);
-    put_int(w, "adapters", m->adapters);
-    put_int(w, "gradients", m->gradients);
-    put_int(w, "optimizer", m->optimizer);
-    put_int(w, "activations", m->activations);
-    put_int(w, "workspace", m->workspace);
-    put_int(w, "snapshots", m->snapshots);
-    put_int(w, "total", m->total);
+    json_member_int(w, "parameters", m->parameters);
+    json_member_int(w, "adapters", m->adapters);
+    json_member_int(w, "gradients", m->gradients);
+    json_member_int(w, "optimizer", m->optimizer);
+    json_member_int(w, "activations", m->activations);
+    json_member_int(w, "workspace", m->workspace);
+    json_member_int(w, "snapshots", m->snapshots);
+    json_member_int(w, "total", m->total);
     json_end(w);
 }
 
@@ -308,11 +287,10 @@ void tune_view_plan_json(const struct tune *t, struct buf *out)
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
     put_plan(t, &w);
-    put_int(&w, "steps", (uint64_t)t->report.steps);
-    put_int(&w, "layers_redone", t->run.plan.layers_redone);
-    put_number(&w, "seconds", t->planned_seconds);
-    json_key(&w, "fits");
-    json_put_bool(&w, t->fits);
+    json_member_int(&w, "steps", (uint64_t)t->report.steps);
+    json_member_int(&w, "layers_redone", t->run.plan.layers_redone);
+    json_member_double(&w, "seconds", t->planned_seconds);
+    json_member_bool(&w, "fits", t->fits);
     json_end(&w);
     buf_add_byte(out, '\n');
 }
@@ -324,10 +302,10 @@ static void put_incidents(const struct tune *t, struct json_writer *w)
     for (size_t index = 0; index < tune_incident_count(t); index++) {
         struct tune_incident i = tune_incident_at(t, index);
         json_begin_object(w);
-        put_int(w, "step", (uint64_t)i.step);
-        put_text(w, "action", pace_action_name(i.action));
-        put_text(w, "advice", pace_action_name(i.advice));
-        put_text(w, "reason", i.reason);
+        json_member_int(w, "step", (uint64_t)i.step);
+        json_member_text(w, "action", pace_action_name(i.action));
+        json_member_text(w, "advice", pace_action_name(i.advice));
+        json_member_text(w, "reason", i.reason);
         json_end(w);
     }
     json_end(w);
@@ -338,19 +316,19 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     const struct tune_report *r = &t->report;
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    put_text(&w, "output", t->options->output_dir);
-    put_number(&w, "learning_rate", r->learning_rate);
-    put_int(&w, "steps", (uint64_t)r->done);
+    json_member_text(&w, "output", t->options->output_dir);
+    json_member_double(&w, "learning_rate", r->learning_rate);
+    json_member_int(&w, "steps", (uint64_t)r->done);
     put_loss(&w, "base", r->base_loss);
     put_loss(&w, "tuned", r->tuned_loss);
-    put_int(&w, "test_rows", r->test_rows);
-    put_int(&w, "tokens", r->tokens);
+    json_member_int(&w, "test_rows", r->test_rows);
+    json_member_int(&w, "tokens", r->tokens);
     put_compute(t, &w);
-    put_number(&w, "seconds", r->seconds);
-    put_number(&w, "tokens_per_second", (double)r->tokens / fmax(r->seconds, 1e-9));
-    put_int(&w, "peak_memory_bytes", r->peak_memory_bytes);
+    json_member_double(&w, "seconds", r->seconds);
+    json_member_double(&w, "tokens_per_second", (double)r->tokens / fmax(r->seconds, 1e-9));
+    json_member_int(&w, "peak_memory_bytes", r->peak_memory_bytes);
     put_incidents(t, &w);
-    put_text(&w, "status", r->end == TRAINER_DONE ? "done" : "stopped");
+    json_member_text(&w, "status", r->end == TRAINER_DONE ? "done" : "stopped");
     json_key(&w, "plan");
     json_begin_object(&w);
     put_plan(t, &w);

@@ -75,8 +75,13 @@ void json_fail(struct json_reader *r, const char *format, ...)
 
 static const char *type_name(enum json_type type)
 {
-    static const char *const names[] = {"the end of the text", "null",  "true or false", "a number",
-                                        "a string",            "a list", "an object"};
+    static const char *const names[] = {"the end of the text",
+                                        "null",
+                                        "true or false",
+                                        "a number",
+                                        "a string",
+                                        "a list",
+                                        "an object"};
     return names[type];
 }
 
@@ -658,4 +663,37 @@ void json_put_null(struct json_writer *w)
 {
     begin_member(w);
     buf_add_text(w->out, "null");
+}
+
+void json_member_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    if (text)
+        json_put_text(w, text);
+    else
+        json_put_null(w);
+}
+
+void json_member_int(struct json_writer *w, const char *key, int64_t value)
+{
+    json_key(w, key);
+    json_put_int(w, value);
+}
+
+void json_member_double(struct json_writer *w, const char *key, double value)
+{
+    json_key(w, key);
+    json_put_double(w, value);
+}
+
+void json_member_bool(struct json_writer *w, const char *key, bool value)
+{
+    json_key(w, key);
+    json_put_bool(w, value);
+}
+
+void json_member_null(struct json_writer *w, const char *key)
+{
+    json_key(w, key);
+    json_put_null(w);
 }

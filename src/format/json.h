@@ -103,8 +103,8 @@ MUST_CHECK bool json_close(struct json_reader *r, struct err *err);
  */
 struct json_writer {
     struct buf *out;
-    int indent;      /* spaces a level; 0 writes one line with ", " and ": " as Python does */
-    bool compact;    /* one line with "," and ":", as Rust's serde_json writes */
+    int indent;   /* spaces a level; 0 writes one line with ", " and ": " as Python does */
+    bool compact; /* one line with "," and ":", as Rust's serde_json writes */
     bool python_nan;
     bool after_key;
     size_t depth;
@@ -123,5 +123,12 @@ void json_put_int(struct json_writer *w, int64_t value);
 void json_put_double(struct json_writer *w, double value);
 void json_put_bool(struct json_writer *w, bool value);
 void json_put_null(struct json_writer *w);
+
+/* A member at once: json_key and its value. A text that is NULL is null. */
+void json_member_text(struct json_writer *w, const char *key, const char *text);
+void json_member_int(struct json_writer *w, const char *key, int64_t value);
+void json_member_double(struct json_writer *w, const char *key, double value);
+void json_member_bool(struct json_writer *w, const char *key, bool value);
+void json_member_null(struct json_writer *w, const char *key);
 
 #endif

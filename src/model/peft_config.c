@@ -234,18 +234,6 @@ static void put_names(struct json_writer *w, const char *key, const char *const 
     json_end(w);
 }
 
-static void put_flag(struct json_writer *w, const char *key, bool value)
-{
-    json_key(w, key);
-    json_put_bool(w, value);
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_put_text(w, value);
-}
-
 bool peft_config_write(const struct peft_config *config, const char *path, struct err *err)
 {
     const struct lora_options *lora = &config->lora;
@@ -255,11 +243,11 @@ bool peft_config_write(const struct peft_config *config, const char *path, struc
     struct json_writer w = {.out = &text, .indent = 2};
     json_begin_object(&w);
     put_patterns(&w, "alpha_pattern", lora->alphas, lora->n_alphas);
-    put_text(&w, "base_model_name_or_path", config->base);
-    put_text(&w, "bias", "none");
-    put_flag(&w, "fan_in_fan_out", config->fan_in_fan_out);
-    put_flag(&w, "inference_mode", true);
-    put_flag(&w, "init_lora_weights", true);
+    json_member_text(&w, "base_model_name_or_path", config->base);
+    json_member_text(&w, "bias", "none");
+    json_member_bool(&w, "fan_in_fan_out", config->fan_in_fan_out);
+    json_member_bool(&w, "inference_mode", true);
+    json_member_bool(&w, "init_lora_weights", true);
     json_key(&w, "lora_alpha");
     put_number(&w, lora->alpha);
     json_key(&w, "lora_dropout");
@@ -270,14 +258,14 @@ bool peft_config_write(const struct peft_config *config, const char *path, struc
         json_key(&w, "modules_to_save");
         json_put_null(&w);
     }
-    put_text(&w, "peft_type", "LORA");
+    json_member_text(&w, "peft_type", "LORA");
     json_key(&w, "r");
     json_put_int(&w, (int64_t)lora->rank);
     put_patterns(&w, "rank_pattern", lora->ranks, lora->n_ranks);
     put_names(&w, "target_modules", lora->targets, lora->n_targets);
-    put_text(&w, "task_type", "CAUSAL_LM");
-    put_flag(&w, "use_dora", false);
-    put_flag(&w, "use_rslora", lora->rslora);
+    json_member_text(&w, "task_type", "CAUSAL_LM");
+    json_member_bool(&w, "use_dora", false);
+    json_member_bool(&w, "use_rslora", lora->rslora);
     json_end(&w);
     bool ok = file_writer_open(&file, path, err);
     if (ok) {

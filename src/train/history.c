@@ -39,30 +39,6 @@ void history_release(struct history *h)
     *h = (struct history){0};
 }
 
-static void put_number(struct json_writer *w, const char *key, double value)
-{
-    json_key(w, key);
-    json_put_double(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    json_key(w, key);
-    json_put_int(w, value);
-}
-
-static void put_bool(struct json_writer *w, const char *key, bool value)
-{
-    json_key(w, key);
-    json_put_bool(w, value);
-}
-
-static void put_null(struct json_writer *w, const char *key)
-{
-    json_key(w, key);
-    json_put_null(w);
-}
-
 static void add_event(struct history *h, const char *tag, int64_t step, double value,
                       double wall_time)
 {
@@ -104,34 +80,34 @@ void history_add_end(struct history *h, const struct history_end *e, double wall
 
 static void put_rate(struct json_writer *w, const char *key, double count, double seconds)
 {
-    put_number(w, key, count / fmax(seconds, 1e-9));
+    json_member_double(w, key, count / fmax(seconds, 1e-9));
 }
 
 static void put_step(struct json_writer *w, const struct history_step *s)
 {
-    put_number(w, "epoch", s->epoch);
-    put_number(w, "grad_norm", s->grad_norm);
-    put_number(w, "learning_rate", s->learning_rate);
-    put_number(w, "loss", s->loss);
-    put_int(w, "step", s->step);
+    json_member_double(w, "epoch", s->epoch);
+    json_member_double(w, "grad_norm", s->grad_norm);
+    json_member_double(w, "learning_rate", s->learning_rate);
+    json_member_double(w, "loss", s->loss);
+    json_member_int(w, "step", s->step);
 }
 
 static void put_eval(struct json_writer *w, const struct history_eval *e)
 {
-    put_number(w, "epoch", e->epoch);
-    put_number(w, "eval_loss", e->loss);
-    put_number(w, "eval_runtime", e->seconds);
+    json_member_double(w, "epoch", e->epoch);
+    json_member_double(w, "eval_loss", e->loss);
+    json_member_double(w, "eval_runtime", e->seconds);
     put_rate(w, "eval_samples_per_second", (double)e->rows, e->seconds);
-    put_int(w, "step", e->step);
+    json_member_int(w, "step", e->step);
 }
 
 static void put_end(struct json_writer *w, const struct history_line *line)
 {
     const struct history_end *e = &line->end;
-    put_number(w, "epoch", line->step.epoch);
-    put_int(w, "step", line->step.step);
-    put_number(w, "train_loss", e->loss);
-    put_number(w, "train_runtime", e->seconds);
+    json_member_double(w, "epoch", line->step.epoch);
+    json_member_int(w, "step", line->step.step);
+    json_member_double(w, "train_loss", e->loss);
+    json_member_double(w, "train_runtime", e->seconds);
     put_rate(w, "train_samples_per_second", (double)e->rows, e->seconds);
     put_rate(w, "train_steps_per_second", (double)line->step.step, e->seconds);
 }
@@ -157,13 +133,13 @@ static void put_lines(struct json_writer *w, const struct history *h)
 static void put_best(const struct history *h, struct json_writer *w)
 {
     if (h->best.step == 0) {
-        put_null(w, "best_global_step");
-        put_null(w, "best_metric");
+        json_member_null(w, "best_global_step");
+        json_member_null(w, "best_metric");
     } else {
-        put_int(w, "best_global_step", h->best.step);
-        put_number(w, "best_metric", h->best.loss);
+        json_member_int(w, "best_global_step", h->best.step);
+        json_member_double(w, "best_metric", h->best.loss);
     }
-    put_null(w, "best_model_checkpoint");
+    json_member_null(w, "best_model_checkpoint");
 }
 
 static void put_state(const struct history *h, struct buf *out)
@@ -171,25 +147,25 @@ static void put_state(const struct history *h, struct buf *out)
     struct json_writer w = {.out = out, .indent = 2, .python_nan = true};
     json_begin_object(&w);
     put_best(h, &w);
-    put_number(&w, "epoch", h->last.epoch);
-    put_int(&w, "eval_steps", h->run.eval_steps);
-    put_int(&w, "global_step", h->last.step);
-    put_bool(&w, "is_hyper_param_search", false);
-    put_bool(&w, "is_local_process_zero", true);
-    put_bool(&w, "is_world_process_zero", true);
+    json_member_double(&w, "epoch", h->last.epoch);
+    json_member_int(&w, "eval_steps", h->run.eval_steps);
+    json_member_int(&w, "global_step", h->last.step);
+    json_member_bool(&w, "is_hyper_param_search", false);
+    json_member_bool(&w, "is_local_process_zero", true);
+    json_member_bool(&w, "is_world_process_zero", true);
     json_key(&w, "log_history");
     put_lines(&w, h);
-    put_int(&w, "logging_steps", h->run.logging_steps);
-    put_int(&w, "max_steps", h->run.steps);
-    put_int(&w, "num_input_tokens_seen", (int64_t)h->last.tokens);
-    put_number(&w, "num_train_epochs", h->run.epochs);
-    put_int(&w, "save_steps", h->run.steps);
+    json_member_int(&w, "logging_steps", h->run.logging_steps);
+    json_member_int(&w, "max_steps", h->run.steps);
+    json_member_int(&w, "num_input_tokens_seen", (int64_t)h->last.tokens);
+    json_member_double(&w, "num_train_epochs", h->run.epochs);
+    json_member_int(&w, "save_steps", h->run.steps);
     json_key(&w, "stateful_callbacks");
     json_begin_object(&w);
     json_end(&w);
-    put_int(&w, "train_batch_size", h->run.batch);
-    put_null(&w, "trial_name");
-    put_null(&w, "trial_params");
+    json_member_int(&w, "train_batch_size", h->run.batch);
+    json_member_null(&w, "trial_name");
+    json_member_null(&w, "trial_params");
     json_end(&w);
     buf_add_byte(out, '\n');
 }

@@ -176,8 +176,7 @@ static void indented_text_is_that_of_python_with_indent(void **state)
     json_put_null(&w);
     json_end(&w);
     json_end(&w);
-    ASSERT_SPAN(buf_span(&out),
-                "{\n  \"r\": 8,\n  \"t\": [\n    true,\n    null\n  ]\n}");
+    ASSERT_SPAN(buf_span(&out), "{\n  \"r\": 8,\n  \"t\": [\n    true,\n    null\n  ]\n}");
     buf_release(&out);
 }
 
@@ -200,9 +199,31 @@ static void compact_text_has_no_blanks(void **state)
     buf_release(&out);
 }
 
+static void members_are_written_at_once(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, BUF_NO_LIMIT);
+    struct json_writer w = {.out = &out};
+    json_begin_object(&w);
+    json_member_text(&w, "text", "a\"b");
+    json_member_text(&w, "none", NULL);
+    json_member_int(&w, "int", -3);
+    json_member_double(&w, "double", 0.5);
+    json_member_double(&w, "nan", (double)NAN);
+    json_member_bool(&w, "bool", true);
+    json_member_null(&w, "null");
+    json_end(&w);
+    assert_string_equal(buf_string(&out),
+                        "{\"text\": \"a\\\"b\", \"none\": null, \"int\": -3, \"double\": 0.5, "
+                        "\"nan\": null, \"bool\": true, \"null\": null}");
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_are_written_at_once),
         cmocka_unit_test(an_object_is_read_member_by_member),
         cmocka_unit_test(nested_values_are_skipped_whole),
         cmocka_unit_test(python_numbers_that_are_not_finite_are_read),

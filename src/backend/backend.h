@@ -296,7 +296,7 @@ struct backend_ops {
 /* Plain C, one thread's worth of arithmetic in the plainest order: what every other is held to. */
 extern const struct backend_ops backend_ref;
 
-/* This machine's processor: threads, SIMD, oneDNN where it was built in. */
+/* This machine's processor: threads and SIMD, the tiles chosen by its features. */
 extern const struct backend_ops backend_cpu;
 
 /* Sets up a backend on a pool of threads; scratch memory comes with backend_reserve. */

@@ -473,14 +473,8 @@ static void write_log(const struct story *s, struct buf *out)
 
 static bool write_file(const char *folder, const char *name, struct buf *content, struct err *err)
 {
-    struct file_writer writer = {.fd = -1};
     struct arena arena = {0};
-    bool ok = file_writer_open(&writer, file_join(&arena, folder, name), err);
-    if (ok) {
-        file_write(&writer, buf_span(content));
-        ok = file_commit(&writer, err);
-    }
-    file_discard(&writer);
+    bool ok = file_put(file_join(&arena, folder, name), buf_span(content), err);
     arena_release(&arena);
     buf_clear(content);
     return ok;

@@ -6,7 +6,13 @@
  * was decided against still counts as a step.
  *
  * Held-out losses are taken every eval_steps updates and behind the last one; of a schedule-free
- * optimiser, with its average.
+ * optimiser, with its average. Where there is an average of the weights they are its losses: while
+ * the rate is high the weights wander, and what a decay to zero would find is nearer to their mean
+ * than to any of them, so mean against mean tells sooner whether the run gets anywhere. Behind the
+ * last update the weights are measured as well, since a schedule that has come down may have left
+ * them better than the mean; the better of the two is what the guard is told and what is saved. A
+ * state that was better still is restored from its slot: however small the difference, nothing
+ * speaks for the worse one.
  *
  * Where nobody guards, a gradient that is not finite ends the run as a loss would: the plain loop
  * would write it into every weight and find the next loss to be none.
@@ -19,20 +25,25 @@
 
 void trainer_init(struct trainer *t, struct arena *arena, const struct trainer_options *options)
 {
-    *t = (struct trainer){.options = *options};
-    CHECK(options->rate.n_slots == 0 || options->snapshots);
-    order_init(&t->order, arena, &options->order);
-    pace_rate_init(&t->rate, &options->rate);
+    const struct trainer_options *o = options;
+    *t = (struct trainer){.options = *o, .best = {-1, NAN}, .choice = {.kept_loss = NAN}};
+    CHECK(o->rate.n_slots == 0 || o->snapshots);
+    CHECK(!o->average || (o->average_steps >= 1 && o->average_steps <= o->average_every));
+    order_init(&t->order, arena, &o->order);
+    pace_rate_init(&t->rate, &o->rate);
+    t->choice.last_loss = t->choice.average_loss = NAN;
+    t->wants_eval = o->eval_on_start && o->n_eval > 0;
 }
 
 /* Tells the listener; false where the run is to end. */
 static bool tell(struct trainer *t, enum trainer_moment moment, const struct step_sums *sums,
-                 double seconds)
+                 const struct pace_rate_obs *obs, double seconds)
 {
     struct trainer_event event = {.moment = moment,
                                   .step = t->rate.step,
                                   .epoch = (double)t->rate.step / (double)t->order.steps_per_epoch,
                                   .sums = sums,
+                                  .obs = *obs,
                                   .decision = pace_rate_next(&t->rate),
                                   .seconds = seconds};
     return !t->options.on_event || t->options.on_event(t->options.context, &event);
@@ -44,6 +55,8 @@ static void obey(struct trainer *t, const struct pace_rate_obs *obs)
     struct pace_rate_decision d = pace_rate_next(&t->rate);
     if (d.keep_slot >= 0)
         snapshots_keep(t->options.snapshots, (size_t)d.keep_slot);
+    if (d.keep_slot == PACE_SLOT_BEST)
+        t->best = (struct trainer_best){t->rate.step, obs->loss};
     if (d.restore_slot >= 0)
         snapshots_restore(t->options.snapshots, (size_t)d.restore_slot);
     if (d.apply_update)
@@ -63,58 +76,164 @@ static struct pace_rate_obs observe(const struct trainer *t, const struct step_s
     return obs;
 }
 
+/* Takes in the weights behind the newest update, if they are among the last before an end. */
+static void add_to_average(struct trainer *t)
+{
+    const struct trainer_options *o = &t->options;
+    int64_t now = t->rate.step;
+    if (!o->average)
+        return;
+    int64_t end = (now + o->average_every - 1) / o->average_every * o->average_every;
+    int64_t total = o->rate.schedule.total_steps;
+    int64_t first = (end < total ? end : total) - o->average_steps + 1;
+    if (now <= first)
+        average_restart(o->average);
+    if (now >= first)
+        average_add(o->average);
+}
+
+static bool eval_is_due(const struct trainer *t)
+{
+    const struct trainer_options *o = &t->options;
+    if (o->n_eval == 0 || t->rate.memory.stopped)
+        return false;
+    return pace_rate_finished(&t->rate) || (o->eval_steps > 0 && t->rate.step % o->eval_steps == 0);
+}
+
 static bool train(struct trainer *t)
 {
     const struct trainer_options *o = &t->options;
     struct step_sums sums;
     size_t n;
     double began = clock_seconds();
-    const uint32_t *rows = order_step(&t->order, t->rate.step, &n);
-    stepper_train(o->stepper, o->store, rows, n, t->rate.step, &sums);
+    int64_t step = t->rate.step;
+    const uint32_t *rows = order_step(&t->order, step, &n);
+    stepper_train(o->stepper, o->store, rows, n, step, &sums);
     struct pace_rate_obs obs = observe(t, &sums);
     obey(t, &obs);
+    if (t->rate.step > step) {
+        add_to_average(t);
+        t->wants_eval = eval_is_due(t);
+    }
     double seconds = clock_seconds() - began;
     t->totals.loss += obs.loss;
     t->totals.steps++;
     t->totals.tokens += sums.tokens;
     t->totals.rows += n;
     t->totals.seconds += seconds;
-    return tell(t, TRAINER_STEP, &sums, seconds);
+    return tell(t, TRAINER_STEP, &sums, &obs, seconds);
+}
+
+/* -------------------------------------------------------------------------- held-out losses -- */
+
+void trainer_show_result(struct trainer *t, bool is_shown)
+{
+    if (t->options.average)
+        average_show(t->options.average, is_shown);
+    optim_show_average(t->options.optim, is_shown);
+}
+
+static void measure(struct trainer *t, struct step_sums *sums)
+{
+    const struct trainer_options *o = &t->options;
+    stepper_evaluate(o->stepper, o->store, o->eval_rows, o->n_eval, sums);
+    t->totals.eval_tokens += sums->tokens;
+}
+
+/* Behind the last update: the weights or their average, whichever is better. */
+static void measure_last(struct trainer *t)
+{
+    struct step_sums weights;
+    t->choice.average_loss = t->last_eval.loss;
+    measure(t, &weights);
+    t->choice.last_loss = weights.loss;
+    if (!isnan(t->last_eval.loss) && !(weights.loss < t->last_eval.loss))
+        return;
+    t->last_eval = weights;
+    average_restart(t->options.average);
 }
 
 static bool evaluate(struct trainer *t)
 {
     const struct trainer_options *o = &t->options;
     double began = clock_seconds();
-    optim_show_average(o->optim, true);
-    stepper_evaluate(o->stepper, o->store, o->eval_rows, o->n_eval, &t->last_eval);
-    optim_show_average(o->optim, false);
-    if (t->last_eval.targets > 0) {
-        struct pace_rate_obs obs = pace_rate_obs_eval(t->last_eval.loss);
+    trainer_show_result(t, true);
+    measure(t, &t->last_eval);
+    trainer_show_result(t, false);
+    t->choice.average_loss = t->choice.last_loss = NAN;
+    if (pace_rate_finished(&t->rate) && o->average && o->average->n > 0)
+        measure_last(t);
+    else
+        t->choice.last_loss = t->last_eval.loss;
+    struct pace_rate_obs obs = pace_rate_obs_eval(t->last_eval.loss);
+    if (t->last_eval.targets > 0)
         obey(t, &obs);
-    }
-    return tell(t, TRAINER_EVAL, &t->last_eval, clock_seconds() - began);
+    t->wants_eval = false;
+    return tell(t, TRAINER_EVAL, &t->last_eval, &obs, clock_seconds() - began);
 }
 
-static bool eval_is_due(const struct trainer *t)
+/* ------------------------------------------------------------------------------- the choice -- */
+
+static bool keeps_better(const struct trainer *t)
 {
-    const struct trainer_options *o = &t->options;
-    int64_t step = t->rate.step;
-    if (o->n_eval == 0 || t->rate.memory.stopped)
-        return false;
-    return pace_rate_finished(&t->rate) || (o->eval_steps > 0 && step % o->eval_steps == 0);
+    return !t->rate.memory.stopped && t->best.loss < t->last_eval.loss;
+}
+
+/* What a run has come to that went to its end, or that the guard stopped. */
+static void choose(struct trainer *t)
+{
+    struct trainer_choice *c = &t->choice;
+    struct average *average = t->options.average;
+    bool is_restored = t->rate.decision.restore_slot == PACE_SLOT_BEST;
+    c->state = average && average->n > 0 ? TRAINER_AVERAGE : TRAINER_LAST;
+    c->step = t->rate.step;
+    bool is_last = t->best.step == t->rate.step && !is_restored;
+    if (t->best.step < 0 || is_last)
+        return;
+    c->kept_loss = t->best.loss;
+    if (!is_restored && !keeps_better(t))
+        return;
+    if (!is_restored)
+        snapshots_restore(t->options.snapshots, PACE_SLOT_BEST);
+    c->state = TRAINER_KEPT;
+    c->step = t->best.step;
+}
+
+void trainer_explain_choice(const struct trainer_choice *c, struct buf *out)
+{
+    const struct {
+        double loss;
+        const char *name;
+    } states[] = {
+        [TRAINER_LAST] = {c->last_loss, "the weights behind the last update"},
+        [TRAINER_AVERAGE] = {c->average_loss, "the average of the last weights"},
+        [TRAINER_KEPT] = {c->kept_loss, "the best state on the way"},
+    };
+    buf_printf(out, "%s, at step %lld", states[c->state].name, (long long)c->step);
+    if (isnan(states[c->state].loss))
+        return;
+    buf_printf(out, ": held-out loss %.4f", states[c->state].loss);
+    for (size_t i = 0; i < COUNT_OF(states); i++)
+        if (i != (size_t)c->state && !isnan(states[i].loss))
+            buf_printf(out, "; %s: %.4f", states[i].name, states[i].loss);
+}
+
+/* --------------------------------------------------------------------------------- the loop -- */
+
+enum trainer_end trainer_run_until(struct trainer *t, int64_t step)
+{
+    while (t->wants_eval || (!pace_rate_finished(&t->rate) && t->rate.step < step)) {
+        bool goes_on = t->wants_eval ? evaluate(t) : train(t);
+        if (!goes_on)
+            return TRAINER_INTERRUPTED;
+    }
+    if (!pace_rate_finished(&t->rate))
+        return TRAINER_PAUSED;
+    choose(t);
+    return t->rate.memory.stopped ? TRAINER_STOPPED : TRAINER_DONE;
 }
 
 enum trainer_end trainer_run(struct trainer *t)
 {
-    if (t->options.eval_on_start && t->rate.step == 0 && t->options.n_eval > 0 && !evaluate(t))
-        return TRAINER_INTERRUPTED;
-    while (!pace_rate_finished(&t->rate)) {
-        int64_t step = t->rate.step;
-        if (!train(t))
-            return TRAINER_INTERRUPTED;
-        if (t->rate.step > step && eval_is_due(t) && !evaluate(t))
-            return TRAINER_INTERRUPTED;
-    }
-    return t->rate.memory.stopped ? TRAINER_STOPPED : TRAINER_DONE;
+    return trainer_run_until(t, INT64_MAX);
 }

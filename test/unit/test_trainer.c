@@ -23,6 +23,7 @@ struct setup {
     struct run run;
     struct stepper stepper;
     struct optim optim;
+    struct average average;
     struct snapshots snapshots;
     struct trainer trainer;
     struct trainer_options options;
@@ -70,6 +71,7 @@ static void begin(struct setup *t, enum optim_kind kind)
 {
     struct err err = {0};
     struct optim_options optim;
+    struct average_options average;
     *t = (struct setup){0};
     rows_fill(&rows, 9, N_ROWS, LONGEST, 5);
     toy_decoder_make(&t->d, &decoder_kinds[1]);
@@ -87,7 +89,9 @@ static void begin(struct setup *t, enum optim_kind kind)
     optim_options_init(&optim);
     optim.kind = kind;
     ASSERT_OK(optim_init(&t->optim, &t->d.backend, &optim, t->trained, t->n_trained, &err));
-    ASSERT_OK(snapshots_init(&t->snapshots, &t->optim, NULL, PACE_SLOTS, &err));
+    average_options_init(&average, AVERAGE_SUFFIX);
+    ASSERT_OK(average_init(&t->average, &t->d.backend, &average, t->trained, t->n_trained, &err));
+    ASSERT_OK(snapshots_init(&t->snapshots, &t->optim, &t->average, PACE_SLOTS, &err));
     choose_options(t);
 }
 
@@ -100,6 +104,7 @@ static enum trainer_end run_it(struct setup *t)
 static void end(struct setup *t)
 {
     snapshots_release(&t->snapshots);
+    average_release(&t->average);
     optim_release(&t->optim);
     run_release(&t->run);
     toy_decoder_release(&t->d);
@@ -206,24 +211,180 @@ static float *weights(struct setup *t, size_t *n)
     return all;
 }
 
+/* With a guard, an average over two of five updates, and everything that can be kept. */
+static void guard_it(struct setup *t)
+{
+    t->options.rate.guard = PACE_GUARD_ACT;
+    t->options.rate.n_slots = PACE_SLOTS;
+    t->options.snapshots = &t->snapshots;
+    t->options.average = &t->average;
+    t->options.average_every = t->options.eval_steps;
+    t->options.average_steps = 2;
+    t->options.eval_on_start = true;
+}
+
+static void assert_same_weights(struct setup *wanted, struct setup *found)
+{
+    size_t n;
+    trainer_show_result(&wanted->trainer, true);
+    trainer_show_result(&found->trainer, true);
+    float *a = weights(wanted, &n), *b = weights(found, &n);
+    assert_memory_equal(a, b, n * sizeof *a);
+    trainer_show_result(&wanted->trainer, false);
+    trainer_show_result(&found->trainer, false);
+}
+
 static void a_run_that_is_taken_up_again_ends_with_the_same_weights(void **state)
 {
     (void)state;
-    struct setup whole, halves;
-    size_t n;
+    for (int64_t stop_at = 1; stop_at < STEPS; stop_at++) {
+        struct setup whole, halves;
+        begin(&whole, OPTIM_ADAMW);
+        guard_it(&whole);
+        assert_int_equal(run_it(&whole), TRAINER_DONE);
+        begin(&halves, OPTIM_ADAMW);
+        guard_it(&halves);
+        halves.seen.stop_at = stop_at; /* 5 and 10: where a held-out loss is due */
+        assert_int_equal(run_it(&halves), TRAINER_INTERRUPTED);
+        struct trainer kept = halves.trainer;
+        trainer_init(&halves.trainer, &halves.arena, &halves.options);
+        halves.trainer.rate = kept.rate;
+        halves.trainer.best = kept.best;
+        halves.trainer.wants_eval = kept.wants_eval;
+        assert_int_equal(trainer_run(&halves.trainer), TRAINER_DONE);
+        assert_int_equal(halves.seen.n_evals, whole.seen.n_evals);
+        assert_same_weights(&whole, &halves);
+        end(&whole);
+        end(&halves);
+    }
+}
+
+static void a_run_in_parts_is_the_run_at_once(void **state)
+{
+    (void)state;
+    struct setup whole, parts;
     begin(&whole, OPTIM_ADAMW);
+    guard_it(&whole);
     assert_int_equal(run_it(&whole), TRAINER_DONE);
-    begin(&halves, OPTIM_ADAMW);
-    halves.seen.stop_at = 7;
-    assert_int_equal(run_it(&halves), TRAINER_INTERRUPTED);
-    struct pace_rate kept = halves.trainer.rate;
-    trainer_init(&halves.trainer, &halves.arena, &halves.options);
-    halves.trainer.rate = kept;
-    assert_int_equal(trainer_run(&halves.trainer), TRAINER_DONE);
-    float *wanted = weights(&whole, &n), *found = weights(&halves, &n);
-    assert_memory_equal(found, wanted, n * sizeof *wanted);
+    begin(&parts, OPTIM_ADAMW);
+    guard_it(&parts);
+    trainer_init(&parts.trainer, &parts.arena, &parts.options);
+    for (int64_t step = 1; step < STEPS; step++) {
+        assert_int_equal(trainer_run_until(&parts.trainer, step), TRAINER_PAUSED);
+        assert_int_equal(parts.trainer.rate.step, step);
+        assert_false(parts.trainer.wants_eval);
+    }
+    assert_int_equal(trainer_run_until(&parts.trainer, STEPS), TRAINER_DONE);
+    assert_int_equal(parts.seen.n_evals, whole.seen.n_evals);
+    assert_same_weights(&whole, &parts);
     end(&whole);
-    end(&halves);
+    end(&parts);
+}
+
+/* Adds up the weights behind the given steps. */
+struct sums {
+    struct setup *setup;
+    int64_t first, last;
+    double sum[1 << 14];
+};
+
+static bool add_weights(void *context, const struct trainer_event *event)
+{
+    struct sums *s = context;
+    size_t n;
+    if (event->moment != TRAINER_STEP || event->step < s->first || event->step > s->last)
+        return true;
+    float *w = weights(s->setup, &n);
+    for (size_t i = 0; i < n; i++)
+        s->sum[i] += (double)w[i] / (double)(s->last - s->first + 1);
+    return true;
+}
+
+static void the_average_is_over_the_last_updates_before_an_evaluation(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t until, first;
+    } ends[] = {{5, 4}, {10, 9}, {STEPS, 11}};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct setup t;
+        static struct sums s;
+        size_t n;
+        begin(&t, OPTIM_ADAMW);
+        guard_it(&t);
+        t.options.rate.guard = PACE_GUARD_OFF; /* nothing is chosen */
+        t.options.rate.n_slots = 0;
+        s = (struct sums){.setup = &t, .first = ends[i].first, .last = ends[i].until};
+        t.options.on_event = add_weights;
+        t.options.context = &s;
+        t.options.eval_steps = 0;
+        t.options.n_eval = 0;
+        trainer_init(&t.trainer, &t.arena, &t.options);
+        (void)trainer_run_until(&t.trainer, ends[i].until);
+        assert_int_equal(t.average.n, 2);
+        trainer_show_result(&t.trainer, true);
+        float *shown = weights(&t, &n);
+        for (size_t k = 0; k < n; k++)
+            assert_true(fabs((double)shown[k] - s.sum[k]) < 1e-6);
+        end(&t);
+    }
+}
+
+static void between_averages_there_is_none(void **state)
+{
+    (void)state;
+    struct setup t;
+    size_t n;
+    begin(&t, OPTIM_ADAMW);
+    guard_it(&t);
+    trainer_init(&t.trainer, &t.arena, &t.options);
+    assert_int_equal(trainer_run_until(&t.trainer, 7), TRAINER_PAUSED);
+    float *trained = weights(&t, &n);
+    trainer_show_result(&t.trainer, true);
+    assert_memory_equal(weights(&t, &n), trained, n * sizeof *trained);
+    end(&t);
+}
+
+static double result_loss(struct setup *t)
+{
+    struct step_sums sums;
+    trainer_show_result(&t->trainer, true);
+    stepper_evaluate(&t->stepper, &rows.store, t->options.eval_rows, N_EVAL, &sums);
+    trainer_show_result(&t->trainer, false);
+    return sums.loss;
+}
+
+/* The rows' places are such that the tokens learnt are wrong for the held-out ones. */
+static void a_guarded_run_ends_with_the_lowest_held_out_loss(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.01, 0.05, 0.2, 0.5};
+    unsigned seen = 0;
+    for (size_t i = 0; i < 2 * COUNT_OF(rates); i++) {
+        struct setup t;
+        struct buf text;
+        begin(&t, OPTIM_ADAMW);
+        guard_it(&t);
+        t.options.rate.schedule.learning_rate = rates[i % COUNT_OF(rates)];
+        if (i >= COUNT_OF(rates))
+            t.options.rate.schedule.kind = PACE_SCHEDULE_CONSTANT;
+        t.options.rate.schedule.total_steps = 40;
+        enum trainer_end how = run_it(&t);
+        const struct trainer_choice *c = &t.trainer.choice;
+        seen |= 1u << c->state;
+        double found = result_loss(&t), lowest = INFINITY;
+        if (how == TRAINER_DONE)
+            lowest = fmin(c->last_loss, isnan(c->average_loss) ? INFINITY : c->average_loss);
+        for (size_t k = 0; k < t.seen.n_evals; k++)
+            lowest = fmin(lowest, t.seen.eval[k]);
+        assert_true(found == lowest);
+        buf_init(&text, 400);
+        trainer_explain_choice(c, &text);
+        assert_true(text.len > 40 && !text.overflowed);
+        buf_release(&text);
+        end(&t);
+    }
+    assert_int_equal(seen, 1u << TRAINER_LAST | 1u << TRAINER_AVERAGE | 1u << TRAINER_KEPT);
 }
 
 int main(void)
@@ -235,6 +396,10 @@ int main(void)
         cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(a_guarded_run_goes_back_to_a_state_that_worked),
         cmocka_unit_test(a_run_that_is_taken_up_again_ends_with_the_same_weights),
+        cmocka_unit_test(a_run_in_parts_is_the_run_at_once),
+        cmocka_unit_test(the_average_is_over_the_last_updates_before_an_evaluation),
+        cmocka_unit_test(between_averages_there_is_none),
+        cmocka_unit_test(a_guarded_run_ends_with_the_lowest_held_out_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

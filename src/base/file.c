@@ -24,7 +24,7 @@
 
 enum { READ_SIZE = 1 << 18, WRITE_SIZE = 1 << 18 };
 
-static bool io_failed(struct err *err, const char *path, const char *doing, int error)
+bool file_failed(struct err *err, const char *path, const char *doing, int error)
 {
     err_set(err, ERR_IO, "cannot %s: %s", doing, strerror(error));
     err_in(err, "%s", path);
@@ -46,15 +46,15 @@ static bool open_for_reading(const char *path, int *fd, struct err *err)
 {
     if (strcmp(path, "-") == 0) {
         *fd = dup(STDIN_FILENO);
-        return *fd >= 0 ? true : io_failed(err, "standard input", "read", errno);
+        return *fd >= 0 ? true : file_failed(err, "standard input", "read", errno);
     }
     *fd = open(path, O_RDONLY | O_CLOEXEC);
     if (*fd < 0)
-        return io_failed(err, path, "open", errno);
+        return file_failed(err, path, "open", errno);
     struct stat status;
     if (fstat(*fd, &status) == 0 && S_ISDIR(status.st_mode)) {
         close(*fd);
-        return io_failed(err, path, "read", EISDIR);
+        return file_failed(err, path, "read", EISDIR);
     }
     return true;
 }
@@ -72,7 +72,7 @@ bool file_map(struct file_map *map, const char *path, struct err *err)
     struct stat status;
     bool ok = fstat(fd, &status) == 0;
     if (!ok) {
-        io_failed(err, path, "read", errno);
+        file_failed(err, path, "read", errno);
     } else if (!S_ISREG(status.st_mode)) {
         ok = not_regular(err, path);
     } else if (status.st_size > 0) {
@@ -81,7 +81,7 @@ bool file_map(struct file_map *map, const char *path, struct err *err)
         if (ok)
             map->bytes = (struct span){at, (size_t)status.st_size};
         else
-            io_failed(err, path, "map", errno);
+            file_failed(err, path, "map", errno);
     }
     close(fd);
     return ok;
@@ -114,7 +114,7 @@ static bool read_some(int fd, struct buf *out, const char *path, size_t *len, st
         got = read(fd, reserved ? out->at + out->len : &beyond, reserved ? room : 1);
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return io_failed(err, path, "read", errno);
+        return file_failed(err, path, "read", errno);
     if (got > 0 && !reserved) {
         out->overflowed = true;
         return buf_check(out, err);
@@ -223,7 +223,7 @@ bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
     /* A rename would put a file in the place of a device or a folder. */
     enum file_kind kind = file_kind_of(path);
     if (kind == FILE_FOLDER)
-        return io_failed(err, path, "write", EISDIR);
+        return file_failed(err, path, "write", EISDIR);
     if (kind == FILE_OTHER)
         return not_regular(err, path);
     buf_init(&w->pending, BUF_NO_LIMIT);
@@ -231,7 +231,7 @@ bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
     w->temporary = arena_printf(&w->arena, "%s.tmp-%ld", path, (long)getpid());
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) {
-        io_failed(err, path, "write", errno);
+        file_failed(err, path, "write", errno);
         arena_release(&w->arena);
         *w = (struct file_writer){.fd = -1};
         return false;
@@ -293,7 +293,7 @@ bool file_commit(struct file_writer *w, struct err *err)
         sync_folder(&w->arena, w->path);
         w->temporary = NULL;
     } else {
-        io_failed(err, w->path, "write", w->error);
+        file_failed(err, w->path, "write", w->error);
     }
     file_discard(w);
     return ok;
@@ -360,7 +360,7 @@ static bool list_kind(struct arena *arena, const char *folder, enum file_kind ki
 {
     DIR *stream = opendir(folder);
     if (!stream)
-        return io_failed(err, folder, "list", errno);
+        return file_failed(err, folder, "list", errno);
     struct buf found; /* of char * */
     buf_init(&found, BUF_NO_LIMIT);
     for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {

@@ -93,6 +93,9 @@ MUST_CHECK bool file_put(const char *path, struct span content, struct err *err)
 /* Removes the temporary file. Safe on a zeroed struct, after a failed open and after a commit. */
 void file_discard(struct file_writer *w);
 
+/* Sets ERR_IO: "cannot <doing>: <errno's words>", with a hint where the disk is full; false. */
+bool file_failed(struct err *err, const char *path, const char *doing, int error);
+
 /* --- Names. ---------------------------------------------------------------------------------- */
 
 enum file_kind { FILE_MISSING, FILE_REGULAR, FILE_FOLDER, FILE_OTHER };

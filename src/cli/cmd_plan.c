@@ -8,18 +8,18 @@
 
 bool cmd_plan(const struct options *o, struct err *err)
 {
-    struct tune tune;
+    struct setup setup;
     struct buf out;
     struct term term = term_of_stdout();
-    if (!tune_plan(&tune, o, err))
+    if (!setup_plan(&setup, o, err))
         return false;
     buf_init(&out, BUF_NO_LIMIT);
     if (o->json)
-        tune_view_plan_json(&tune, &out);
+        tune_view_plan_json(&setup, &out);
     else
-        tune_view_plan(&tune, &term, &out);
+        tune_view_plan(&setup, &term, &out);
     bool ok = command_print(&out, err);
     buf_release(&out);
-    tune_close(&tune);
+    setup_close(&setup);
     return ok;
 }

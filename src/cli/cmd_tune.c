@@ -64,12 +64,12 @@ static void put_incidents(struct screen *s)
  * held-out loss that is measured behind it. */
 static bool is_due(const struct screen *s, const struct trainer_event *e)
 {
-    int64_t steps = s->tune->report.steps;
+    int64_t steps = s->tune->setup.steps;
     bool is_last = e->step == steps;
     if (s->is_terminal)
         return is_last || clock_seconds() - s->shown > 0.2;
     if (is_last)
-        return e->moment == TRAINER_EVAL || s->tune->eval.n == 0;
+        return e->moment == TRAINER_EVAL || s->tune->setup.eval.n == 0;
     return e->moment == TRAINER_STEP &&
            (e->step == 1 || (e->step - s->step) * LINES_OF_A_LOG >= steps);
 }
@@ -90,7 +90,7 @@ static bool tell_plan(const struct tune *t, const struct term *term, struct err 
 {
     struct buf out;
     buf_init(&out, BUF_NO_LIMIT);
-    tune_view_plan(t, term, &out);
+    tune_view_plan(&t->setup, term, &out);
     bool ok = fwrite(out.at, 1, out.len, stderr) == out.len;
     if (!ok)
         err_set(err, ERR_IO, "cannot write to standard error");
@@ -103,7 +103,7 @@ static bool tell_result(const struct tune *t, struct err *err)
     struct buf out;
     struct term term = term_of_stdout();
     buf_init(&out, BUF_NO_LIMIT);
-    if (t->options->json)
+    if (t->setup.options->json)
         tune_view_result_json(t, &out);
     else
         tune_view_result(t, &term, &out);

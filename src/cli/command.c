@@ -109,12 +109,12 @@ const struct command command_table[] = {
      cmd_tokenize, .takes_run_file = false},
     {"tune", FOR_TUNE, "MODEL DATA -o OUT", 2, 2, "fine-tune a model on data",
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
-     "DATA with the learning rate and schedule that are given, and writes them into\n"
-     "OUT: adapter/ as PEFT has it (or model/), trainer_state.json, tensorboard/.\n"
-     "What is not given is chosen, and the choice explained. Losses before and after\n"
-     "are those of test rows that nothing else looked at. The search for the rate is\n"
-     "not built yet: --learning-rate must be given. Ctrl-C ends the run behind its\n"
-     "step; nothing is saved then. A YAML file may hold arguments and options:\n"
+     "DATA and writes them into OUT: adapter/ as PEFT has it (or model/), and\n"
+     "journal.jsonl with all that was seen and decided, trainer_state.json,\n"
+     "tensorboard/. What is not given is chosen, the learning rate too, and the choice\n"
+     "explained; a rate that is given is obeyed. Losses before and after are those of\n"
+     "test rows that nothing else looked at. Ctrl-C ends the run behind its step;\n"
+     "nothing is saved then. A YAML file may hold arguments and options:\n"
      "pace tune run.yaml.",
      cmd_tune, .takes_run_file = true},
 };

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "format/json.h"
 #include "model/lora.h"
+#include "train/tune_journal.h"
 
 /* ------------------------------------------------------------------------------------- before --
  */
@@ -52,37 +53,37 @@ static void put_count(const struct term *term, struct buf *out, const char *opti
 }
 
 /* Rank and alpha of an adapter that is gone on with are its own, and no choices. */
-static bool is_of_adapter(const struct tune *t, const struct job_choice *c)
+static bool is_of_adapter(const struct setup *s, const struct job_choice *c)
 {
     bool is_shape = strcmp(c->option, "r") == 0 || strcmp(c->option, "lora-alpha") == 0;
-    return is_shape && t->options->adapter;
+    return is_shape && s->options->adapter;
 }
 
-static void put_choices(const struct tune *t, const struct term *term, struct buf *out)
+static void put_choices(const struct setup *s, const struct term *term, struct buf *out)
 {
     struct arena arena = {0};
     struct job_choice rate = {.option = "learning-rate"};
-    for (size_t i = 0; i < t->job.n_choices; i++) {
-        if (!is_of_adapter(t, &t->job.choices[i]))
-            put_choice(term, out, &t->job.choices[i]);
+    for (size_t i = 0; i < s->job.n_choices; i++) {
+        if (!is_of_adapter(s, &s->job.choices[i]))
+            put_choice(term, out, &s->job.choices[i]);
     }
-    const struct lora_options *lora = lora_options_of(&t->engine.model);
-    if (t->options->adapter)
+    const struct lora_options *lora = lora_options_of(&s->engine.model);
+    if (s->options->adapter)
         put_count(term, out, "r", lora->rank,
-                  arena_printf(&arena, "that of %s", t->options->adapter));
-    (void)snprintf(rate.value, sizeof rate.value, "%.3g", t->report.learning_rate);
-    if (!t->options->learning_rate)
+                  arena_printf(&arena, "that of %s", s->options->adapter));
+    (void)snprintf(rate.value, sizeof rate.value, "%.3g", s->rate.schedule.learning_rate);
+    if (s->learning_rate == 0)
         rate.reason = "the first guess: pace find --prior-only explains it";
     put_choice(term, out, &rate);
-    put_count(term, out, "rows", t->train.n,
-              arena_printf(&arena, "to train on, %zu held out, %zu to test", t->eval.n, t->test.n));
-    if (t->eval.n > 0)
-        put_count(term, out, "eval-steps", (size_t)t->eval_steps,
-                  t->options->eval_steps > 0 ? NULL : "seldom enough to cost little");
+    put_count(term, out, "rows", s->train.n,
+              arena_printf(&arena, "to train on, %zu held out, %zu to test", s->eval.n, s->test.n));
+    if (s->eval.n > 0)
+        put_count(term, out, "eval-steps", (size_t)s->eval_steps,
+                  s->options->eval_steps > 0 ? NULL : "seldom enough to cost little");
     arena_release(&arena);
 }
 
-static void put_memory(const struct tune_memory *m, struct buf *out)
+static void put_memory(const struct setup_memory *m, struct buf *out)
 {
     const struct {
         const char *name;
@@ -110,20 +111,20 @@ static void put_time(double seconds, struct buf *out)
         buf_printf(out, "%" PRId64 " s", s);
 }
 
-void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out)
+void tune_view_plan(const struct setup *s, const struct term *term, struct buf *out)
 {
     const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
     buf_printf(out, "%sThe run%s\n", bold, plain);
-    put_choices(t, term, out);
+    put_choices(s, term, out);
     buf_printf(out, "%sMemory%s\n", bold, plain);
-    put_memory(&t->memory, out);
-    if (t->run.plan.layers_redone > 0)
-        buf_printf(out, "  %zu layers are computed twice, to fit\n", t->run.plan.layers_redone);
-    if (!t->fits)
+    put_memory(&s->memory, out);
+    if (s->run.plan.layers_redone > 0)
+        buf_printf(out, "  %zu layers are computed twice, to fit\n", s->run.plan.layers_redone);
+    if (!s->fits)
         buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW), plain);
-    if (t->planned_seconds > 0) {
+    if (s->planned_seconds > 0) {
         buf_printf(out, "%sTime%s\n  about ", bold, plain);
-        put_time(t->planned_seconds, out);
+        put_time(s->planned_seconds, out);
         buf_add_text(out, " as busy as the machine is now, held-out losses not counted\n");
     }
 }
@@ -149,10 +150,10 @@ void tune_view_progress(const struct tune *t, const struct tune_progress *p, siz
     struct arena arena = {0};
     struct buf left;
     buf_init(&left, BUF_NO_LIMIT);
-    put_time((double)(t->report.steps - p->step) * seconds_a_step, &left);
+    put_time((double)(t->setup.steps - p->step) * seconds_a_step, &left);
     bool has_eval = t->trainer.last_eval.targets > 0, began = p->step > 0;
     const char *parts[] = {
-        arena_printf(&arena, "step %" PRId64 "/%" PRId64, p->step, t->report.steps),
+        arena_printf(&arena, "step %" PRId64 "/%" PRId64, p->step, t->setup.steps),
         began ? arena_printf(&arena, "loss %.4f", isnan(p->loss) ? NAN : p->loss) : NULL,
         has_eval ? arena_printf(&arena, "held-out %.4f", t->trainer.last_eval.loss) : NULL,
         began ? arena_printf(&arena, "rate %.2e", p->learning_rate) : NULL,
@@ -204,10 +205,10 @@ static void put_word(struct buf *out, const char *word)
 static void put_chat(const struct tune *t, struct buf *out)
 {
     struct arena arena = {0};
-    const char *folder = t->options->output_dir;
+    const char *folder = t->setup.options->output_dir;
     buf_add_text(out, "\nTalk to it:\n  pace chat");
-    if (t->engine.model.n_adapters > 0) {
-        put_word(out, t->options->arguments[0]);
+    if (t->setup.engine.model.n_adapters > 0) {
+        put_word(out, t->setup.options->arguments[0]);
         buf_add_text(out, " --adapter");
         put_word(out, file_join(&arena, folder, "adapter"));
     } else {
@@ -247,50 +248,26 @@ static void put_loss(struct json_writer *w, const char *key, double loss)
     json_end(w);
 }
 
-/* In units of the tokens that the planned run reads: an evaluation costs a third of a step. */
-static void put_compute(const struct tune *t, struct json_writer *w)
-{
-    json_key(w, "compute");
-    json_begin_object(w);
-    json_member_double(w, "main", 1);
-    json_member_double(w, "search", 0);
-    json_member_double(w, "eval", t->report.eval_share);
-    json_member_double(w, "redo", t->report.redo_share);
-    json_member_double(w, "total_ratio", 1 + t->report.eval_share + t->report.redo_share);
-    json_end(w);
-}
-
 /* The members that a plan and a result have in common. */
-static void put_plan(const struct tune *t, struct json_writer *w)
+static void put_plan(const struct setup *s, struct json_writer *w)
 {
-    const struct tune_memory *m = &t->memory;
-    json_member_text(w, "method", job_method_name(t->job.rate_job.method));
-    json_member_text(w, "optimizer", t->options->optim);
-    json_member_int(w, "batch_tokens", t->batch_tokens);
-    json_member_int(w, "eval_steps", (uint64_t)t->eval_steps);
-    json_member_int(w, "max_length", (uint64_t)t->options->max_length);
-    json_key(w, "memory");
-    json_begin_object(w);
-    json_member_int(w, "parameters", m->parameters);
-    json_member_int(w, "adapters", m->adapters);
-    json_member_int(w, "gradients", m->gradients);
-    json_member_int(w, "optimizer", m->optimizer);
-    json_member_int(w, "activations", m->activations);
-    json_member_int(w, "workspace", m->workspace);
-    json_member_int(w, "snapshots", m->snapshots);
-    json_member_int(w, "total", m->total);
-    json_end(w);
+    json_member_text(w, "method", job_method_name(s->job.rate_job.method));
+    json_member_text(w, "optimizer", s->options->optim);
+    json_member_int(w, "batch_tokens", s->batch_tokens);
+    json_member_int(w, "eval_steps", (uint64_t)s->eval_steps);
+    json_member_int(w, "max_length", (uint64_t)s->options->max_length);
+    tune_journal_memory(&s->memory, w);
 }
 
-void tune_view_plan_json(const struct tune *t, struct buf *out)
+void tune_view_plan_json(const struct setup *s, struct buf *out)
 {
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    put_plan(t, &w);
-    json_member_int(&w, "steps", (uint64_t)t->report.steps);
-    json_member_int(&w, "layers_redone", t->run.plan.layers_redone);
-    json_member_double(&w, "seconds", t->planned_seconds);
-    json_member_bool(&w, "fits", t->fits);
+    put_plan(s, &w);
+    json_member_int(&w, "steps", (uint64_t)s->steps);
+    json_member_int(&w, "layers_redone", s->run.plan.layers_redone);
+    json_member_double(&w, "seconds", s->planned_seconds);
+    json_member_bool(&w, "fits", s->fits);
     json_end(&w);
     buf_add_byte(out, '\n');
 }
@@ -316,14 +293,14 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     const struct tune_report *r = &t->report;
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
-    json_member_text(&w, "output", t->options->output_dir);
+    json_member_text(&w, "output", t->setup.options->output_dir);
     json_member_double(&w, "learning_rate", r->learning_rate);
     json_member_int(&w, "steps", (uint64_t)r->done);
     put_loss(&w, "base", r->base_loss);
     put_loss(&w, "tuned", r->tuned_loss);
     json_member_int(&w, "test_rows", r->test_rows);
     json_member_int(&w, "tokens", r->tokens);
-    put_compute(t, &w);
+    tune_journal_compute(t, &w);
     json_member_double(&w, "seconds", r->seconds);
     json_member_double(&w, "tokens_per_second", (double)r->tokens / fmax(r->seconds, 1e-9));
     json_member_int(&w, "peak_memory_bytes", r->peak_memory_bytes);
@@ -331,7 +308,7 @@ void tune_view_result_json(const struct tune *t, struct buf *out)
     json_member_text(&w, "status", r->end == TRAINER_DONE ? "done" : "stopped");
     json_key(&w, "plan");
     json_begin_object(&w);
-    put_plan(t, &w);
+    put_plan(&t->setup, &w);
     json_end(&w);
     json_end(&w);
     buf_add_byte(out, '\n');

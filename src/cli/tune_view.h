@@ -8,10 +8,10 @@
 #include "train/tune.h"
 
 /* What was chosen and why, and the memory it takes; before the first step. */
-void tune_view_plan(const struct tune *t, const struct term *term, struct buf *out);
+void tune_view_plan(const struct setup *s, const struct term *term, struct buf *out);
 
 /* The document of `pace plan --json`; tune_view.c lists its fields. */
-void tune_view_plan_json(const struct tune *t, struct buf *out);
+void tune_view_plan_json(const struct setup *s, struct buf *out);
 
 /* The last step that was made. */
 struct tune_progress {

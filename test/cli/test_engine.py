@@ -114,7 +114,7 @@ class Tune(Case):
         code, out, _ = self.run_pace("doctor", self.out, "--json")
         self.assertEqual(code, 0)
         report = json.loads(out)["files"][0]
-        self.assertEqual(report["format"], "trainer_state")
+        self.assertEqual(report["format"], "journal")
         self.assertAlmostEqual(report["learning_rate"]["used"], 0.02)
 
     def test_all_weights(self):
@@ -196,7 +196,6 @@ class Tune(Case):
     def test_what_is_wrong_is_named(self):
         base = ["tune", self.model, self.data, "--lr", "0.01", "--steps", "2"]
         self.refused(2, "-o OUT", *base)
-        self.refused(2, "the search for the rate is not built yet", "tune", self.model, self.data, "-o", self.out)
         self.refused(2, "--guard: 'maybe'", *base, "-o", self.out, "--guard", "maybe")
         self.refused(2, "there is no optimizer 'lbfgs'", *base, "-o", self.out, "--optim", "lbfgs")
         self.refused(2, "no module is called \"x\"", *base, "-o", self.out, "--target-modules", "x")

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "test/support/model_folder.h"
 #include "test/support/tiny_model.h"
 
 #include <math.h>
 
 #include "base/file.h"
+#include "logs/journal.h"
 #include "train/tune.h"
 
 enum { STEPS = 12 };
@@ -55,6 +57,7 @@ static int defaults(void **state)
 static bool run(struct tune_report *report, struct err *err)
 {
     struct tune t;
+    *report = (struct tune_report){0};
     if (!tune_open(&t, &options, err))
         return false;
     bool ok = tune_run(&t, NULL, NULL, err);
@@ -208,126 +211,56 @@ static void a_run_that_is_interrupted_saves_nothing_and_says_so(void **state)
     tune_close(&t);
 }
 
-/* 32 rows are trained on in 12 steps of 4; an evaluation reads 4. */
-static void evaluations_are_seldom_enough_to_cost_little_but_three_at_least(void **state)
+/* 32 rows are trained on in 12 steps of 4, an evaluation every 4. */
+static void the_journal_tells_the_run_from_its_plan_to_its_end(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct tune_report r;
+    struct journal journal;
+    options.learning_rate = NULL;
+    options.guard = "act";
+    ASSERT_OK(run(&r, &err));
+    assert_true(r.learning_rate > 0 && r.tuned_loss < r.base_loss);
+    struct span text = content_of("journal.jsonl");
+    static const char *const records[] = {"\"run\"",  "\"prior\"", "\"options\"",
+                                          "\"eval\"", "\"step\"",  "\"end\""};
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT_OF(records); i++) {
+        const char *found = memmem(text.at + at, text.len - at, records[i], strlen(records[i]));
+        assert_non_null(found);
+        at = (size_t)((const uint8_t *)found - text.at);
+    }
+    size_t options_at =
+        (size_t)((const uint8_t *)memmem(text.at, text.len, "{\"record\": \"options", 19) -
+                 text.at);
+    ASSERT_OK(
+        journal_read(&journal, span_part(text, options_at, text.len - options_at), &arena, &err));
+    assert_true(journal.options.schedule.learning_rate == r.learning_rate);
+    assert_int_equal(journal.n_entries, STEPS + 4); /* a held-out loss before the first one */
+}
+
+static void the_last_step_is_evaluated_too(void **state)
 {
     (void)state;
     struct err err = {0};
     struct tune t;
     struct listener l = {0};
     ASSERT_OK(tune_open(&t, &options, &err));
-    assert_int_equal(t.job.batch_rows, 4);
-    assert_int_equal(t.eval_steps, 4);
     ASSERT_OK(tune_run(&t, listen, &l, &err));
     assert_int_equal(l.n_evals, 3);
     assert_int_equal(l.evals[2], STEPS);
     tune_close(&t);
-    options.output_dir = arena_printf(&arena, "%s/long", temporary_folder());
-    options.max_steps = 50; /* 200 rows: five evaluations of four are a tenth */
-    ASSERT_OK(tune_open(&t, &options, &err));
-    assert_int_equal(t.eval_steps, 10);
-    tune_close(&t);
-    options.max_steps = 1000;
-    ASSERT_OK(tune_open(&t, &options, &err));
-    assert_int_equal(t.eval_steps, 100);
-    tune_close(&t);
-    options.eval_steps = 7;
-    ASSERT_OK(tune_open(&t, &options, &err));
-    assert_int_equal(t.eval_steps, 7);
-    tune_close(&t);
 }
 
-static void memory_is_counted_and_bounded(void **state)
+static void without_a_folder_nothing_begins(void **state)
 {
     (void)state;
-    struct err err = {0};
-    struct tune t;
-    options.guard = "act";
-    ASSERT_OK(tune_open(&t, &options, &err));
-    const struct tune_memory *m = &t.memory;
-    assert_int_equal(m->total, m->parameters + m->adapters + m->gradients + m->optimizer +
-                                   m->activations + m->workspace + m->snapshots);
-    assert_int_equal(m->adapters, m->gradients);
-    assert_int_equal(m->optimizer, 2 * m->adapters);
-    assert_int_equal(m->snapshots, 3 * 3 * m->adapters);
-    uint64_t least = m->total - m->activations - m->workspace;
-    tune_close(&t);
-    options.memory_bytes = 50000;
-    struct tune_report r;
-    ASSERT_FAILS(run(&r, &err), "weights and what trains them take");
-    assert_int_equal(err.kind, ERR_MEMORY);
-    options.memory_bytes = least + 1000;
-    ASSERT_FAILS(run(&r, &err), "a pass over");
-    assert_int_equal(err.kind, ERR_MEMORY);
-}
-
-static void assert_refused(const char *message)
-{
     struct err err = {0};
     struct tune_report r;
-    ASSERT_FAILS(run(&r, &err), message);
-    assert_int_equal(err.kind, ERR_USAGE);
-}
-
-static void the_guard_has_as_many_earlier_states_as_there_is_room_for(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    struct tune t;
-    options.guard = "act";
-    ASSERT_OK(tune_plan(&t, &options, &err));
-    uint64_t all = t.memory.total, state_bytes = t.memory.snapshots / (uint64_t)t.rate.n_slots;
-    int n_slots = t.rate.n_slots;
-    tune_close(&t);
-    /* Layers computed anew come first, then the states give way. */
-    for (int fewer = 1; fewer <= n_slots; fewer++) {
-        options.memory_bytes = all - state_bytes * (uint64_t)(fewer - 1) - 1;
-        ASSERT_OK(tune_plan(&t, &options, &err));
-        assert_true(t.memory.total <= options.memory_bytes);
-        assert_true(t.rate.n_slots < n_slots || t.run.plan.layers_redone > 0);
-        tune_close(&t);
-    }
-}
-
-static void what_cannot_be_done_is_refused_by_its_option(void **state)
-{
-    (void)state;
-    options.guard = "maybe";
-    assert_refused("--guard: 'maybe' is not act, watch or off");
-    options.guard = "off";
-    options.optim = "lbfgs";
-    assert_refused("--optim: there is no optimizer 'lbfgs'");
-    options.optim = "sgd";
-    options.method = "qlora";
-    assert_refused("--method qlora: the base is not quantised");
-    options.method = "dpo";
-    assert_refused("training on preferences is not built yet");
-    options.method = "full";
-    options.adapter = "/nowhere";
-    assert_refused("--adapter goes on with an adapter");
-    options.adapter = NULL;
-    options.method = NULL;
-    options.target_modules = "no_such_layer";
-    assert_refused("no module is called \"no_such_layer\"");
-    options.target_modules = NULL;
-    options.learning_rate = "auto";
-    assert_refused("the search for the rate is not built yet");
-    options.learning_rate = "-1";
-    assert_refused("");
-    options.learning_rate = "0.1";
     options.output_dir = NULL;
-    assert_refused("-o OUT");
-}
-
-static void rows_that_are_all_held_out_leave_nothing_to_train_on(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    struct tune_report r;
-    options.eval_split = 20;
-    options.test_split = 20;
-    assert_false(run(&r, &err));
-    assert_true(err.kind == ERR_INPUT || err.kind == ERR_USAGE);
+    ASSERT_FAILS(run(&r, &err), "-o OUT");
+    assert_int_equal(err.kind, ERR_USAGE);
 }
 
 int main(void)
@@ -341,12 +274,9 @@ int main(void)
         cmocka_unit_test_setup(all_weights_can_be_trained, defaults),
         cmocka_unit_test_setup(an_adapter_is_gone_on_with, defaults),
         cmocka_unit_test_setup(a_run_that_is_interrupted_saves_nothing_and_says_so, defaults),
-        cmocka_unit_test_setup(evaluations_are_seldom_enough_to_cost_little_but_three_at_least,
-                               defaults),
-        cmocka_unit_test_setup(memory_is_counted_and_bounded, defaults),
-        cmocka_unit_test_setup(the_guard_has_as_many_earlier_states_as_there_is_room_for, defaults),
-        cmocka_unit_test_setup(what_cannot_be_done_is_refused_by_its_option, defaults),
-        cmocka_unit_test_setup(rows_that_are_all_held_out_leave_nothing_to_train_on, defaults),
+        cmocka_unit_test_setup(the_journal_tells_the_run_from_its_plan_to_its_end, defaults),
+        cmocka_unit_test_setup(the_last_step_is_evaluated_too, defaults),
+        cmocka_unit_test_setup(without_a_folder_nothing_begins, defaults),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

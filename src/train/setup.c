@@ -1,0 +1,439 @@
+/*
+ * setup.c - a run before its first step.
+ *
+ * Nothing is chosen by rule here: what the user left open is chosen in job.c. This is the place
+ * where the parts are put together, in the order in which a mistake is noticed soonest: options,
+ * the model's description, the data, the weights, the memory; only then does anything compute.
+ *
+ * Tokens at once: the rows of an optimiser step are cut into as many passes as BATCH_TOKENS calls
+ * for. That changes nothing in the step (batcher.h), only memory and speed; --batch times
+ * --gradient-accumulation-steps is how many rows a step has.
+ *
+ * What is kept beside the training itself (earlier states for the guard and the search to go back
+ * to, averages of the weights) gives way where memory is short: first layers are computed anew,
+ * then states are let go down to the two that the search needs, then the averages, then the rest.
+ */
+#include "train/setup.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "optim/grad.h"
+#include "train/adapter_options.h"
+#include "train/estimate.h"
+#include "train/schedule_options.h"
+
+enum { BATCH_TOKENS = 2048, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
+
+/* States that the guard goes back to; the least that a search can do with: where all arms begin,
+ * and the best of them. */
+enum { STATES_OF_GUARD = 3, STATES_OF_SEARCH = 2 };
+
+/* Rows that all evaluations of a run may read, in those that are trained on. */
+static const double EVAL_ROWS = 0.1;
+
+/* ----------------------------------------------------------------------------------- options -- */
+
+static bool read_guard(const struct options *o, enum pace_guard *guard, struct err *err)
+{
+    static const char *const names[] = {
+        [PACE_GUARD_ACT] = "act", [PACE_GUARD_WATCH] = "watch", [PACE_GUARD_OFF] = "off"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strcmp(o->guard, names[i]) == 0) {
+            *guard = (enum pace_guard)i;
+            return true;
+        }
+    }
+    err_set(err, ERR_USAGE, "--guard: '%s' is not act, watch or off", o->guard);
+    return false;
+}
+
+/* The rate that was given, or 0 and the first guess in its place. */
+static bool read_rate(struct setup *s, struct err *err)
+{
+    const struct options *o = s->options;
+    pace_rate_options_init(&s->rate);
+    s->rate.max_grad_norm = o->max_grad_norm;
+    return schedule_options_rate(o, &s->learning_rate, err) && read_guard(o, &s->rate.guard, err);
+}
+
+static bool read_optim(const struct options *o, struct optim_options *optim, struct err *err)
+{
+    optim_options_init(optim);
+    if (!optim_find(span_of(o->optim), &optim->kind)) {
+        err_set(err, ERR_USAGE, "--optim: there is no optimizer '%s'", o->optim);
+        err_hint(err,
+                 "adamw_torch, adamw_8bit, sgd, lion, adafactor, schedule_free_adamw, prodigy");
+        return false;
+    }
+    optim->weight_decay = o->weight_decay;
+    optim->beta1 = o->adam_beta1;
+    optim->beta2 = o->adam_beta2;
+    optim->eps = o->adam_epsilon;
+    return !o->optim_args || optim_options_read(optim, span_of(o->optim_args), err);
+}
+
+/* What may be used: --memory, or what the machine has free. */
+static uint64_t memory_bound(const struct options *o)
+{
+    return o->memory_bytes > 0 ? o->memory_bytes : mem_available();
+}
+
+static bool check_method(struct setup *s, struct err *err)
+{
+    enum pace_method method = s->job.rate_job.method;
+    if (s->job.is_preference || method == PACE_DPO_LORA || method == PACE_DPO_FULL) {
+        err_set(err, ERR_USAGE, "training on preferences is not built yet");
+        return false;
+    }
+    if (method == PACE_FULL && s->options->adapter) {
+        err_set(err, ERR_USAGE, "--adapter goes on with an adapter, --method full trains without");
+        return false;
+    }
+    if (method == PACE_FULL && s->job.model.is_gguf) {
+        err_set(err, ERR_USAGE,
+                "--method full needs a Hugging Face folder, and this is a GGUF file");
+        err_hint(err, "--method lora trains adapters on it");
+        return false;
+    }
+    if (method == PACE_QLORA && !s->job.model.is_quantized) {
+        err_set(err, ERR_USAGE,
+                "--method qlora: the base is not quantised, and quantising it is not "
+                "built yet");
+        err_hint(err, "--method lora trains adapters on it as it is");
+        return false;
+    }
+    return true;
+}
+
+bool setup_trains_all(const struct setup *s)
+{
+    return s->job.rate_job.method == PACE_FULL;
+}
+
+/* ----------------------------------------------------------------------------------- adapters --
+ */
+
+static bool attach(struct setup *s, struct err *err)
+{
+    struct lora_options lora = {.rank = (size_t)s->job.rate_job.lora_rank,
+                                .alpha = s->job.rate_job.lora_alpha};
+    return adapter_options_read(s->options, &s->arena, &lora, err) &&
+           lora_attach(&s->engine.model, &lora, (uint64_t)s->options->seed, err);
+}
+
+/* All weights as float32 with their gradients must fit before they are widened. */
+static bool check_full(const struct setup *s, struct err *err)
+{
+    const struct model *m = &s->engine.model;
+    uint64_t bytes = 0, bound = memory_bound(s->options);
+    for (size_t i = 0; i < m->n_params; i++)
+        bytes += 2 * sizeof(float) * param_count(m->params[i]);
+    if (bytes < bound)
+        return true;
+    err_set(err, ERR_MEMORY, "all weights with their gradients take %.1f MB, of %.1f MB",
+            (double)bytes / 1e6, (double)bound / 1e6);
+    err_hint(err, "--method lora trains adapters, which take far less");
+    return false;
+}
+
+/* Decides what is trained, and lists it. */
+static bool choose_params(struct setup *s, struct err *err)
+{
+    struct model *m = &s->engine.model;
+    bool full = setup_trains_all(s);
+    bool ok = full                  ? check_full(s, err) && model_train_all(m, err)
+              : s->options->adapter ? true
+                                    : attach(s, err);
+    if (!ok)
+        return false;
+    struct param **all = full ? m->params : m->adapters;
+    size_t n = full ? m->n_params : m->n_adapters;
+    s->params = arena_array(&s->arena, struct param *, n);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i]->grad)
+            s->params[s->n_params++] = all[i];
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- rows --
+ */
+
+static bool read_rows(struct setup *s, struct err *err)
+{
+    const struct options *o = s->options;
+    struct rows_wanted wanted = {
+        .model = o->arguments[0],
+        .data = o->arguments[1],
+        .config = &s->engine.model.config,
+        .sizes = {o->eval_split, o->test_split},
+        .longest = min_size((size_t)o->max_length, s->engine.model.config.max_positions)};
+    if (!rows_read(&s->store, &wanted, o, err))
+        return false;
+    s->train = rows_of(&s->store, &s->arena, PART_TRAIN, 0);
+    s->eval = rows_of(&s->store, &s->arena, PART_EVAL, 0);
+    s->test = rows_of(&s->store, &s->arena, PART_TEST, 0);
+    if (s->train.n > 0)
+        return true;
+    err_set(err, ERR_INPUT, "there is no row to train on");
+    return false;
+}
+
+/* A number of steps, or below 1 a share of the run; `otherwise` where it was not given. */
+static int64_t steps_of(double given, int64_t steps, int64_t otherwise)
+{
+    double n = given > 0 && given < 1 ? ceil(given * (double)steps) : given;
+    return n >= 1 ? (int64_t)n : otherwise > 1 ? otherwise : 1;
+}
+
+/* As many evaluations as a tenth of the rows that are trained on allows, within bounds. */
+static int64_t usual_eval_steps(const struct setup *s)
+{
+    double steps = (double)s->steps;
+    double trained = steps * (double)(s->job.batch_rows * s->job.accumulation);
+    double evals = EVAL_ROWS * trained / (double)max_size(s->eval.n, 1);
+    return (int64_t)ceil(steps / fmin(fmax(evals, EVALS_LEAST), EVALS_MOST));
+}
+
+struct order_options setup_order(const struct setup *s)
+{
+    return (struct order_options){.rows = s->train.rows,
+                                  .n = s->train.n,
+                                  .batch_rows = (size_t)(s->job.batch_rows * s->job.accumulation),
+                                  .shuffles = !s->options->no_shuffle,
+                                  .seed = (uint64_t)s->options->seed};
+}
+
+bool setup_schedule(const struct setup *s, double learning_rate, struct pace_schedule *schedule,
+                    struct err *err)
+{
+    return schedule_options_read(s->options, learning_rate, s->steps, schedule, err);
+}
+
+static bool choose_steps(struct setup *s, struct err *err)
+{
+    const struct options *o = s->options;
+    struct order order;
+    struct order_options options = setup_order(s);
+    order_init(&order, &s->arena, &options);
+    int64_t steps = order_total_steps(&order, s->job.rate_job.epochs, o->max_steps);
+    s->steps = steps;
+    s->rate.steps_per_epoch = order.steps_per_epoch;
+    s->logging_steps = steps_of(o->logging_steps, steps, steps / LINES);
+    s->eval_steps = steps_of(o->eval_steps, steps, usual_eval_steps(s));
+    s->rate.uniform_loss = log((double)s->engine.model.config.vocabulary);
+    pace_prior(&s->job.rate_job, &s->prior);
+    s->rate.prior_rate = s->prior.learning_rate;
+    s->rate.prior_sd = s->prior.sd;
+    double peak = s->learning_rate > 0 ? s->learning_rate : s->prior.learning_rate;
+    return setup_schedule(s, peak, &s->rate.schedule, err);
+}
+
+/* ------------------------------------------------------------------------------------- memory --
+ */
+
+static uint64_t bytes_of(struct param *const *params, size_t n, bool frozen)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes = 0;
+        const struct weight *w = &params[i]->weight;
+        if (frozen || params[i]->grad)
+            (void)dtype_bytes(w->dtype, (uint64_t)w->rows * w->width, &bytes);
+        sum += bytes;
+    }
+    return sum;
+}
+
+static void count_memory(struct setup *s, const struct optim_options *optim)
+{
+    struct setup_memory *m = &s->memory;
+    struct model *model = &s->engine.model;
+    m->parameters = bytes_of(model->params, model->n_params, true);
+    m->adapters = bytes_of(model->adapters, model->n_adapters, true);
+    m->gradients = bytes_of(s->params, s->n_params, false);
+    m->optimizer = optim_state_bytes(optim, s->params, s->n_params);
+    m->activations = s->run.plan.bytes;
+    m->workspace = s->run.plan.workspace_bytes;
+    uint64_t mean = s->averages ? m->gradients : 0; /* as much as the weights that are trained */
+    m->snapshots = s->n_states * (m->gradients + m->optimizer + mean) + 2 * mean;
+    m->total = m->parameters + m->adapters + m->gradients + m->optimizer + m->activations +
+               m->workspace + m->snapshots;
+}
+
+/* What is left for activations. */
+static bool memory_left(struct setup *s, const struct optim_options *optim, uint64_t *left,
+                        struct err *err)
+{
+    uint64_t bound = memory_bound(s->options);
+    count_memory(s, optim);
+    *left = bound > s->memory.total ? bound - s->memory.total : 0;
+    if (*left > 0)
+        return true;
+    err_set(err, ERR_MEMORY, "weights and what trains them take %.1f MB; %.1f MB are %s",
+            (double)s->memory.total / 1e6, (double)bound / 1e6,
+            s->options->memory_bytes > 0 ? "allowed" : "free");
+    err_hint(err, s->options->memory_bytes > 0 ? "--memory allows more"
+                                               : "adapters take less than all weights");
+    return false;
+}
+
+/* How many tokens are computed at once, and the tape for them. */
+static struct run_options record_run(struct setup *s)
+{
+    size_t longest = max_size(max_size(s->train.longest, s->eval.longest), s->test.longest);
+    size_t n_rows = (size_t)(s->job.batch_rows * s->job.accumulation);
+    struct record_options record = {.longest = longest};
+    s->batch_tokens = max_size(longest, min_size(BATCH_TOKENS, n_rows * longest));
+    model_record(&s->engine.model, &s->tape, &record);
+    return (struct run_options){
+        .rows = s->batch_tokens, .targets = s->batch_tokens, .keys = longest, .trains = true};
+}
+
+/* What is kept beside the training where there is room; false where nothing is left to let go. */
+static bool keep_less(struct setup *s)
+{
+    if (s->averages && s->n_states <= STATES_OF_SEARCH) {
+        s->averages = false;
+        return true;
+    }
+    if (s->n_states == 0)
+        return false;
+    s->n_states--;
+    return true;
+}
+
+/* Plans the passes within the memory that what is kept leaves. */
+static bool plan_run(struct setup *s, const struct optim_options *optim, struct run_options *run,
+                     struct err *err)
+{
+    bool guarded = s->rate.guard == PACE_GUARD_ACT, searches = s->learning_rate == 0;
+    s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
+    s->averages = guarded || searches;
+    for (;;) {
+        struct err tight = {0};
+        if (memory_left(s, optim, &run->memory_bytes, &tight) &&
+            plan_make(&s->run.plan, &s->tape, &s->engine.backend, run, &tight))
+            break;
+        if (!keep_less(s)) {
+            *err = tight;
+            return false;
+        }
+    }
+    s->rate.n_slots = guarded ? (int)s->n_states : 0;
+    return true;
+}
+
+static bool reserve_states(struct setup *s, struct err *err)
+{
+    struct average_options suffix;
+    average_options_init(&suffix, AVERAGE_SUFFIX);
+    if (s->averages &&
+        !average_init(&s->average, &s->engine.backend, &suffix, s->params, s->n_params, err))
+        return false;
+    return snapshots_init(&s->snapshots, &s->optim, s->averages ? &s->average : NULL, s->n_states,
+                          err);
+}
+
+static bool reserve(struct setup *s, struct err *err)
+{
+    struct optim_options optim;
+    struct run_options run = record_run(s);
+    size_t n_rows = (size_t)(s->job.batch_rows * s->job.accumulation);
+    if (!read_optim(s->options, &optim, err) || !plan_run(s, &optim, &run, err))
+        return false;
+    plan_release(&s->run.plan); /* which run_init makes again */
+    if (!optim_init(&s->optim, &s->engine.backend, &optim, s->params, s->n_params, err) ||
+        !run_init(&s->run, &s->tape, &s->engine.backend, &run, err) || !reserve_states(s, err))
+        return false;
+    count_memory(s, &optim);
+    struct stepper_options step = {.run = &s->run,
+                                   .params = s->params,
+                                   .n_params = s->n_params,
+                                   .batches = {.tokens = s->batch_tokens,
+                                               .rows = max_size(n_rows, s->eval.n + s->test.n),
+                                               .shares = s->options->lora_dropout == 0},
+                                   .seed = (uint64_t)s->options->seed};
+    stepper_init(&s->stepper, &s->arena, &step);
+    s->fits = true;
+    return true;
+}
+
+bool setup_open(struct setup *s, const struct options *o, struct err *err)
+{
+    *s = (struct setup){.options = o};
+    bool ok = read_rate(s, err) &&
+              job_read(&s->job, &s->arena, o->arguments[0], o->arguments[1], o, err) &&
+              check_method(s, err) && engine_open(&s->engine, o->arguments[0], o, err) &&
+              read_rows(s, err) && choose_params(s, err) && choose_steps(s, err) && reserve(s, err);
+    if (!ok)
+        setup_close(s);
+    return ok;
+}
+
+/* --------------------------------------------------------------------------------- planning -- */
+
+static double tokens_of_run(const struct setup *s)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->train.n; i++)
+        sum += (double)s->store.rows[s->train.rows[i]].len;
+    double rows = (double)(s->job.batch_rows * s->job.accumulation) * (double)s->steps;
+    return sum / (double)s->train.n * rows;
+}
+
+static bool count_run(struct setup *s, struct err *err)
+{
+    struct optim_options optim;
+    struct err tight = {0};
+    struct run_options run = record_run(s);
+    if (!read_optim(s->options, &optim, err))
+        return false;
+    s->fits = plan_run(s, &optim, &run, &tight);
+    if (!s->fits) {
+        run.memory_bytes = 0;
+        if (!plan_make(&s->run.plan, &s->tape, &s->engine.backend, &run, err))
+            return false;
+    }
+    count_memory(s, &optim);
+    return true;
+}
+
+static bool estimate_time(struct setup *s, struct err *err)
+{
+    double forward = 0;
+    if (!estimate_forward(&s->engine, s->train.longest, &forward, err))
+        return false;
+    bool full = setup_trains_all(s);
+    double cost =
+        estimate_step_cost(full, s->run.plan.layers_redone, s->engine.model.config.n_layers);
+    s->planned_seconds = forward * cost * tokens_of_run(s);
+    return true;
+}
+
+bool setup_plan(struct setup *s, const struct options *o, struct err *err)
+{
+    *s = (struct setup){.options = o};
+    bool ok = job_read(&s->job, &s->arena, o->arguments[0], o->arguments[1], o, err) &&
+              check_method(s, err) && read_rate(s, err) &&
+              engine_open(&s->engine, o->arguments[0], o, err) && read_rows(s, err) &&
+              choose_params(s, err) && choose_steps(s, err) && count_run(s, err) &&
+              estimate_time(s, err);
+    if (!ok)
+        setup_close(s);
+    return ok;
+}
+
+void setup_close(struct setup *s)
+{
+    snapshots_release(&s->snapshots);
+    average_release(&s->average);
+    optim_release(&s->optim);
+    run_release(&s->run);
+    tape_release(&s->tape);
+    row_store_release(&s->store);
+    engine_close(&s->engine);
+    arena_release(&s->arena);
+    *s = (struct setup){0};
+}

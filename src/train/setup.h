@@ -1,0 +1,78 @@
+/*
+ * setup.h - a run before its first step: options checked, data read, the model open, everything
+ * chosen and all memory reserved.
+ *
+ *     struct setup s;
+ *     if (setup_open(&s, options, err)) … tune.h, find.h …
+ *     setup_close(&s);
+ */
+#ifndef PACE_TRAIN_SETUP_H
+#define PACE_TRAIN_SETUP_H
+
+#include "optim/snapshot.h"
+#include "train/engine.h"
+#include "train/job.h"
+#include "train/order.h"
+#include "train/rows.h"
+#include "train/step.h"
+
+/* Bytes, as they will be taken. */
+struct setup_memory {
+    uint64_t parameters, adapters, gradients, optimizer, activations, workspace;
+    uint64_t snapshots; /* earlier states to go back to, and averages of the weights */
+    uint64_t total;
+};
+
+struct setup {
+    const struct options *options;
+    struct arena arena;
+    struct job job;
+    struct engine engine;
+    struct row_store store;
+    struct row_list train, eval, test;
+    struct param **params; /* that are trained */
+    size_t n_params;
+    struct tape tape;
+    struct run run;
+    struct optim optim;
+    struct average average; /* of the weights, where there are any */
+    struct stepper stepper;
+    struct snapshots snapshots; /* n_states of them */
+    size_t n_states;
+    bool averages;                 /* averages of the weights are kept */
+    struct pace_prior prior;       /* the first guess of the rate */
+    double learning_rate;          /* the peak that was given; 0: it is to be found */
+    struct pace_rate_options rate; /* the schedule's peak: learning_rate, or the first guess */
+    int64_t steps, logging_steps, eval_steps;
+    size_t batch_tokens;
+    struct setup_memory memory;
+    bool fits;              /* in --memory, or in what the machine has free */
+    double planned_seconds; /* of setup_plan: of the training steps */
+};
+
+/*
+ * Chooses, reads, and reserves everything; nothing is computed and nothing written. Errors:
+ * ERR_USAGE, ERR_INPUT, ERR_IO, ERR_MEMORY.
+ */
+MUST_CHECK bool setup_open(struct setup *s, const struct options *o, struct err *err);
+
+/*
+ * Chooses as setup_open does and counts what a run would take, without reserving it: memory, fits,
+ * planned_seconds. Errors: ERR_USAGE, ERR_INPUT, ERR_IO.
+ */
+MUST_CHECK bool setup_plan(struct setup *s, const struct options *o, struct err *err);
+
+/* Safe on a zeroed struct and after a failure. */
+void setup_close(struct setup *s);
+
+/* The run's schedule with that peak. Errors: ERR_USAGE. */
+MUST_CHECK bool setup_schedule(const struct setup *s, double learning_rate,
+                               struct pace_schedule *schedule, struct err *err);
+
+/* Which rows each step of the run is trained on. */
+struct order_options setup_order(const struct setup *s);
+
+/* All weights are trained, not adapters. */
+bool setup_trains_all(const struct setup *s);
+
+#endif

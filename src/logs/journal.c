@@ -7,7 +7,7 @@
  * A file that somebody hands us may say anything: counts of steps and slots are held to the ranges
  * in which the controller would have written them, and the options must make a run, so that who
  * plays a journal into a controller meets no failed CHECK. Memory: one entry a line that is long
- * enough to be one, a small multiple of its bytes.
+ * enough to be one, and a place for each line, a small multiple of the file's bytes.
  */
 #include "logs/journal.h"
 
@@ -389,22 +389,35 @@ struct reading {
     struct journal *journal;
     struct journal_entry *entries;
     size_t entries_most;
+    struct journal_line *lines;
     struct arena *arena;
     size_t line; /* from 1 */
-    bool has_options;
+    bool has_first;
+    /* The newest checkpoint, and what stood before it; step -1: there is none. */
+    int64_t checkpoint_step;
+    size_t checkpoint_entries, checkpoint_lines;
 };
 
 /* The first member says what kind of record it is; what says nothing is of another kind. */
-enum record { RECORD_OPTIONS, RECORD_STEP, RECORD_EVAL, RECORD_OTHER, RECORD_EMPTY };
+enum record {
+    RECORD_OPTIONS,
+    RECORD_STEP,
+    RECORD_EVAL,
+    RECORD_RUN,
+    RECORD_CHECKPOINT,
+    RECORD_RESUME,
+    RECORD_OTHER,
+    RECORD_EMPTY,
+};
 
 static enum record read_kind_of_record(struct json_reader *json)
 {
-    static const char *const words[] = {"options", "step", "eval"};
+    static const char *const words[] = {"options", "step", "eval", "run", "checkpoint", "resume"};
     struct span key;
     json_enter_object(json);
     if (!json_next_key(json, &key))
         return RECORD_EMPTY;
-    if (!span_is(key, "record")) {
+    if (!span_is(key, "record") || json_peek(json) != JSON_STRING) {
         json_skip(json);
         return RECORD_OTHER;
     }
@@ -415,35 +428,81 @@ static enum record read_kind_of_record(struct json_reader *json)
     return (enum record)kind;
 }
 
-static void read_record(struct reading *r, struct json_reader *json)
+/* What no table of fields describes; a step is what checkpoints and resumes are known by. */
+static int64_t read_other(struct json_reader *json, bool has_step)
 {
     struct span key;
+    int64_t step = -1;
+    while (json_next_key(json, &key)) {
+        if (has_step && span_is(key, "step"))
+            step = json_int(json);
+        else
+            json_skip(json);
+    }
+    return step;
+}
+
+static void keep_line(struct reading *r, struct span line)
+{
+    struct journal *j = r->journal;
+    r->lines[j->n_lines++] = (struct journal_line){line, r->line, j->n_entries};
+}
+
+static void read_other_record(struct reading *r, struct json_reader *json, enum record record)
+{
+    struct journal *j = r->journal;
+    struct span line = json->text;
+    bool is_checkpoint = record == RECORD_CHECKPOINT, is_resume = record == RECORD_RESUME;
+    int64_t step = read_other(json, is_checkpoint || is_resume);
+    if (json->failed)
+        return;
+    if (is_resume && step >= 0 && step == r->checkpoint_step) {
+        j->n_entries = r->checkpoint_entries;
+        j->n_lines = r->checkpoint_lines;
+    }
+    keep_line(r, line);
+    if (is_checkpoint) {
+        r->checkpoint_step = step;
+        r->checkpoint_entries = j->n_entries;
+        r->checkpoint_lines = j->n_lines;
+    }
+}
+
+static void read_record(struct reading *r, struct json_reader *json)
+{
     struct journal *journal = r->journal;
     enum record record = read_kind_of_record(json);
     bool is_entry = record == RECORD_STEP || record == RECORD_EVAL;
-    if (!r->has_options && record != RECORD_OPTIONS) {
+    bool is_first = record == RECORD_OPTIONS || record == RECORD_RUN;
+    if ((!r->has_first && !is_first) || (is_entry && !journal->has_options)) {
         json_fail(json, "a journal begins with the options of its run");
-    } else if (!r->has_options) {
+    } else if (record == RECORD_OPTIONS && !journal->has_options) {
         read_options(json, &journal->options);
+        journal->has_options = !json->failed;
     } else if (is_entry && journal->n_entries < r->entries_most) {
         struct journal_entry *entry = &r->entries[journal->n_entries];
         read_entry(json, entry);
         entry->obs.kind = record == RECORD_EVAL ? PACE_OBS_EVAL : PACE_OBS_STEP;
         journal->n_entries += !json->failed;
     } else if (record != RECORD_EMPTY) {
-        while (json_next_key(json, &key))
-            json_skip(json);
+        read_other_record(r, json, record);
     }
 }
 
 static bool read_line(struct reading *r, struct span line, struct err *err)
 {
     struct json_reader json;
+    struct journal *j = r->journal;
+    size_t n_entries = j->n_entries, n_lines = j->n_lines;
     json_open(&json, line, r->arena);
     json.first_line = r->line;
     read_record(r, &json);
-    r->has_options = true;
-    return json_close(&json, err);
+    r->has_first = true;
+    if (json_close(&json, err))
+        return true;
+    j->n_entries = n_entries;
+    j->n_lines = n_lines;
+    return false;
 }
 
 /* Reads line by line; a broken last line that no '\n' ends is what a killed run leaves. */
@@ -454,10 +513,10 @@ static bool read_lines(struct reading *r, struct span text, struct err *err)
         size_t len = span_find(rest, span_of("\n"));
         struct span line = span_part(rest, 0, len);
         start += len + 1;
-        bool is_last = len == rest.len, had_options = r->has_options;
+        bool is_last = len == rest.len, had_first = r->has_first;
         if (span_is(line, "") || span_is(line, "\r") || read_line(r, line, err))
             continue;
-        if (!is_last || !had_options)
+        if (!is_last || !had_first)
             return false;
         *err = (struct err){0};
         r->journal->is_cut = true;
@@ -465,12 +524,35 @@ static bool read_lines(struct reading *r, struct span text, struct err *err)
     return true;
 }
 
+static struct span without_blanks(struct span text)
+{
+    size_t n = 0;
+    while (n < text.len && (text.at[n] == ' ' || text.at[n] == '\t'))
+        n++;
+    return span_from(text, n);
+}
+
+/* Takes a word and the blanks behind it from the text. False where it does not begin with it. */
+static bool take(struct span *text, const char *word)
+{
+    if (!span_starts_with(*text, span_of(word)))
+        return false;
+    *text = without_blanks(span_from(*text, strlen(word)));
+    return true;
+}
+
 bool journal_is(struct span text)
 {
-    struct span first = span_part(text, 0, min_size(text.len, 64));
-    return span_starts_with(first, span_of("{")) &&
-           span_find(first, span_of("\"record\"")) < first.len &&
-           span_find(first, span_of("\"options\"")) < first.len;
+    return take(&text, "{") && take(&text, "\"record\"") && take(&text, ":") &&
+           (take(&text, "\"options\"") || take(&text, "\"run\""));
+}
+
+static size_t count_lines(struct span text)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < text.len; i++)
+        n += text.at[i] == '\n';
+    return n;
 }
 
 bool journal_read(struct journal *journal, struct span text, struct arena *arena, struct err *err)
@@ -478,12 +560,15 @@ bool journal_read(struct journal *journal, struct span text, struct arena *arena
     *journal = (struct journal){0};
     pace_rate_options_init(&journal->options);
     size_t most = text.len / SHORTEST_ENTRY;
-    struct reading r = {.journal = journal, .arena = arena, .entries_most = most, .line = 1};
+    struct reading r = {
+        .journal = journal, .arena = arena, .entries_most = most, .line = 1, .checkpoint_step = -1};
     r.entries = arena_array(arena, struct journal_entry, most);
+    r.lines = arena_array(arena, struct journal_line, count_lines(text));
     journal->entries = r.entries;
+    journal->lines = r.lines;
     if (!read_lines(&r, text, err))
         goto fail;
-    if (!r.has_options) {
+    if (!r.has_first) {
         err_set(err, ERR_INPUT, "the journal is empty");
         goto fail;
     }

@@ -13,7 +13,12 @@
  * What is as always is left out: no slots, scale 1, advice equal to the action, an update that is
  * applied (not behind an evaluation), numbers that are zero at the end. Numbers keep every digit,
  * NaN and Infinity are written bare as Python does: a journal read back and played into a new
- * controller gives the same decisions, bit for bit. Records of other kinds are passed over.
+ * controller gives the same decisions, bit for bit.
+ *
+ * A run puts records of other kinds around these ("run" before all, "arm", "verdict", …); here they
+ * are kept as lines, in their places among the observations, and report/facts.h says what they
+ * hold. What stands between a checkpoint and a "resume" at its step was lost with the process that
+ * wrote it, and done again: it is left out.
  */
 #ifndef PACE_LOGS_JOURNAL_H
 #define PACE_LOGS_JOURNAL_H
@@ -35,10 +40,20 @@ struct journal_entry {
     struct span reason; /* the sentence as the run wrote it */
 };
 
+/* A record of another kind. */
+struct journal_line {
+    struct span text; /* a JSON object, well formed */
+    size_t line;      /* its number in the file, from 1 */
+    size_t n_entries; /* observations before it */
+};
+
 struct journal {
+    bool has_options;                 /* false: the run had not come to its first step */
     struct pace_rate_options options; /* pass pace_rate_options_check */
     const struct journal_entry *entries;
     size_t n_entries;
+    const struct journal_line *lines;
+    size_t n_lines;
     bool is_cut; /* the last line was not whole, and has been left out */
 };
 

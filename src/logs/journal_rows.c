@@ -53,7 +53,7 @@ bool journal_rows_read(struct sheet *sheet, struct span text, struct err *err)
         else if (is_step)
             next = e->decision.step + 1;
     }
-    if (ok)
+    if (ok && journal.has_options)
         sheet->total_steps = journal.options.schedule.total_steps;
     if (ok && journal.is_cut)
         sheet_note(sheet, "its last line is not whole and was passed over");

@@ -184,7 +184,7 @@ static void a_last_line_cut_off_is_left_out(void **state)
     }
 }
 
-static void records_of_other_kinds_are_passed_over(void **state)
+static void records_of_other_kinds_are_kept_as_lines(void **state)
 {
     (void)state;
     struct journal j;
@@ -193,6 +193,67 @@ static void records_of_other_kinds_are_passed_over(void **state)
                         "{}\n{\"loss\": 2}\n\n\r\n");
     ASSERT_OK(journal_read(&j, buf_span(&text), &arena, &err));
     assert_int_equal(j.n_entries, 0);
+    assert_int_equal(j.n_lines, 2);
+    ASSERT_SPAN(j.lines[1].text, "{\"loss\": 2}");
+}
+
+static void a_run_begins_before_its_options(void **state)
+{
+    (void)state;
+    struct journal j;
+    buf_release(&text);
+    buf_init(&text, BUF_NO_LIMIT);
+    buf_add_text(&text, "{\"record\": \"run\", \"journal\": 1}\n{\"record\": \"arm\"}\n");
+    assert_true(journal_is(buf_span(&text)));
+    ASSERT_OK(journal_read(&j, buf_span(&text), &arena, &err));
+    assert_false(j.has_options);
+    assert_int_equal(j.n_lines, 2);
+    struct pace_rate_options o = some_options();
+    struct pace_rate_obs obs = pace_rate_obs_step(2.25, 0.5);
+    struct pace_rate_decision d = some_decision();
+    journal_put_options(&text, &o);
+    journal_put(&text, &obs, &d);
+    buf_add_text(&text, "{\"record\": \"verdict\"}\n");
+    ASSERT_OK(journal_read(&j, buf_span(&text), &arena, &err));
+    assert_true(j.has_options);
+    assert_int_equal(j.options.schedule.total_steps, 1234);
+    assert_int_equal(j.n_entries, 1);
+    assert_int_equal(j.n_lines, 3);
+    ASSERT_SPAN(j.lines[1].text, "{\"record\": \"arm\"}");
+    assert_int_equal(j.lines[1].n_entries, 0);
+    assert_int_equal(j.lines[2].n_entries, 1);
+    assert_int_equal(j.lines[2].line, 5);
+}
+
+static void put_step(double loss)
+{
+    struct pace_rate_obs obs = pace_rate_obs_step(loss, 0.5);
+    struct pace_rate_decision d = some_decision();
+    journal_put(&text, &obs, &d);
+}
+
+/* The last records before a kill were never part of the run that goes on from the checkpoint. */
+static void what_a_resumed_run_does_again_is_there_once(void **state)
+{
+    (void)state;
+    struct journal j;
+    start();
+    put_step(1);
+    buf_add_text(&text, "{\"record\": \"checkpoint\", \"step\": 41}\n");
+    put_step(2);
+    buf_add_text(&text, "{\"record\": \"quarantine\", \"row\": 3}\n");
+    size_t at = text.len;
+    buf_add_text(&text, "{\"record\": \"resume\", \"step\": 41}\n");
+    put_step(3);
+    ASSERT_OK(journal_read(&j, buf_span(&text), &arena, &err));
+    assert_int_equal(j.n_entries, 2);
+    assert_true(j.entries[0].obs.loss == 1 && j.entries[1].obs.loss == 3);
+    assert_int_equal(j.n_lines, 2);
+    assert_true(span_find(j.lines[1].text, span_of("resume")) < j.lines[1].text.len);
+    text.at[at + 29]++; /* step 51: no checkpoint says what came before it */
+    ASSERT_OK(journal_read(&j, buf_span(&text), &arena, &err));
+    assert_int_equal(j.n_entries, 3);
+    assert_int_equal(j.n_lines, 3);
 }
 
 static bool read_with(const char *line)
@@ -224,6 +285,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
                            "long sentence, too\"}"),
                  "the record has no action");
     ASSERT_FAILS(read_with("{\"record\": \"step\", \"loss\": "), "");
+    ASSERT_FAILS(read_with("{\"record\": \"resume\", \"step\": \"3\"}"), "");
 }
 
 static bool read_options(const char *line)
@@ -239,6 +301,8 @@ static void options_that_make_no_run_are_refused(void **state)
     ASSERT_FAILS(read_options("{\"record\": \"step\", \"loss\": 1}\n"),
                  "begins with the options of its run");
     ASSERT_FAILS(read_options("{\"loss\": 1}\n"), "begins with the options of its run");
+    ASSERT_FAILS(read_options("{\"record\": \"run\"}\n{\"record\": \"step\", \"loss\": 1}\n"),
+                 "begins with the options of its run");
     ASSERT_FAILS(read_options("{\"record\": \"options\", \"journal\": 7}\n"),
                  "version 7 of the journal is not known");
     ASSERT_FAILS(read_options("{\"record\": \"options\", \"guard\": \"dog\"}\n"),
@@ -263,6 +327,7 @@ static void a_journal_is_known_by_its_beginning(void **state)
     assert_false(journal_is(span_of("")));
     assert_false(journal_is(span_of("{\"loss\": 1, \"step\": 2}\n")));
     assert_false(journal_is(span_of("record options")));
+    assert_false(journal_is(span_of("{\"record\": \"ran\", \"what\": \"options\"}")));
 }
 
 int main(void)
@@ -272,7 +337,9 @@ int main(void)
         cmocka_unit_test(entries_come_back_bit_for_bit),
         cmocka_unit_test(every_line_is_one_json_object),
         cmocka_unit_test(a_last_line_cut_off_is_left_out),
-        cmocka_unit_test(records_of_other_kinds_are_passed_over),
+        cmocka_unit_test(records_of_other_kinds_are_kept_as_lines),
+        cmocka_unit_test(a_run_begins_before_its_options),
+        cmocka_unit_test(what_a_resumed_run_does_again_is_there_once),
         cmocka_unit_test(what_is_wrong_is_named_with_its_line),
         cmocka_unit_test(options_that_make_no_run_are_refused),
         cmocka_unit_test(a_journal_is_known_by_its_beginning),

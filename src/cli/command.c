@@ -111,10 +111,10 @@ const struct command command_table[] = {
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
      "DATA and writes them into OUT: adapter/ as PEFT has it (or model/), and\n"
      "journal.jsonl with all that was seen and decided, trainer_state.json,\n"
-     "tensorboard/. What is not given is chosen, the learning rate too, and the choice\n"
-     "explained; a rate that is given is obeyed. Losses before and after are those of\n"
-     "test rows that nothing else looked at. Ctrl-C ends the run behind its step;\n"
-     "nothing is saved then. A YAML file may hold arguments and options:\n"
+     "tensorboard/. What is not given is chosen, the learning rate too, and the\n"
+     "choice explained; a rate that is given is obeyed. Losses before and after are\n"
+     "those of test rows that nothing else looked at. Ctrl-C ends the run behind its\n"
+     "step; nothing is saved then. A YAML file may hold arguments and options:\n"
      "pace tune run.yaml.",
      cmd_tune, .takes_run_file = true},
 };

@@ -65,6 +65,14 @@ const struct command command_table[] = {
      "file is checked whole: lengths, shapes, places; what is wrong ends with exit\n"
      "code 3 and the byte, key or tensor named.",
      cmd_inspect, .takes_run_file = false},
+    {"merge", FOR_MERGE, "MODEL --adapter A -o DIR", 1, 1,
+     "an adapter folded into its model, as a model folder",
+     "Adds a low-rank adapter (a PEFT folder) to the weights of the model that it was\n"
+     "trained on and writes a Hugging Face folder that needs no adapter any more: one\n"
+     "model.safetensors in the model's own types, config.json, tokenizer and chat\n"
+     "template. The sums are float32 and rounded once. MODEL may also be the folder\n"
+     "that pace tune left: then the adapter is the one in it.",
+     cmd_merge, .takes_run_file = false},
     {"plan", FOR_PLAN, "MODEL DATA", 2, 2,
      "what tune would do, with the memory and the time it takes",
      "Chooses as pace tune would (method, rank, batch, epochs, steps), each with its\n"

@@ -2,35 +2,111 @@
  * save.c - a whole model as a Hugging Face folder.
  *
  * One model.safetensors, whatever the number of files that the model came from. Matrices that were
- * trained are float32 here and are rounded to the type of their file, so that the folder is as
- * large as the base and loads wherever that did; they are written one after another, so that no
- * second copy of the model is ever in memory.
+ * trained or got an adapter folded in are float32 here and are rounded once, to the type of their
+ * file, so that the folder is as large as the base and loads wherever that did; they are written
+ * one after another, so that no second copy of the model is ever in memory.
+ *
+ * The weights come first: where the disk is full nothing is left.
  */
 #include "model/save.h"
 
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/parts.h"
+#include "format/json.h"
+#include "model/merge.h"
 #include "tensor/half.h"
 
-static bool copy_config(const char *path, const char *folder, const char *name, bool must,
-                        struct err *err)
+/* Beside the weights; those that are not there are passed over. */
+static const char *const companions[] = {
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "chat_template.json",
+};
+
+/* ------------------------------------------------------------------------------------- files -- */
+
+static bool copy_file(const char *path, const char *folder, const char *name, struct err *err)
 {
     struct arena arena = {0};
-    struct file_map map;
+    struct file_map map = {0};
     const char *from = file_join(&arena, path, name);
     bool ok = true;
-    if (must || file_kind_of(from) == FILE_REGULAR) {
-        ok = file_map(&map, from, err);
-        if (ok) {
-            ok = file_put(file_join(&arena, folder, name), map.bytes, err);
-            file_unmap(&map);
-        }
+    if (file_kind_of(from) == FILE_REGULAR) {
+        ok = file_map(&map, from, err) && file_put(file_join(&arena, folder, name), map.bytes, err);
+        file_unmap(&map);
     }
     arena_release(&arena);
     return ok;
 }
+
+bool model_copy_companions(const char *path, const char *folder, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(companions); i++) {
+        if (!copy_file(path, folder, companions[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* The description with tie_word_embeddings false; all else stays as it is written. */
+static bool put_untied(struct buf *out, struct span text, struct err *err)
+{
+    static const char name[] = "tie_word_embeddings";
+    struct arena arena = {0};
+    struct json_reader r;
+    struct span key, value = {0};
+    json_open(&r, text, &arena);
+    json_enter_object(&r);
+    while (json_next_key(&r, &key)) {
+        if (span_is(key, name))
+            value = json_raw(&r);
+        else
+            json_skip(&r);
+    }
+    bool ok = json_close(&r, err);
+    if (ok && value.len > 0) {
+        size_t start = (size_t)(value.at - text.at);
+        buf_add(out, span_part(text, 0, start));
+        buf_add_text(out, "false");
+        buf_add(out, span_from(text, start + value.len));
+    } else if (ok) {
+        size_t start = (size_t)((const uint8_t *)memchr(text.at, '{', text.len) - text.at) + 1;
+        buf_add(out, span_part(text, 0, start));
+        buf_printf(out, "\"%s\": false,", name);
+        buf_add(out, span_from(text, start));
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+static bool save_config(const struct model *model, const char *path, const char *folder,
+                        struct err *err)
+{
+    if (!merge_unties(model))
+        return copy_file(path, folder, "config.json", err);
+    struct arena arena = {0};
+    struct file_map map;
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    bool ok = file_map(&map, file_join(&arena, path, "config.json"), err);
+    if (ok) {
+        ok = put_untied(&text, arena_copy(&arena, map.bytes), err) &&
+             file_put(file_join(&arena, folder, "config.json"), buf_span(&text), err);
+        file_unmap(&map);
+    }
+    buf_release(&text);
+    arena_release(&arena);
+    return ok;
+}
+
+/* ----------------------------------------------------------------------------------- weights -- */
 
 /* The type that a parameter is saved in, from the tensor that it was read from. */
 static enum dtype dtype_of(const struct tensor *there)
@@ -39,42 +115,16 @@ static enum dtype dtype_of(const struct tensor *there)
     return is_half ? there->dtype : DTYPE_F32;
 }
 
-static struct tensor describe(const struct model *model, const struct param *p)
+static struct tensor describe(const struct model *model, const struct merged *m)
 {
-    const struct weight *w = &p->weight;
-    const struct tensor *there = weights_find(model->files, p->name);
-    struct tensor t = {.name = span_of(p->name), .dtype = dtype_of(there)};
+    const struct weight *w = &m->base->weight;
+    const struct tensor *there = weights_find(model->files, m->base->name);
+    struct tensor t = {.name = span_of(m->name), .dtype = dtype_of(there)};
     bool is_vector = there ? there->n_dims == 1 : w->rows == 1;
     t.n_dims = is_vector ? 1 : 2;
     t.dims[0] = is_vector ? w->width : w->rows;
     t.dims[1] = is_vector ? 0 : w->width;
     return t;
-}
-
-static const struct param *param_named(const struct model *model, struct span name)
-{
-    size_t i = 0;
-    while (i < model->n_params && !span_is(name, model->params[i]->name))
-        i++;
-    CHECK(i < model->n_params);
-    return model->params[i];
-}
-
-static uint16_t to_half(float value, enum dtype dtype)
-{
-    return dtype == DTYPE_BF16 ? half_to_bf16(value) : half_to_f16(value);
-}
-
-/* Rounds to 16 bits in place: the result is the first half of the memory. */
-static void narrow(float *values, size_t n, enum dtype dtype)
-{
-    uint8_t *out = (uint8_t *)values;
-    for (size_t i = 0; i < n; i++) {
-        float value;
-        memcpy(&value, values + i, sizeof value);
-        uint16_t half = to_half(value, dtype);
-        memcpy(out + 2 * i, &half, sizeof half);
-    }
 }
 
 bool model_round(struct model *model)
@@ -86,8 +136,9 @@ bool model_round(struct model *model)
         if (!p->grad || dtype == DTYPE_F32)
             continue;
         for (size_t k = 0; k < param_count(p); k++) {
-            uint16_t half = to_half(p->value[k], dtype);
-            float rounded = dtype == DTYPE_BF16 ? half_from_bf16(half) : half_from_f16(half);
+            bool is_bf16 = dtype == DTYPE_BF16;
+            float rounded = is_bf16 ? half_from_bf16(half_to_bf16(p->value[k]))
+                                    : half_from_f16(half_to_f16(p->value[k]));
             changed |= rounded != p->value[k];
             p->value[k] = rounded;
         }
@@ -95,20 +146,29 @@ bool model_round(struct model *model)
     return changed;
 }
 
-static void write_tensor(struct safetensors_writer *w, const struct model *model,
-                         const struct tensor *t)
+static bool write_tensor(struct safetensors_writer *w, const struct model *model,
+                         const struct merged *m, enum dtype dtype, struct err *err)
 {
-    const struct param *p = param_named(model, t->name);
-    size_t n = param_count(p), bytes = n * sizeof(float);
+    size_t n = param_count(m->base), bytes = n * sizeof(float);
     float *values = mem_alloc(2 * bytes), *there = values + n;
-    weight_decode(&p->weight, values);
-    model_in_file_order(model, p, values, there);
-    if (t->dtype != DTYPE_F32) {
-        narrow(there, n, t->dtype);
-        bytes = n * sizeof(uint16_t);
-    }
-    safetensors_writer_data(w, (struct span){(const uint8_t *)there, bytes});
+    merge_values(model, m, values);
+    model_in_file_order(model, m->base, values, there);
+    size_t bad = merge_round(there, n, dtype);
+    bool ok = bad == n || !merge_changes(m) || merge_refuse(m, bad, dtype, err);
+    if (ok)
+        safetensors_writer_data(w, (struct span){(const uint8_t *)there,
+                                                 dtype == DTYPE_F32 ? bytes : bytes / 2});
     mem_free(values);
+    return ok;
+}
+
+static bool write_named(struct safetensors_writer *w, const struct model *model,
+                        const struct merged *list, const struct tensor *t, struct err *err)
+{
+    size_t i = 0;
+    while (!span_is(t->name, list[i].name))
+        i++;
+    return write_tensor(w, model, &list[i], t->dtype, err);
 }
 
 static bool save_weights(const struct model *model, const char *path, struct err *err)
@@ -116,30 +176,38 @@ static bool save_weights(const struct model *model, const char *path, struct err
     struct safetensors_writer writer = {0};
     struct safetensors_meta meta = {span_of("format"), span_of("pt")};
     struct arena arena = {0};
-    struct tensor *tensors = arena_array(&arena, struct tensor, model->n_params);
-    for (size_t i = 0; i < model->n_params; i++)
-        tensors[i] = describe(model, model->params[i]);
+    size_t n;
+    struct merged *list = merge_list(model, &arena, &n);
+    struct tensor *tensors = arena_array(&arena, struct tensor, n);
+    for (size_t i = 0; i < n; i++)
+        tensors[i] = describe(model, &list[i]);
     struct safetensors_content content = {
-        .tensors = tensors, .n_tensors = model->n_params, .metadata = &meta, .n_metadata = 1};
+        .tensors = tensors, .n_tensors = n, .metadata = &meta, .n_metadata = 1};
     bool ok = safetensors_writer_open(&writer, path, &content, err);
-    for (size_t i = 0; ok && i < model->n_params; i++)
-        write_tensor(&writer, model, &tensors[i]);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = write_named(&writer, model, list, &tensors[i], err);
     ok = ok && safetensors_writer_commit(&writer, err);
     safetensors_writer_release(&writer);
     arena_release(&arena);
     return ok;
 }
 
+bool model_can_save(const struct model *model, struct err *err)
+{
+    if (model->files && !model->files->is_gguf)
+        return true;
+    err_set(err, ERR_USAGE, "only a model from a Hugging Face folder can be saved as one");
+    return false;
+}
+
 bool model_save(const struct model *model, const char *path, const char *folder, struct err *err)
 {
-    if (!model->files || model->files->is_gguf) {
-        err_set(err, ERR_USAGE, "only a model from a Hugging Face folder can be saved as one");
+    if (!model_can_save(model, err))
         return false;
-    }
     struct arena arena = {0};
-    bool ok = copy_config(path, folder, "config.json", true, err) &&
-              copy_config(path, folder, "generation_config.json", false, err) &&
-              save_weights(model, file_join(&arena, folder, "model.safetensors"), err);
+    bool ok = save_weights(model, file_join(&arena, folder, "model.safetensors"), err) &&
+              save_config(model, path, folder, err) &&
+              copy_file(path, folder, "generation_config.json", err);
     arena_release(&arena);
     return ok;
 }

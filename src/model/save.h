@@ -6,14 +6,22 @@
 
 #include "model/model.h"
 
+/* True for a model that model_save takes: one from a Hugging Face folder. Errors: ERR_USAGE. */
+MUST_CHECK bool model_can_save(const struct model *model, struct err *err);
+
 /*
- * Writes config.json (a copy of the one in the folder `path`, which the model was opened from),
- * generation_config.json where there is one, and model.safetensors with the base's parameters as
- * they are now, each in the dtype that it had in its file. The folder is there; it is not `path`.
- * Errors: ERR_IO; ERR_USAGE for a model that is not from such a folder.
+ * Writes model.safetensors with the base's parameters as they are now and the adapters folded in,
+ * each in the dtype that it had in its file; config.json (a copy of the one in the folder `path`,
+ * which the model was opened from; tie_word_embeddings is false where an adapter ended the tie) and
+ * generation_config.json where there is one. The folder is there; it is not `path`. Errors: ERR_IO;
+ * ERR_USAGE for a model that is not from such a folder; ERR_INPUT for numbers that are not finite.
  */
 MUST_CHECK bool model_save(const struct model *model, const char *path, const char *folder,
                            struct err *err);
+
+/* Copies what a model's folder has beside its weights: tokenizer and chat template. Where there is
+ * none (a GGUF file) nothing is. Errors: ERR_IO. */
+MUST_CHECK bool model_copy_companions(const char *path, const char *folder, struct err *err);
 
 /*
  * Rounds what was trained to the dtypes that model_save writes, so that a loss measured behind it

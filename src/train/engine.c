@@ -22,8 +22,8 @@ bool engine_start(struct engine *e, const struct options *o, struct err *err)
 bool engine_open(struct engine *e, const char *path, const struct options *o, struct err *err)
 {
     bool ok = engine_start(e, o, err) && model_open(&e->model, path, &e->backend, err) &&
-              model_check_finite(&e->model, err) &&
-              (!o->adapter || lora_load(&e->model, o->adapter, err));
+              (!o->adapter || lora_load(&e->model, o->adapter, err)) &&
+              model_check_finite(&e->model, err);
     if (!ok)
         engine_close(e);
     return ok;

@@ -21,13 +21,14 @@ enum {
     READERS = FOR_DATA | FOR_EVAL | JOBS,                    /* of rows */
     TALKERS = READERS | FOR_CHAT,                            /* of chat templates */
     ENGINES = FOR_EVAL | FOR_CHAT | FOR_SELFTEST | TRAINERS, /* they compute */
+    WRITERS = FOR_MERGE,                                     /* of weights */
 };
 
 const struct option_row option_table[] = {
     {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0,
      "MODEL", "a Hugging Face folder, a tokenizer.json or a .gguf file"},
-    {"adapter", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_EVAL | FOR_CHAT | TRAINERS, AT(adapter), 0,
-     0, "DIR", "a PEFT folder: applied, or in training gone on from"},
+    {"adapter", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_EVAL | FOR_CHAT | WRITERS | TRAINERS,
+     AT(adapter), 0, 0, "DIR", "a PEFT folder: applied, or in training gone on from"},
 
     {"lines", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(lines), 0, 0, NULL,
      "each line is a document; a line ends at '\\n' alone"},
@@ -137,16 +138,16 @@ const struct option_row option_table[] = {
     {"max-new-tokens", NULL, 0, OPTION_INT, PURPOSE_ANSWER, FOR_CHAT, AT(max_new_tokens), 1, 1e9,
      "N", "longest answer in tokens (512)"},
 
-    {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES, AT(threads), 0, 1024, "N",
+    {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES | WRITERS, AT(threads), 0, 1024, "N",
      "processors to use; 0: all"},
     {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
      "SIZE", "the most to use: 4G, 800M; what is free if absent"},
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
      "false: float32 arithmetic everywhere"},
 
-    {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE, AT(output_dir), 0, 0, "OUT",
-     "the folder for adapter, report and logs"},
-    {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_TUNE,
+    {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE | WRITERS, AT(output_dir), 0, 0,
+     "OUT", "the folder for the result"},
+    {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_TUNE | WRITERS,
      AT(overwrite_output_dir), 0, 0, NULL, "write into OUT though it is not empty"},
     {"logits", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EVAL, AT(logits_path), 0, 0,
      "FILE.safetensors", "write the logits of the first --rows rows: [rows, T, V]"},

@@ -27,7 +27,8 @@ enum option_user {
     FOR_SELFTEST = 1 << 9,
     FOR_PLAN = 1 << 10,
     FOR_TUNE = 1 << 11,
-    FOR_ALL = (1 << 12) - 1,
+    FOR_MERGE = 1 << 12,
+    FOR_ALL = (1 << 13) - 1,
 };
 
 /* What an option is for: help lists them under these headings. */

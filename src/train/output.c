@@ -10,19 +10,6 @@
 #include "model/lora.h"
 #include "model/save.h"
 
-/* Beside the weights; those that are not there are passed over. */
-static const char *const companions[] = {
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "chat_template.json",
-};
-
 bool output_prepare(const struct options *o, struct err *err)
 {
     const char *folder = o->output_dir;
@@ -44,29 +31,6 @@ bool output_prepare(const struct options *o, struct err *err)
     return ok;
 }
 
-static bool copy_file(const char *from, const char *to, struct err *err)
-{
-    struct file_map map;
-    if (!file_map(&map, from, err))
-        return false;
-    bool ok = file_put(to, map.bytes, err);
-    file_unmap(&map);
-    return ok;
-}
-
-static bool copy_companions(const char *model, const char *folder, struct err *err)
-{
-    struct arena arena = {0};
-    bool ok = true;
-    for (size_t i = 0; ok && i < COUNT_OF(companions); i++) {
-        const char *from = file_join(&arena, model, companions[i]);
-        if (file_kind_of(from) == FILE_REGULAR)
-            ok = copy_file(from, file_join(&arena, folder, companions[i]), err);
-    }
-    arena_release(&arena);
-    return ok;
-}
-
 bool output_save(const struct model *model, const char *path, const char *folder, struct err *err)
 {
     struct arena arena = {0};
@@ -75,7 +39,7 @@ bool output_save(const struct model *model, const char *path, const char *folder
     bool ok =
         file_make_folder(here, err) &&
         (is_adapter ? lora_save(model, here, path, err) : model_save(model, path, here, err)) &&
-        copy_companions(path, here, err);
+        model_copy_companions(path, here, err);
     arena_release(&arena);
     return ok;
 }

@@ -1,0 +1,147 @@
+"""pace merge from outside, on a tiny model with random weights.
+
+    test_export.py PROGRAM
+"""
+import json
+import os
+import pathlib
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import tiny
+
+PROGRAM = None
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.model = pathlib.Path(tiny.write_model(self.folder / "model"))
+        self.data = tiny.write_rows(self.folder / "rows.jsonl")
+        self.out = self.folder / "out"
+
+    def run_pace(self, *words, **options):
+        done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, timeout=120,
+                              env={**os.environ, "COLUMNS": "80", "LC_ALL": "C.UTF-8"}, **options)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def passes(self, *words):
+        code, out, err = self.run_pace(*words)
+        self.assertEqual(code, 0, err)
+        return out
+
+    def refused(self, code, message, *words, **options):
+        found, out, err = self.run_pace(*words, **options)
+        self.assertEqual((found, out), (code, ""), err)
+        self.assertIn(message, err)
+        return err
+
+    def tune(self):
+        """A run of a few steps; gives its folder."""
+        run = self.folder / "run"
+        self.passes("tune", self.model, self.data, "-o", run, "--lr", "0.05", "--steps", "6", "--guard", "off",
+                    "--eval-split", "4", "--test-split", "4")
+        return run
+
+    def loss(self, *words):
+        return json.loads(self.passes("eval", *words, "--json"))["loss"]
+
+
+class Merge(Case):
+    def test_the_merged_model_has_the_loss_of_the_adapted_one(self):
+        run = self.tune()
+        out = self.passes("merge", self.model, "--adapter", run / "adapter", "-o", self.out)
+        self.assertIn(f"pace chat {self.out}", out)
+        adapted = self.loss(self.model, self.data, "--adapter", run / "adapter")
+        self.assertAlmostEqual(self.loss(self.out, self.data), adapted, delta=1e-5)
+        self.assertGreater(abs(self.loss(self.model, self.data) - adapted), 1e-3)
+        self.assertEqual(sorted(p.name for p in self.out.iterdir()), sorted(
+            {"model.safetensors"} | {p.name for p in self.model.iterdir()}))
+
+    def test_the_folder_of_a_run_stands_for_its_adapter_and_base(self):
+        run = self.tune()
+        for i, source in enumerate((run, run / "adapter")):
+            out = self.folder / f"out{i}"
+            told = json.loads(self.passes("merge", source, "-o", out, "--json"))
+            self.assertEqual(told, {"output": str(out), "model": str(self.model), "adapter": str(run / "adapter")})
+        self.assertEqual((self.folder / "out0/model.safetensors").read_bytes(),
+                         (self.folder / "out1/model.safetensors").read_bytes())
+
+    def test_a_template_that_was_changed_for_training_comes_along(self):
+        run = self.tune()
+        (run / "adapter/chat_template.jinja").write_text("{{ messages }}")
+        self.passes("merge", run, "-o", self.out)
+        self.assertEqual((self.out / "chat_template.jinja").read_text(), "{{ messages }}")
+
+    def test_what_is_missing_is_asked_for(self):
+        self.refused(2, "--adapter A", "merge", self.model, "-o", self.out)
+        run = self.tune()
+        self.refused(2, "-o OUT", "merge", run)
+        self.refused(2, "and so is --adapter", "merge", run, "--adapter", run / "adapter", "-o", self.out)
+        self.assertFalse(self.out.exists())
+
+    def test_a_folder_that_is_not_empty_is_left_alone(self):
+        run = self.tune()
+        self.out.mkdir()
+        (self.out / "mine").write_text("x")
+        self.refused(2, "--overwrite-output-dir", "merge", run, "-o", self.out)
+        self.assertEqual([p.name for p in self.out.iterdir()], ["mine"])
+        self.passes("merge", run, "-o", self.out, "--overwrite-output-dir")
+        self.assertTrue((self.out / "model.safetensors").exists())
+
+    def test_an_adapter_of_another_base_is_named(self):
+        run = self.tune()
+        config = json.loads((self.model / "config.json").read_text())
+        other = pathlib.Path(tiny.write_model(self.folder / "other"))
+        (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
+        drop_layer(other / "model.safetensors", "model.layers.1.")
+        self.refused(3, "or the base has none", "merge", other, "--adapter", run / "adapter", "-o", self.out)
+        self.assertFalse(self.out.exists())
+
+    def test_weights_that_are_not_finite_are_refused(self):
+        run = self.tune()
+        path = run / "adapter/adapter_model.safetensors"
+        data = bytearray(path.read_bytes())
+        data[-4:] = struct.pack("<f", float("nan"))
+        path.write_bytes(data)
+        self.refused(3, "is not a finite number", "merge", run, "-o", self.out)
+        self.assertFalse(self.out.exists())
+
+    def test_a_full_disk_leaves_no_model(self):
+        run = self.tune()
+        self.refused(3, "model.safetensors", "merge", run, "-o", self.out, preexec_fn=small_files)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+
+def small_files():
+    """From here on no file can grow beyond 4 KiB: a write fails as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+def drop_layer(path, prefix):
+    """Leaves the tensors of a layer out of a safetensors file."""
+    data = path.read_bytes()
+    n = struct.unpack("<Q", data[:8])[0]
+    header, body = json.loads(data[8:8 + n]), data[8 + n:]
+    kept, out = {}, b""
+    for name, entry in header.items():
+        if name == "__metadata__" or name.startswith(prefix):
+            continue
+        start, end = entry["data_offsets"]
+        kept[name] = {**entry, "data_offsets": [len(out), len(out) + end - start]}
+        out += body[start:end]
+    text = json.dumps(kept).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + out)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

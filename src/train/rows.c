@@ -96,3 +96,15 @@ struct row_list rows_of(const struct row_store *store, struct arena *arena, enum
     }
     return list;
 }
+
+void rows_thin(struct row_list *list, const struct row_store *store, size_t most)
+{
+    if (list->n <= most)
+        return;
+    list->longest = 0;
+    for (size_t i = 0; i < most; i++) {
+        list->rows[i] = list->rows[(size_t)((double)i * (double)list->n / (double)most)];
+        list->longest = max_size(list->longest, store->rows[list->rows[i]].len);
+    }
+    list->n = most;
+}

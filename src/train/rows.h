@@ -35,4 +35,7 @@ MUST_CHECK bool rows_read(struct row_store *store, const struct rows_wanted *wan
 struct row_list rows_of(const struct row_store *store, struct arena *arena, enum dataset_part part,
                         size_t most);
 
+/* Leaves at most `most` rows, evenly spread over those that are there. */
+void rows_thin(struct row_list *list, const struct row_store *store, size_t most);
+
 #endif

@@ -29,8 +29,10 @@ enum { BATCH_TOKENS = 2048, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
  * and the best of them. */
 enum { STATES_OF_GUARD = 3, STATES_OF_SEARCH = 2 };
 
-/* Rows that all evaluations of a run may read, in those that are trained on. */
-static const double EVAL_ROWS = 0.1;
+/* Rows that the evaluations of a run and its test may read, in those that are trained on (a row
+ * that is measured costs a third of one that is trained on); but so many of either at least. */
+static const double EVAL_ROWS = 0.1, TEST_ROWS = 0.1;
+enum { EVAL_LEAST = 32, EVAL_USUAL = 64, TEST_LEAST = 64 };
 
 /* ----------------------------------------------------------------------------------- options -- */
 
@@ -187,13 +189,34 @@ static int64_t steps_of(double given, int64_t steps, int64_t otherwise)
     return n >= 1 ? (int64_t)n : otherwise > 1 ? otherwise : 1;
 }
 
+/* Rows of all steps together. */
+static double rows_of_run(const struct setup *s)
+{
+    return (double)s->steps * (double)(s->job.batch_rows * s->job.accumulation);
+}
+
 /* As many evaluations as a tenth of the rows that are trained on allows, within bounds. */
 static int64_t usual_eval_steps(const struct setup *s)
 {
-    double steps = (double)s->steps;
-    double trained = steps * (double)(s->job.batch_rows * s->job.accumulation);
-    double evals = EVAL_ROWS * trained / (double)max_size(s->eval.n, 1);
-    return (int64_t)ceil(steps / fmin(fmax(evals, EVALS_LEAST), EVALS_MOST));
+    size_t rows = s->options->eval_split < 0 ? min_size(s->eval.n, EVAL_USUAL) : s->eval.n;
+    double evals = EVAL_ROWS * rows_of_run(s) / (double)max_size(rows, 1);
+    return (int64_t)ceil((double)s->steps / fmin(fmax(evals, EVALS_LEAST), EVALS_MOST));
+}
+
+/*
+ * Held-out and test rows whose number was left to pace: no more than what the run is worth. Beside
+ * those between steps there is an evaluation before the first one, and a second one at the end; the
+ * test is measured twice.
+ */
+static void thin_rows(struct setup *s)
+{
+    const struct options *o = s->options;
+    double evals = ceil((double)s->steps / (double)s->eval_steps) + 2;
+    if (o->eval_split < 0 && o->eval_steps <= 0)
+        rows_thin(&s->eval, &s->store,
+                  max_size((size_t)(EVAL_ROWS * rows_of_run(s) / evals), EVAL_LEAST));
+    if (o->test_split < 0)
+        rows_thin(&s->test, &s->store, max_size((size_t)(TEST_ROWS * rows_of_run(s)), TEST_LEAST));
 }
 
 struct order_options setup_order(const struct setup *s)
@@ -222,6 +245,7 @@ static bool choose_steps(struct setup *s, struct err *err)
     s->rate.steps_per_epoch = order.steps_per_epoch;
     s->logging_steps = steps_of(o->logging_steps, steps, steps / LINES);
     s->eval_steps = steps_of(o->eval_steps, steps, usual_eval_steps(s));
+    thin_rows(s);
     s->rate.uniform_loss = log((double)s->engine.model.config.vocabulary);
     pace_prior(&s->job.rate_job, &s->prior);
     s->rate.prior_rate = s->prior.learning_rate;

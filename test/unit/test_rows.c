@@ -92,6 +92,23 @@ static void parts_are_listed_by_their_rows(void **state)
     arena_release(&arena);
 }
 
+static void a_list_is_thinned_evenly(void **state)
+{
+    (void)state;
+    struct stored_row rows[9] = {{.len = 50}, {.len = 3}, {.len = 2}, {.len = 4}, {.len = 9}};
+    struct row_store store = {.rows = rows, .n_rows = 9};
+    uint32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    struct row_list list = {.rows = numbers + 1, .n = 8, .longest = 9};
+    rows_thin(&list, &store, 8);
+    assert_int_equal(list.n, 8);
+    rows_thin(&list, &store, 3);
+    assert_int_equal(list.n, 3);
+    assert_int_equal(list.rows[0], 1);
+    assert_int_equal(list.rows[1], 3);
+    assert_int_equal(list.rows[2], 6);
+    assert_int_equal(list.longest, 4);
+}
+
 static void answers_not_preferred_are_left_out(void **state)
 {
     (void)state;
@@ -129,6 +146,7 @@ int main(void)
         cmocka_unit_test_setup(an_id_beyond_the_vocabulary_is_named_with_file_and_line, begin),
         cmocka_unit_test_setup(a_row_that_is_too_long_is_cut_or_named, begin),
         cmocka_unit_test_setup(parts_are_listed_by_their_rows, begin),
+        cmocka_unit_test(a_list_is_thinned_evenly),
         cmocka_unit_test_setup(answers_not_preferred_are_left_out, begin),
         cmocka_unit_test_setup(files_that_are_not_there_are_named, begin),
     };

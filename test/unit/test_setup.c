@@ -190,6 +190,29 @@ static void a_rate_that_is_to_be_found_needs_states_and_averages(void **state)
     setup_close(&s);
 }
 
+static void rows_that_nobody_counted_are_no_more_than_the_run_is_worth(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct setup s;
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (int i = 0; i < 900; i++)
+        buf_printf(&text, "{\"prompt\": \"%c%c%c%c%c%c\", \"completion\": \"abc\"}\n", "abc"[i % 3],
+                   "abc"[i / 3 % 3], "abc"[i / 9 % 3], "abc"[i / 27 % 3], "abc"[i / 81 % 3],
+                   "abcu"[i / 243]);
+    options.arguments[1] = temporary_file("many.jsonl", buf_span(&text));
+    buf_release(&text);
+    options.eval_split = options.test_split = -1;
+    ASSERT_OK(setup_open(&s, &options, &err));
+    assert_true(s.eval.n == 32 && s.test.n == 64);
+    setup_close(&s);
+    options.eval_split = options.test_split = 0.1;
+    ASSERT_OK(setup_open(&s, &options, &err));
+    assert_true(s.eval.n == 90 && s.test.n == 90);
+    setup_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup(the_guard_has_as_many_earlier_states_as_there_is_room_for, defaults),
         cmocka_unit_test_setup(what_cannot_be_done_is_refused_by_its_option, defaults),
         cmocka_unit_test_setup(rows_that_are_all_held_out_leave_nothing_to_train_on, defaults),
+        cmocka_unit_test_setup(rows_that_nobody_counted_are_no_more_than_the_run_is_worth,
+                               defaults),
         cmocka_unit_test_setup(a_rate_that_is_to_be_found_needs_states_and_averages, defaults),
     };
     return cmocka_run_group_tests(tests, begin, end);

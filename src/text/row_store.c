@@ -275,6 +275,15 @@ static bool divide(struct filler *f, struct err *err)
     return true;
 }
 
+/* The rows outlive the data set, and so must the names of their places. */
+static void keep_paths(struct row_store *s, const struct dataset *d)
+{
+    s->n_files = d->n_files;
+    s->files = arena_array(&s->arena, const char *, d->n_files);
+    for (size_t i = 0; i < d->n_files; i++)
+        s->files[i] = arena_string(&s->arena, span_of(d->files[i].path));
+}
+
 bool row_store_fill(struct row_store *s, struct dataset *d, struct row_encoder *e,
                     const struct row_store_options *options, struct err *err)
 {
@@ -284,6 +293,7 @@ bool row_store_fill(struct row_store *s, struct dataset *d, struct row_encoder *
     buf_init(&s->mask_memory, BUF_NO_LIMIT);
     struct filler f = {.s = s, .d = d, .e = e, .o = options};
     split_init(&f.split);
+    keep_paths(s, d);
     bool ok = read_all(&f, err) && divide(&f, err);
     split_release(&f.split);
     if (!ok)
@@ -296,5 +306,6 @@ void row_store_release(struct row_store *s)
     buf_release(&s->row_memory);
     buf_release(&s->id_memory);
     buf_release(&s->mask_memory);
+    arena_release(&s->arena);
     *s = (struct row_store){0};
 }

@@ -34,7 +34,7 @@ struct stored_row {
     uint64_t hash;  /* of the row's content; pieces of one row have the same */
     uint64_t line;
     uint32_t len;
-    uint32_t file;    /* index in the data set */
+    uint32_t file;    /* index in the store's files */
     uint8_t part;     /* enum dataset_part */
     bool is_rejected; /* the answer not preferred; the row before it is its better half */
 };
@@ -53,6 +53,9 @@ struct row_store {
     uint32_t cut_file;
     uint64_t n_lost;    /* tokens cut away */
     uint64_t n_dropped; /* rows with nothing left to train on after the cut */
+    const char **files; /* [n_files] paths */
+    size_t n_files;
+    struct arena arena; /* of the paths */
     struct buf row_memory, id_memory, mask_memory;
 };
 

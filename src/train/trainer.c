@@ -30,6 +30,7 @@ void trainer_init(struct trainer *t, struct arena *arena, const struct trainer_o
     CHECK(o->rate.n_slots == 0 || o->snapshots);
     CHECK(!o->average || (o->average_steps >= 1 && o->average_steps <= o->average_every));
     order_init(&t->order, arena, &o->order);
+    t->eval_rows = arena_array(arena, uint32_t, o->n_eval > 0 ? o->n_eval : 1);
     pace_rate_init(&t->rate, &o->rate);
     t->choice.last_loss = t->choice.average_loss = NAN;
     t->wants_eval = o->eval_on_start && o->n_eval > 0;
@@ -76,6 +77,68 @@ static struct pace_rate_obs observe(const struct trainer *t, const struct step_s
     return obs;
 }
 
+/* ------------------------------------------------------------------------------ quarantine -- */
+
+static bool guards(const struct trainer *t)
+{
+    return t->options.rate.guard == PACE_GUARD_ACT;
+}
+
+/* Takes out the rows that make the batch what it is not to be; how many are left of them. */
+static size_t examine(struct trainer *t, uint32_t *rows, size_t n, int64_t step)
+{
+    const struct trainer_options *o = &t->options;
+    for (size_t i = 0; i < n; i++)
+        t->totals.examined += o->store->rows[rows[i]].len;
+    quarantine_examine(&t->quarantine, o->stepper, o->store, rows, n, step);
+    return quarantine_filter(&t->quarantine, rows, n);
+}
+
+/* The gradients of a step's rows, without those that break them; how many are left. */
+static size_t compute(struct trainer *t, uint32_t *rows, size_t n, struct step_sums *sums)
+{
+    const struct trainer_options *o = &t->options;
+    int64_t step = t->rate.step;
+    n = quarantine_filter(&t->quarantine, rows, n);
+    stepper_train(o->stepper, o->store, rows, n, step, sums);
+    bool is_sound = sums->targets == 0 || (isfinite(sums->loss) && isfinite(sums->grad_norm));
+    if (is_sound || !guards(t))
+        return n;
+    size_t left = examine(t, rows, n, step);
+    if (left < n)
+        stepper_train(o->stepper, o->store, rows, left, step, sums);
+    return left;
+}
+
+/* What the guard decided about these rows says something about them. */
+static void draw_conclusions(struct trainer *t, const uint32_t *rows, size_t n, int64_t step,
+                             const struct pace_rate_obs *obs)
+{
+    const struct trainer_options *o = &t->options;
+    const struct pace_rate_decision *d = &t->rate.decision;
+    bool is_finite = isfinite(obs->loss) && isfinite(obs->grad_norm);
+    if (!guards(t))
+        return;
+    if (d->action == PACE_ROLL_BACK) {
+        quarantine_settle(&t->quarantine, false);
+        quarantine_lift(&t->quarantine, t->rate.step);
+    } else if (is_finite) {
+        quarantine_settle(&t->quarantine, true);
+    }
+    if (d->action == PACE_SKIP && is_finite && obs->n_targets > 0)
+        quarantine_blame(&t->quarantine, o->stepper, o->store, rows, n, step);
+}
+
+static void tell_quarantine(struct trainer *t)
+{
+    const struct quarantined *found;
+    while ((found = quarantine_next(&t->quarantine)))
+        if (t->options.on_quarantine)
+            t->options.on_quarantine(t->options.context, found);
+}
+
+/* ----------------------------------------------------------------------------------- a step -- */
+
 /* Takes in the weights behind the newest update, if they are among the last before an end. */
 static void add_to_average(struct trainer *t)
 {
@@ -102,15 +165,15 @@ static bool eval_is_due(const struct trainer *t)
 
 static bool train(struct trainer *t)
 {
-    const struct trainer_options *o = &t->options;
     struct step_sums sums;
     size_t n;
     double began = clock_seconds();
     int64_t step = t->rate.step;
-    const uint32_t *rows = order_step(&t->order, step, &n);
-    stepper_train(o->stepper, o->store, rows, n, step, &sums);
+    (void)order_step(&t->order, step, &n);
+    n = compute(t, t->order.taken, n, &sums);
     struct pace_rate_obs obs = observe(t, &sums);
     obey(t, &obs);
+    draw_conclusions(t, t->order.taken, n, step, &obs);
     if (t->rate.step > step) {
         add_to_average(t);
         t->wants_eval = eval_is_due(t);
@@ -121,6 +184,7 @@ static bool train(struct trainer *t)
     t->totals.tokens += sums.tokens;
     t->totals.rows += n;
     t->totals.seconds += seconds;
+    tell_quarantine(t);
     return tell(t, TRAINER_STEP, &sums, &obs, seconds);
 }
 
@@ -136,8 +200,15 @@ void trainer_show_result(struct trainer *t, bool is_shown)
 static void measure(struct trainer *t, struct step_sums *sums)
 {
     const struct trainer_options *o = &t->options;
-    stepper_evaluate(o->stepper, o->store, o->eval_rows, o->n_eval, sums);
+    for (size_t i = 0; i < o->n_eval; i++)
+        t->eval_rows[i] = o->eval_rows[i];
+    size_t n = quarantine_filter(&t->quarantine, t->eval_rows, o->n_eval);
+    stepper_evaluate(o->stepper, o->store, t->eval_rows, n, sums);
     t->totals.eval_tokens += sums->tokens;
+    bool is_base = t->totals.steps == 0;
+    if (is_base && guards(t) && isnan(sums->loss - sums->loss) &&
+        examine(t, t->eval_rows, n, -1) < n)
+        measure(t, sums);
 }
 
 /* Behind the last update: the weights or their average, whichever is better. */
@@ -169,6 +240,7 @@ static bool evaluate(struct trainer *t)
     if (t->last_eval.targets > 0)
         obey(t, &obs);
     t->wants_eval = false;
+    tell_quarantine(t);
     return tell(t, TRAINER_EVAL, &t->last_eval, &obs, clock_seconds() - began);
 }
 

@@ -11,8 +11,8 @@
  *
  * A run can be done in parts: trainer_run_until stops at a step, on_event ends it at any, and
  * either way the next call goes on as if there had been no end. Everything that it goes on with is
- * plain data: here rate, totals, last_eval, best, choice, wants_eval; beside that the weights, and
- * what optimiser, average and snapshots hold.
+ * plain data: here rate, totals, last_eval, best, choice, quarantine, wants_eval; beside that the
+ * weights, and what optimiser, average and snapshots hold.
  */
 #ifndef PACE_TRAIN_TRAINER_H
 #define PACE_TRAIN_TRAINER_H
@@ -21,7 +21,7 @@
 #include "optim/snapshot.h"
 #include "pace/rate.h"
 #include "train/order.h"
-#include "train/step.h"
+#include "train/quarantine.h"
 
 enum trainer_moment {
     TRAINER_STEP, /* an update was made, or decided against */
@@ -57,6 +57,8 @@ struct trainer_options {
     struct pace_rate_options rate; /* the schedule's total_steps are the run's */
     /* False ends the run there (it can be taken up again); NULL: nobody listens. */
     bool (*on_event)(void *context, const struct trainer_event *event);
+    /* A row was found to break its batches and is left out from now on; or NULL. */
+    void (*on_quarantine)(void *context, const struct quarantined *row);
     void *context;
 };
 
@@ -67,6 +69,7 @@ struct trainer_totals {
     uint64_t tokens, rows;
     double seconds;       /* of training steps */
     uint64_t eval_tokens; /* of all held-out losses */
+    uint64_t examined;    /* tokens computed once more to find rows that break batches */
 };
 
 /* A state with the lowest held-out loss so far, in the snapshots' slot PACE_SLOT_BEST. */
@@ -96,7 +99,9 @@ struct trainer {
     struct step_sums last_eval; /* targets 0: none yet */
     struct trainer_best best;
     struct trainer_choice choice; /* holds once the run has ended by itself */
-    bool wants_eval;              /* a held-out loss is due before the next update */
+    struct quarantine quarantine;
+    uint32_t *eval_rows; /* [n_eval] those that are not in quarantine */
+    bool wants_eval;     /* a held-out loss is due before the next update */
 };
 
 enum trainer_end {

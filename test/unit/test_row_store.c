@@ -141,6 +141,8 @@ static void a_plain_text_for_the_test_is_test_alone(void **state)
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(s.rows[i].part, parts[i]);
     assert_int_equal(s.part_rows[PART_TEST], 2);
+    assert_string_equal(s.files[s.rows[0].file], file_join(&arena, folder, "test.txt"));
+    assert_string_equal(s.files[s.rows[4].file], file_join(&arena, folder, "train.txt"));
     arena_release(&arena);
 }
 

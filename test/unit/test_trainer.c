@@ -14,6 +14,8 @@ struct seen {
     int64_t eval_step[64];
     size_t n, n_evals;
     int64_t stop_at; /* 0: never */
+    uint32_t rows;   /* in quarantine, as bits */
+    size_t n_rows;
 };
 
 /* A model, its memory and a run of it. */
@@ -234,6 +236,24 @@ static void assert_same_weights(struct setup *wanted, struct setup *found)
     trainer_show_result(&found->trainer, false);
 }
 
+/* Rows 3 and 11, which are trained on, and 20, which is held out, have a token beyond all numbers.
+ */
+static void break_rows(struct setup *t)
+{
+    static const uint32_t broken[] = {3, 11, 20};
+    struct param *embedding = t->d.params[0];
+    enum { TOKEN = 7 };
+    for (size_t i = 0; i < embedding->weight.width; i++)
+        embedding->value[TOKEN * embedding->weight.width + i] = 3e38f;
+    for (size_t i = 0; i < COUNT_OF(broken); i++) {
+        struct stored_row *row = &rows.row[broken[i]];
+        rows.ids[row->first] = TOKEN;
+        uint64_t last = row->first + row->len - 1;
+        rows.mask[last / 8] |= (uint8_t)(1 << last % 8);
+        assert_true(row->len > 1);
+    }
+}
+
 static void a_run_that_is_taken_up_again_ends_with_the_same_weights(void **state)
 {
     (void)state;
@@ -241,21 +261,54 @@ static void a_run_that_is_taken_up_again_ends_with_the_same_weights(void **state
         struct setup whole, halves;
         begin(&whole, OPTIM_ADAMW);
         guard_it(&whole);
+        break_rows(&whole);
         assert_int_equal(run_it(&whole), TRAINER_DONE);
         begin(&halves, OPTIM_ADAMW);
         guard_it(&halves);
+        break_rows(&halves);
         halves.seen.stop_at = stop_at; /* 5 and 10: where a held-out loss is due */
         assert_int_equal(run_it(&halves), TRAINER_INTERRUPTED);
         struct trainer kept = halves.trainer;
         trainer_init(&halves.trainer, &halves.arena, &halves.options);
         halves.trainer.rate = kept.rate;
         halves.trainer.best = kept.best;
+        halves.trainer.quarantine = kept.quarantine;
         halves.trainer.wants_eval = kept.wants_eval;
         assert_int_equal(trainer_run(&halves.trainer), TRAINER_DONE);
         assert_int_equal(halves.seen.n_evals, whole.seen.n_evals);
         assert_same_weights(&whole, &halves);
         end(&whole);
         end(&halves);
+    }
+}
+
+static void note_row(void *context, const struct quarantined *row)
+{
+    struct seen *s = context;
+    s->rows |= 1u << row->row;
+    s->n_rows++;
+}
+
+static void rows_that_are_not_finite_are_left_out_and_told(void **state)
+{
+    (void)state;
+    for (size_t batch = 1; batch <= 6; batch++) {
+        struct setup t;
+        begin(&t, OPTIM_ADAMW);
+        guard_it(&t);
+        break_rows(&t);
+        t.options.order.batch_rows = batch;
+        t.options.rate.schedule.total_steps = 40;
+        t.options.on_quarantine = note_row;
+        assert_int_equal(run_it(&t), TRAINER_DONE);
+        assert_int_equal(t.seen.rows, 1u << 3 | 1u << 11 | 1u << 20);
+        assert_int_equal(t.seen.n_rows, 3);
+        for (size_t i = 0; i < t.seen.n_evals; i++)
+            assert_true(isfinite(t.seen.eval[i]));
+        for (size_t i = 0; i < t.seen.n && batch > 1; i++)
+            assert_true(isfinite(t.seen.loss[i]));
+        assert_true(t.trainer.last_eval.loss < t.seen.eval[0]);
+        end(&t);
     }
 }
 
@@ -396,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(a_guarded_run_goes_back_to_a_state_that_worked),
         cmocka_unit_test(a_run_that_is_taken_up_again_ends_with_the_same_weights),
+        cmocka_unit_test(rows_that_are_not_finite_are_left_out_and_told),
         cmocka_unit_test(a_run_in_parts_is_the_run_at_once),
         cmocka_unit_test(the_average_is_over_the_last_updates_before_an_evaluation),
         cmocka_unit_test(between_averages_there_is_none),

@@ -70,6 +70,15 @@ static void change(struct quarantine *q, enum quarantine_state from, enum quaran
             q->rows[i].state = (int32_t)to;
 }
 
+const char *quarantine_reason(const struct quarantined *row)
+{
+    return row->why == QUARANTINE_NOT_FINITE
+               ? "the loss or the gradient of this row is not finite, while those of other rows "
+                 "are: it is left out from here on"
+               : "this row made most of a gradient out of all proportion, and not for the first "
+                 "time: it is left out from here on";
+}
+
 void quarantine_settle(struct quarantine *q, bool is_finite)
 {
     change(q, QUARANTINE_SUSPECT, is_finite ? QUARANTINE_FOUND : QUARANTINE_STRUCK);

@@ -46,6 +46,9 @@ size_t quarantine_filter(const struct quarantine *q, uint32_t *rows, size_t n);
 void quarantine_add(struct quarantine *q, uint32_t row, int64_t step, enum quarantine_why why,
                     enum quarantine_state state);
 
+/* Why it is left out, as a sentence. */
+const char *quarantine_reason(const struct quarantined *row);
+
 /* A batch at the same weights as the suspects' was finite: it is they. Not: it is the weights. */
 void quarantine_settle(struct quarantine *q, bool is_finite);
 

@@ -334,7 +334,7 @@ static bool plan_run(struct setup *s, const struct optim_options *optim, struct 
 {
     bool guarded = s->rate.guard == PACE_GUARD_ACT, searches = s->learning_rate == 0;
     s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
-    s->averages = guarded || searches;
+    s->averages = (guarded || searches) && optim->kind != OPTIM_SCHEDULE_FREE; /* has its own */
     for (;;) {
         struct err tight = {0};
         if (memory_left(s, optim, &run->memory_bytes, &tight) &&

@@ -121,6 +121,16 @@ static bool record(void *context, const struct trainer_event *e)
     return !r->on_event || r->on_event(r->context, e);
 }
 
+static void record_quarantine(void *context, const struct quarantined *row)
+{
+    struct recorder *r = context;
+    const struct row_store *store = &r->tune->setup.store;
+    const struct stored_row *place = &store->rows[row->row];
+    log_warning("%s:%llu: %s", store->files[place->file], (unsigned long long)place->line,
+                quarantine_reason(row));
+    tune_journal_quarantine(r->tune, row);
+}
+
 static double test_loss(struct tune *t)
 {
     struct setup *s = &t->setup;
@@ -173,7 +183,8 @@ static void finish(struct tune *t)
     r->tokens = totals->tokens;
     r->seconds = totals->seconds;
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
-    optim_show_average(&t->setup.optim, true); /* what is measured is what is saved */
+    tune_journal_choice(t);
+    trainer_show_result(&t->trainer, true); /* what is measured is what is saved */
     r->tuned_loss = test_loss(t);
     round_weights(t);
     r->eval_share = (double)t->n_evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
@@ -187,9 +198,13 @@ static void finish(struct tune *t)
 static struct trainer_options trainer_options_of(struct recorder *r)
 {
     struct setup *s = &r->tune->setup;
+    bool averages = s->averages && s->rate.guard == PACE_GUARD_ACT;
     return (struct trainer_options){.stepper = &s->stepper,
                                     .optim = &s->optim,
                                     .snapshots = &s->snapshots,
+                                    .average = averages ? &s->average : NULL,
+                                    .average_every = s->eval_steps,
+                                    .average_steps = (s->eval_steps + 1) / 2,
                                     .store = &s->store,
                                     .order = setup_order(s),
                                     .eval_rows = s->eval.rows,
@@ -198,6 +213,7 @@ static struct trainer_options trainer_options_of(struct recorder *r)
                                     .eval_on_start = s->rate.guard == PACE_GUARD_ACT,
                                     .rate = s->rate,
                                     .on_event = record,
+                                    .on_quarantine = record_quarantine,
                                     .context = r};
 }
 

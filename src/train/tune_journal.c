@@ -129,6 +129,38 @@ void tune_journal_prior(struct tune *t)
     run_journal_end(&t->journal);
 }
 
+void tune_journal_quarantine(struct tune *t, const struct quarantined *row)
+{
+    const struct row_store *store = &t->setup.store;
+    const struct stored_row *place = &store->rows[row->row];
+    struct json_writer *w = run_journal_begin(&t->journal, "quarantine");
+    json_member_int(w, "step", row->step);
+    json_member_int(w, "row", row->row);
+    json_member_text(w, "file", store->files[place->file]);
+    json_member_int(w, "line", (int64_t)place->line);
+    run_journal_decide(&t->journal, "quarantine", quarantine_reason(row));
+    run_journal_end(&t->journal);
+}
+
+void tune_journal_choice(struct tune *t)
+{
+    static const char *const actions[] = {
+        [TRAINER_LAST] = "go", [TRAINER_AVERAGE] = "average", [TRAINER_KEPT] = "restore"};
+    const struct trainer_choice *c = &t->trainer.choice;
+    const double losses[] = {c->last_loss, c->average_loss, c->kept_loss};
+    struct buf reason;
+    if (t->setup.rate.guard != PACE_GUARD_ACT || t->setup.eval.n == 0)
+        return;
+    struct json_writer *w = run_journal_begin(&t->journal, "choice");
+    json_member_int(w, "step", c->step);
+    json_member_double(w, "loss", losses[c->state]);
+    buf_init(&reason, BUF_NO_LIMIT);
+    trainer_explain_choice(c, &reason);
+    run_journal_decide(&t->journal, actions[c->state], buf_string(&reason));
+    buf_release(&reason);
+    run_journal_end(&t->journal);
+}
+
 void tune_journal_compute(const struct tune *t, struct json_writer *w)
 {
     const struct tune_report *r = &t->report;

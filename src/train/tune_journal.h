@@ -12,6 +12,12 @@ void tune_journal_run(struct tune *t);
 /* "prior": the first guess of the rate. */
 void tune_journal_prior(struct tune *t);
 
+/* "quarantine": a row that is left out from here on. */
+void tune_journal_quarantine(struct tune *t, const struct quarantined *row);
+
+/* "choice": which of a guarded run's states is its result; of another run there is no choice. */
+void tune_journal_choice(struct tune *t);
+
 /* "end": how it ended, and what it cost. */
 void tune_journal_end(struct tune *t);
 

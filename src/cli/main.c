@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/args.h"
 #include "cli/help.h"
 
@@ -54,7 +55,7 @@ static bool refuse_command(const char *name, struct err *err)
     CHECK(command_count <= COUNT_OF(names));
     for (size_t i = 0; i < command_count; i++)
         names[i] = command_table[i].name;
-    const char *nearest = options_nearest(span_of(name), names, command_count);
+    const char *nearest = nearest_word(span_of(name), names, command_count);
     err_set(err, ERR_USAGE, "there is no command '%s'", name);
     if (nearest)
         err_hint(err, "did you mean 'pace %s'?", nearest);

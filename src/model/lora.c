@@ -350,7 +350,7 @@ static bool load_all(struct model *model, const struct peft_config *config,
     bool ok = lora_choose(model, &options, true, choices, err);
     if (ok && config->is_partial) {
         choose_by_tensors(model, st, choices);
-        ok = lora_apply_patterns(model, &options, choices, err);
+        ok = lora_apply_patterns(model, &options, true, choices, err);
     }
     ok = ok && check_ranks(model, st, choices, err) && add_all(model, &options, choices, err);
     for (size_t i = 0; ok && i < st->n_tensors; i++)

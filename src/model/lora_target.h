@@ -15,15 +15,18 @@ struct lora_choice {
 };
 
 /*
- * Chooses for each module, into choices [n_modules]. `is_loose`: names that match no module are
- * passed over, as for the targets of a file. Errors: ERR_USAGE.
+ * Chooses for each module, into choices [n_modules]. `is_loose`: names and patterns that match no
+ * module are passed over, as those of a file. Errors: ERR_USAGE.
  */
 MUST_CHECK bool lora_choose(const struct model *model, const struct lora_options *options,
                             bool is_loose, struct lora_choice *choices, struct err *err);
 
-/* Ranks and alphas of the modules that are adapted, by the patterns. Errors: ERR_INPUT. */
+/*
+ * Ranks and alphas of the modules that are adapted, by the patterns. Errors: ERR_INPUT for a
+ * pattern that is none; ERR_USAGE for one that matches nothing, unless `is_loose`.
+ */
 MUST_CHECK bool lora_apply_patterns(const struct model *model, const struct lora_options *options,
-                                    struct lora_choice *choices, struct err *err);
+                                    bool is_loose, struct lora_choice *choices, struct err *err);
 
 /* A short list of targets that PEFT reads as exactly the modules that have adapters. */
 const char *const *lora_targets(const struct model *model, struct arena *arena, size_t *n);

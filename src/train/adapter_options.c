@@ -10,7 +10,7 @@
 
 #include "format/json.h"
 
-enum { NAMES_MOST = 256 };
+enum { NAMES_MOST = 256, RANK_MOST = 65536 };
 
 static bool refuse_count(const char *option, struct err *err)
 {
@@ -39,10 +39,22 @@ static bool read_names(const char *option, const char *text, struct arena *arena
     return true;
 }
 
-/* {"q_proj": 32, "layers.0.": 8} */
+static double read_number(struct json_reader *r, bool is_rank)
+{
+    double value = json_double(r);
+    bool fits = value > 0 && isfinite(value);
+    if (is_rank && !(fits && value <= RANK_MOST && value == floor(value)))
+        json_fail(r, "a whole number from 1 to %d is expected", RANK_MOST);
+    else if (!fits)
+        json_fail(r, "a number above 0 is expected");
+    return value;
+}
+
+/* {"q_proj": 32, "layers.0.*": 8} */
 static bool read_pattern(const char *option, const char *text, struct arena *arena,
                          const struct lora_pattern **out, size_t *n, struct err *err)
 {
+    bool is_rank = strcmp(option, "rank-pattern") == 0;
     struct lora_pattern *patterns = arena_array(arena, struct lora_pattern, NAMES_MOST);
     struct json_reader r;
     struct span key;
@@ -54,11 +66,9 @@ static bool read_pattern(const char *option, const char *text, struct arena *are
     json_open(&r, span_of(text), arena);
     json_enter_object(&r);
     while (json_next_key(&r, &key)) {
-        double value = json_double(&r);
+        double value = read_number(&r, is_rank);
         if (*n == NAMES_MOST)
             return refuse_count(option, err);
-        if (!(value > 0 && isfinite(value)))
-            json_fail(&r, "a number above 0 is expected");
         patterns[(*n)++] = (struct lora_pattern){arena_string(arena, key), value};
     }
     if (json_close(&r, &problem))

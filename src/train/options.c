@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/num.h"
 
 #define AT(field) offsetof(struct options, field)
@@ -303,52 +304,6 @@ void options_note_needless(const struct options *o)
     buf_release(&names);
 }
 
-enum { LONGEST_NAME = 48 };
-
-/*
- * Damerau's edit distance, the variant in which no letter is edited twice: insertions, deletions,
- * replacements and swaps of neighbours each cost 1. Words longer than LONGEST_NAME are far from
- * all.
- */
-static size_t edit_distance(struct span a, struct span b)
-{
-    size_t rows[3][LONGEST_NAME + 1];
-    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.len; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t *now = rows[i % 3];
-        const size_t *before = rows[(i + 2) % 3], *before_that = rows[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            uint8_t x = plain_letter(a.at[i - 1]), y = plain_letter(b.at[j - 1]);
-            size_t best = min_size(before[j], now[j - 1]) + 1;
-            best = min_size(best, before[j - 1] + (x != y));
-            bool swapped =
-                i > 1 && j > 1 && x == plain_letter(b.at[j - 2]) && plain_letter(a.at[i - 2]) == y;
-            if (swapped)
-                best = min_size(best, before_that[j - 2] + 1);
-            now[j] = best;
-        }
-    }
-    return rows[a.len % 3][b.len];
-}
-
-const char *options_nearest(struct span word, const char *const *candidates, size_t n)
-{
-    const char *nearest = NULL;
-    size_t least = max_size(word.len / 3, 1) + 1;
-    for (size_t i = 0; i < n; i++) {
-        size_t distance = edit_distance(word, span_of(candidates[i]));
-        if (distance < least) {
-            least = distance;
-            nearest = candidates[i];
-        }
-    }
-    return nearest;
-}
-
 bool options_refuse_unknown(struct span word, unsigned user, struct err *err)
 {
     struct span name = word;
@@ -364,7 +319,7 @@ bool options_refuse_unknown(struct span word, unsigned user, struct err *err)
         if (row->other_name)
             candidates[n++] = row->other_name;
     }
-    const char *nearest = options_nearest(name, candidates, n);
+    const char *nearest = nearest_word(name, candidates, n);
     err_set(err, ERR_USAGE, "unknown option %.*s", SPAN_ARGS(word));
     if (nearest)
         err_hint(err, "did you mean --%s?", nearest);
@@ -416,7 +371,6 @@ static bool refuse_int(const struct option_row *row, const char *text, struct er
     return refuse_value(row, text, "a whole number", err);
 }
 
-/* Reads the value into the row's field. */
 /* "4G", "1.5g", "512MiB", "4096": units are powers of 1,024. */
 static bool read_bytes(const char *text, uint64_t *out)
 {
@@ -440,6 +394,7 @@ static bool read_bytes(const char *text, uint64_t *out)
     return true;
 }
 
+/* Reads the value into the row's field. */
 static bool read_value(const struct option_row *row, const char *text, void *field, struct err *err)
 {
     switch (row->type) {

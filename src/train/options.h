@@ -187,10 +187,4 @@ bool options_pass_over(struct options *o, struct span name);
 /* One note that names the options that were passed over, where there are any. */
 void options_note_needless(const struct options *o);
 
-/*
- * The candidate nearest to `word` by edit distance (swapped neighbours count one), or NULL where
- * none is near: at most a third of the letters may differ.
- */
-const char *options_nearest(struct span word, const char *const *candidates, size_t n);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/nearest.h"
 #include "base/num.h"
 #include "format/json.h"
 
@@ -45,7 +46,7 @@ static bool refuse_schedule(const char *option, struct span name, struct err *er
         names[i] = pace_schedule_name((enum pace_schedule_kind)i);
         buf_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    const char *nearest = options_nearest(name, names, PACE_SCHEDULE_COUNT);
+    const char *nearest = nearest_word(name, names, PACE_SCHEDULE_COUNT);
     err_set(err, ERR_USAGE, "%s: there is no schedule '%.*s'", option, SPAN_ARGS(name));
     if (nearest)
         err_hint(err, "did you mean %s?", nearest);
@@ -77,7 +78,7 @@ static bool set_parameter(struct pace_schedule *s, const char *option, const cha
     (void)refuse(option, &problem, err);
     while (n < MOST_KWARGS && (names[n] = pace_schedule_parameter(s->kind, n)))
         n++;
-    const char *nearest = takes(s->kind, name) ? NULL : options_nearest(span_of(name), names, n);
+    const char *nearest = takes(s->kind, name) ? NULL : nearest_word(span_of(name), names, n);
     if (nearest)
         err_hint(err, "did you mean %s?", nearest);
     return false;

@@ -75,8 +75,9 @@ static void a_pattern_that_is_none_is_named_with_its_option(void **state)
     struct err err = {0};
     static const struct {
         const char *text, *message;
-    } bad[] = {{"{\"q_proj\": 0}", "--rank-pattern: a number above 0 is expected"},
-               {"{\"q_proj\": -1}", "--rank-pattern: a number above 0 is expected"},
+    } bad[] = {{"{\"q_proj\": 0}", "--rank-pattern: a whole number from 1 to 65536 is expected"},
+               {"{\"q_proj\": 0.5}", "--rank-pattern: a whole number from 1 to 65536"},
+               {"{\"q_proj\": 65537}", "--rank-pattern: a whole number from 1 to 65536"},
                {"{\"q_proj\": \"8\"}", "--rank-pattern: "},
                {"[8]", "--rank-pattern: "},
                {"{\"q_proj\": 8", "--rank-pattern: "}};
@@ -87,6 +88,9 @@ static void a_pattern_that_is_none_is_named_with_its_option(void **state)
         assert_non_null(strstr(err.hint, "{\"q_proj\": 32}"));
     }
     o.rank_pattern = NULL;
+    o.alpha_pattern = "{\"q_proj\": -1}";
+    ASSERT_FAILS(adapter_options_read(&o, &arena, &lora, &err),
+                 "--alpha-pattern: a number above 0 is expected");
     o.alpha_pattern = "8";
     ASSERT_FAILS(adapter_options_read(&o, &arena, &lora, &err), "--alpha-pattern: ");
 }

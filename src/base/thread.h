@@ -13,7 +13,8 @@
 
 struct thread_pool;
 
-/* The number of processors that this process may use, at least 1. */
+/* The processors that this process may run on, or fewer where a control group leaves it the time of
+ * fewer; at least 1. */
 size_t thread_processors(void);
 
 /*

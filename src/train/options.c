@@ -142,7 +142,7 @@ const struct option_row option_table[] = {
     {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES | WRITERS, AT(threads), 0, 1024, "N",
      "processors to use; 0: all"},
     {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
-     "SIZE", "the most to use: 4G, 800M; what is free if absent"},
+     "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent"},
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
      "false: float32 arithmetic everywhere"},
 
@@ -371,7 +371,8 @@ static bool refuse_int(const struct option_row *row, const char *text, struct er
     return refuse_value(row, text, "a whole number", err);
 }
 
-/* "4G", "1.5g", "512MiB", "4096": units are powers of 1,024. */
+/* "4G", "1.5g", "512MiB", "4096": units are powers of 1,000, as in what pace prints; with an i, of
+ * 1,024. */
 static bool read_bytes(const char *text, uint64_t *out)
 {
     static const char units[] = "kmgt";
@@ -383,8 +384,8 @@ static bool read_bytes(const char *text, uint64_t *out)
         return false;
     const char *found = *unit ? strchr(units, *unit | 0x20) : NULL;
     if (found) {
-        scale = ldexp(1, 10 * (int)(found - units + 1));
         unit++;
+        scale = pow(*unit == 'i' ? 1024 : 1000, (double)(found - units + 1));
         unit += *unit == 'i';
     }
     unit += *unit == 'B' || *unit == 'b';

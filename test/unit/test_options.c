@@ -83,7 +83,7 @@ static void an_option_of_another_command_is_refused(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
-static void sizes_have_units_of_1024(void **state)
+static void sizes_have_units_of_1000_and_with_an_i_of_1024(void **state)
 {
     (void)state;
     struct options o;
@@ -136,7 +136,7 @@ int main(void)
         cmocka_unit_test(a_number_too_large_for_an_integer_is_out_of_range),
         cmocka_unit_test(a_short_name_is_suggested_too),
         cmocka_unit_test(an_option_of_another_command_is_refused),
-        cmocka_unit_test(sizes_have_units_of_1024),
+        cmocka_unit_test(sizes_have_units_of_1000_and_with_an_i_of_1024),
         cmocka_unit_test(an_unknown_option_gets_a_hint),
         cmocka_unit_test(options_of_trackers_and_the_hub_are_passed_over),
     };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "format/gguf.h"
 #include "format/json.h"
 #include "model/arch.h"
@@ -82,8 +83,6 @@ static bool refuse_options(const struct arch *arch, const struct config_keys *ke
         return refuse(err, "add_cross_attention");
     if (keys->sees_ahead == FLAG_YES)
         return refuse(err, "use_bidirectional_attention");
-    if (!isnan(keys->partial_rotary) && keys->partial_rotary != 1 && !arch->has_partial_rotary)
-        return refuse(err, "partial_rotary_factor in this family");
     if (!isnan(keys->attention_softcap) && !arch->has_attention_softcap &&
         !arch->has_attention_scalar) /* Gemma 3 has the key, and transformers passes over it */
         return refuse(err, "attn_logit_softcapping in this family");
@@ -248,17 +247,35 @@ static bool read_layers(struct model_config *c, struct arena *arena, const struc
 
 /* -------------------------------------------------------------------------------------- rope -- */
 
+/*
+ * The share of a head that turns. transformers' classes of most families pass over the factor where
+ * nothing is scaled, and break on it otherwise.
+ */
+static bool read_partial(const struct model_config *c, const struct rope_keys *rope, double outside,
+                         double *partial, struct err *err)
+{
+    double given = isnan(rope->partial) ? outside : rope->partial;
+    *partial = c->arch->rotary;
+    if (isnan(given) || given == *partial)
+        return true;
+    if (c->arch->has_partial_rotary) {
+        *partial = given;
+    } else if (rope->type && strcmp(rope->type, "default") != 0) {
+        return refuse(err, "partial_rotary_factor with scaled rope in this family");
+    } else {
+        log_warning("partial_rotary_factor %g is passed over, as transformers does in %s models",
+                    given, c->family);
+    }
+    return true;
+}
+
 static bool set_rope(struct model_config *c, struct arena *arena, struct rope_keys *rope,
                      const struct config_keys *keys, double theta, struct err *err)
 {
     struct rope_config *out = &c->rope[c->n_ropes];
-    double partial = c->arch->rotary;
-    if (!isnan(keys->partial_rotary) && c->arch->has_partial_rotary)
-        partial = keys->partial_rotary;
-    if (!isnan(rope->partial) && c->arch->has_partial_rotary)
-        partial = rope->partial;
-    else if (!isnan(rope->partial) && rope->partial != 1)
-        return refuse(err, "partial_rotary_factor in this family");
+    double partial = 1;
+    if (!read_partial(c, rope, keys->partial_rotary, &partial, err))
+        return false;
     if (rope->type && strcmp(rope->type, "su") == 0)
         rope->type = "longrope"; /* as the first files of Phi-3 call it */
     out->theta = isnan(rope->theta) ? theta : rope->theta;

@@ -13,7 +13,7 @@
 
 #include "format/json.h"
 
-enum kind { COUNT, COUNT_OR_NONE, NUMBER, FLAG, TEXT, RAW };
+enum kind { SIZE, COUNT, COUNT_OR_NONE, NUMBER, FLAG, TEXT, RAW };
 
 struct row {
     const char *name;
@@ -26,20 +26,20 @@ struct row {
 static const struct row key_rows[] = {
     {"model_type", TEXT, AT(model_type)},
     {"architectures", RAW, AT(classes)},
-    {"hidden_size", COUNT, AT(width)},
-    {"n_embd", COUNT, AT(width)},
-    {"num_hidden_layers", COUNT, AT(n_layers)},
-    {"n_layer", COUNT, AT(n_layers)},
-    {"num_attention_heads", COUNT, AT(heads)},
-    {"n_head", COUNT, AT(heads)},
-    {"num_key_value_heads", COUNT, AT(kv_heads)},
-    {"head_dim", COUNT, AT(head)},
-    {"intermediate_size", COUNT, AT(feed_forward)},
-    {"n_inner", COUNT, AT(feed_forward)},
-    {"vocab_size", COUNT, AT(vocabulary)},
-    {"max_position_embeddings", COUNT, AT(max_positions)},
-    {"n_positions", COUNT, AT(max_positions)},
-    {"original_max_position_embeddings", COUNT, AT(original_positions)},
+    {"hidden_size", SIZE, AT(width)},
+    {"n_embd", SIZE, AT(width)},
+    {"num_hidden_layers", SIZE, AT(n_layers)},
+    {"n_layer", SIZE, AT(n_layers)},
+    {"num_attention_heads", SIZE, AT(heads)},
+    {"n_head", SIZE, AT(heads)},
+    {"num_key_value_heads", SIZE, AT(kv_heads)},
+    {"head_dim", SIZE, AT(head)},
+    {"intermediate_size", SIZE, AT(feed_forward)},
+    {"n_inner", SIZE, AT(feed_forward)},
+    {"vocab_size", SIZE, AT(vocabulary)},
+    {"max_position_embeddings", SIZE, AT(max_positions)},
+    {"n_positions", SIZE, AT(max_positions)},
+    {"original_max_position_embeddings", SIZE, AT(original_positions)},
     {"hidden_act", TEXT, AT(hidden_act)},
     {"hidden_activation", TEXT, AT(hidden_activation)},
     {"activation_function", TEXT, AT(activation_function)},
@@ -53,10 +53,10 @@ static const struct row key_rows[] = {
     {"sliding_window", COUNT_OR_NONE, AT(window)},
     {"use_sliding_window", FLAG, AT(uses_window)},
     {"max_window_layers", COUNT, AT(max_window_layers)},
-    {"sliding_window_pattern", COUNT, AT(window_pattern)},
+    {"sliding_window_pattern", SIZE, AT(window_pattern)},
     {"layer_types", RAW, AT(layer_types)},
     {"no_rope_layers", RAW, AT(no_rope_layers)},
-    {"no_rope_layer_interval", COUNT, AT(no_rope_interval)},
+    {"no_rope_layer_interval", SIZE, AT(no_rope_interval)},
     {"query_pre_attn_scalar", NUMBER, AT(attention_scalar)},
     {"attn_logit_softcapping", NUMBER, AT(attention_softcap)},
     {"final_logit_softcapping", NUMBER, AT(final_softcap)},
@@ -104,11 +104,11 @@ static const struct row rope_rows[] = {
 
 #undef AT
 
-static void read_count(uint64_t *out, struct span name, struct json_reader *r)
+static void read_count(uint64_t *out, int least, struct span name, struct json_reader *r)
 {
     double value = json_double(r);
-    if (value < 0 || value > INT32_MAX || value != floor(value))
-        json_fail(r, "%.*s is no whole number from 0 to %d", SPAN_ARGS(name), INT32_MAX);
+    if (value < least || value > INT32_MAX || value != floor(value))
+        json_fail(r, "%.*s is no whole number from %d to %d", SPAN_ARGS(name), least, INT32_MAX);
     else
         *out = (uint64_t)value;
 }
@@ -136,7 +136,8 @@ static void read_row(const struct row *row, void *keys, struct span name, struct
     switch (row->kind) {
     case COUNT_OR_NONE:
     case COUNT:
-        read_count((uint64_t *)(void *)at, name, r);
+    case SIZE:
+        read_count((uint64_t *)(void *)at, row->kind == SIZE, name, r);
         break;
     case NUMBER:
         read_number((double *)(void *)at, name, r);

@@ -123,6 +123,32 @@ static void several_end_tokens_are_kept(void **state)
     REFUSES(TINY_LLAMA, "\"eos_token_id\": [1,2,3,4,5,6,7,8,9]", "at most 8 ids");
 }
 
+/* transformers divides by these, or gives heads no width. */
+static void a_size_of_zero_is_not_an_absent_one(void **state)
+{
+    (void)state;
+    REFUSES(TINY_LLAMA, "\"head_dim\": 0", "head_dim is no whole number from 1");
+    REFUSES(TINY_LLAMA, "\"num_key_value_heads\": 0", "num_key_value_heads is no whole number");
+    REFUSES("\"model_type\": \"smollm3\", " TINY_SIZES, "\"no_rope_layer_interval\": 0",
+            "no_rope_layer_interval is no whole number from 1");
+    REFUSES(TINY_GPT2, "\"n_inner\": 0", "n_inner is no whole number from 1");
+    struct model_config c = parse(TINY_LLAMA, "\"head_dim\": null");
+    assert_int_equal(c.head, c.width / c.heads);
+}
+
+/* As transformers' classes of these families do. */
+static void a_share_of_a_head_is_passed_over_where_the_family_knows_none(void **state)
+{
+    (void)state;
+    static const char *const members[] = {
+        "\"partial_rotary_factor\": 0.5",
+        "\"rope_parameters\": {\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5}"};
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        struct model_config c = parse(TINY_LLAMA, members[i]);
+        assert_int_equal(c.rope[0].rotary, c.head);
+    }
+}
+
 static void what_pace_has_not_is_refused_by_name(void **state)
 {
     (void)state;
@@ -137,9 +163,8 @@ static void what_pace_has_not_is_refused_by_name(void **state)
     REFUSES(TINY_LLAMA, "\"is_encoder_decoder\": true", "an encoder");
     REFUSES(TINY_GPT2, "\"add_cross_attention\": true", "add_cross_attention");
     REFUSES(TINY_LLAMA, "\"use_bidirectional_attention\": true", "use_bidirectional_attention");
-    REFUSES(TINY_LLAMA, "\"partial_rotary_factor\": 0.5", "partial_rotary_factor in this family");
-    REFUSES(TINY_LLAMA, "\"rope_parameters\": {\"partial_rotary_factor\": 0.5}",
-            "partial_rotary_factor in this family");
+    REFUSES(TINY_LLAMA, "\"rope_scaling\": {\"type\": \"linear\", \"partial_rotary_factor\": 0.5}",
+            "partial_rotary_factor with scaled rope in this family");
     REFUSES(TINY_LLAMA, "\"attn_logit_softcapping\": 50", "attn_logit_softcapping in this family");
     REFUSES(TINY_LLAMA, "\"hidden_act\": \"mish\"", "\"mish\" is not supported");
     REFUSES(TINY_LLAMA, "\"rope_scaling\": {\"type\": \"ntk\"}", "\"ntk\" is not supported");
@@ -191,6 +216,8 @@ int main(void)
         cmocka_unit_test(gemma_3_has_two_ropes),
         cmocka_unit_test(windows_follow_each_family_s_rule),
         cmocka_unit_test(several_end_tokens_are_kept),
+        cmocka_unit_test(a_size_of_zero_is_not_an_absent_one),
+        cmocka_unit_test(a_share_of_a_head_is_passed_over_where_the_family_knows_none),
         cmocka_unit_test(what_pace_has_not_is_refused_by_name),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(a_folder_or_a_file_is_read),

@@ -5,8 +5,10 @@
  * are swept for
  *
  *   1  journal.jsonl (pace's own), trainer_state.json (of the folder, or of its newest
- * checkpoint-N, whichever came further), trainer_log.jsonl (LLaMA-Factory), logging.jsonl
- * (ms-swift); 2  TensorBoard's event files; 3  *.log, *.jsonl, *.csv, *.txt …
+ *      checkpoint-N, whichever came further), trainer_log.jsonl (LLaMA-Factory), logging.jsonl
+ *      (ms-swift)
+ *   2  TensorBoard's event files
+ *   3  *.log, *.jsonl, *.csv, *.txt …
  *
  * What the first sweep that finds anything found is read. Of several runs' event files those of the
  * newest are; otherwise, where there are several, the person must choose.
@@ -67,8 +69,7 @@ static bool take_file(struct search *s, const char *folder, const char *name)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------ Trainer --
- */
+/* ----------------------------------------------------------------------------------- Trainer -- */
 
 /* "global_step" of a trainer_state.json: in its text, without reading the log in front of it. */
 static int64_t global_step(struct arena *arena, const char *folder)
@@ -126,8 +127,7 @@ static bool find_state(struct search *s, const char *folder, struct entries belo
     return take_file(s, checkpoint, "trainer_state.json");
 }
 
-/* -------------------------------------------------------------------------------- TensorBoard --
- */
+/* ------------------------------------------------------------------------------- TensorBoard -- */
 
 struct event_file {
     const char *folder, *name;

@@ -6,12 +6,13 @@
  *
  *   linear    all by one factor
  *   llama3    the slow ones (waves longer than original / low) by the factor, the fast ones
- * (shorter than original / high) not, those between by a mixture of the two yarn      likewise,
- * mixed linearly in j between the pairs that turn beta_fast and beta_slow times in an original
- * text; cos and sin grow by 0.1 ln(factor) + 1 longrope  each by its own number from the
- * description: one list for texts within the original length, another for longer ones; cos and sin
- * grow by sqrt(1 + ln factor / ln original) dynamic   not at all up to max_positions, and pace
- * refuses longer texts
+ *             (shorter than original / high) not, those between by a mixture of the two
+ *   yarn      likewise, mixed linearly in j between the pairs that turn beta_fast and beta_slow
+ *             times in an original text; cos and sin grow by 0.1 ln(factor) + 1
+ *   longrope  each by its own number from the description: one list for texts within the original
+ *             length, another for longer ones; cos and sin grow by
+ *             sqrt(1 + ln factor / ln original)
+ *   dynamic   not at all up to max_positions, and pace refuses longer texts
  *
  * So all of them are a list of divisors. transformers chooses longrope's list by the longest text
  * of each batch; pace chooses once for a run, by the longest text that the run may meet, as

@@ -167,8 +167,7 @@ static void begin_8bit(struct optim *o)
     fill_book(o->book + RULE_CODES, false);
 }
 
-/* ---------------------------------------------------------------------------------- the steps --
- */
+/* --------------------------------------------------------------------------------- the steps -- */
 
 static double decay_of(const struct optim *o, size_t i)
 {

@@ -61,7 +61,8 @@ void text_release(struct text *t);
  * most TEXT_MAX_BYTES (CHECKed), as one piece (none where empty).
  *
  *   base     where the bytes begin in the original: 0 makes this the start of the whole input,
- * which Metaspace's prepend_scheme "first" asks for tracked  whether text_origin_of will be called
+ *            which Metaspace's prepend_scheme "first" asks for
+ *   tracked  whether text_origin_of will be called
  */
 void text_set(struct text *t, struct span bytes, size_t base, bool tracked);
 

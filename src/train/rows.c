@@ -3,11 +3,13 @@
  *
  * A tokenizer may have more tokens than the model has embeddings: of another model, or extended
  * and the model not. What decides is the ids that occur, so they are looked at one by one; a
- * tokenizer with a few unused ids too many does no harm.
+ * tokenizer with a few unused ids too many does no harm. What only looks wrong (tokenizer_fit.h) is
+ * said once.
  */
 #include "train/rows.h"
 
 #include "base/log.h"
+#include "train/tokenizer_fit.h"
 
 static void locate(const struct dataset *d, uint32_t file, uint64_t line, struct err *err)
 {
@@ -69,6 +71,7 @@ bool rows_read(struct row_store *store, const struct rows_wanted *w, const struc
     *store = (struct row_store){0};
     if (!row_encoder_open(&encoder, w->model, o->chat_template_path, err))
         return false;
+    tokenizer_fit_warn(&encoder.tokenizer, w->config);
     struct dataset_options options = {.columns = o->columns,
                                       .as_chat = encoder.has_chat,
                                       .skip_bad_rows = o->skip_bad_rows,

@@ -17,11 +17,11 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "format/json.h"
+#include "train/tokenizer_fit.h"
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd";
 
-/* ------------------------------------------------------------------------------------ opening --
- */
+/* ----------------------------------------------------------------------------------- opening -- */
 
 static void put_message(struct buf *messages, const char *role, struct span content)
 {
@@ -85,8 +85,10 @@ static bool open_chat(struct talk *t, const char *path, struct err *err)
 static bool check_ids(const struct talk *t, struct err *err)
 {
     size_t vocabulary = t->model->config.vocabulary;
-    if (t->tokenizer.id_limit <= vocabulary)
+    if (t->tokenizer.id_limit <= vocabulary) {
+        tokenizer_fit_warn(&t->tokenizer, &t->model->config);
         return true;
+    }
     err_set(err, ERR_INPUT, "the tokenizer has ids up to %zu, but the model's vocabulary is %zu",
             t->tokenizer.id_limit - 1, vocabulary);
     err_hint(err, "tokenizer and model do not belong together");
@@ -141,8 +143,7 @@ bool talk_use_adapters(struct talk *t, bool wanted, struct err *err)
     return generator_open(&t->generator, t->model, &record, err);
 }
 
-/* --------------------------------------------------------------------------------------- turns --
- */
+/* ------------------------------------------------------------------------------------- turns -- */
 
 /* Fills t->prompt with what the model is to continue. */
 static bool encode_prompt(struct talk *t, struct err *err)

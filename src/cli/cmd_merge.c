@@ -36,9 +36,9 @@ static bool show(const struct options *o, const struct source *source, struct er
 static bool merge(const struct source *source, const struct options *o, struct err *err)
 {
     struct engine engine;
-    if (!engine_open(&engine, source->model, o, err))
+    if (!output_check(o, err) || !engine_open(&engine, source->model, o, err))
         return false;
-    bool ok = model_can_save(&engine.model, err) && output_prepare(o, err) &&
+    bool ok = model_can_save(&engine.model, err) && output_begin(o, err) &&
               model_save(&engine.model, source->model, o->output_dir, err) &&
               model_copy_companions(source->model, o->output_dir, err) &&
               model_copy_companions(source->adapter, o->output_dir, err);

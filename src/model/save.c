@@ -17,8 +17,7 @@
 #include "model/merge.h"
 #include "tensor/half.h"
 
-/* Beside the weights; those that are not there are passed over. */
-static const char *const companions[] = {
+const char *const model_companions[] = {
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -29,6 +28,7 @@ static const char *const companions[] = {
     "chat_template.jinja",
     "chat_template.json",
 };
+const size_t model_n_companions = COUNT_OF(model_companions);
 
 /* ------------------------------------------------------------------------------------- files -- */
 
@@ -48,8 +48,8 @@ static bool copy_file(const char *path, const char *folder, const char *name, st
 
 bool model_copy_companions(const char *path, const char *folder, struct err *err)
 {
-    for (size_t i = 0; i < COUNT_OF(companions); i++) {
-        if (!copy_file(path, folder, companions[i], err))
+    for (size_t i = 0; i < model_n_companions; i++) {
+        if (!copy_file(path, folder, model_companions[i], err))
             return false;
     }
     return true;
@@ -156,8 +156,8 @@ static bool write_tensor(struct safetensors_writer *w, const struct model *model
     size_t bad = merge_round(there, n, dtype);
     bool ok = bad == n || !merge_changes(m) || merge_refuse(m, bad, dtype, err);
     if (ok)
-        safetensors_writer_data(w, (struct span){(const uint8_t *)there,
-                                                 dtype == DTYPE_F32 ? bytes : bytes / 2});
+        safetensors_writer_data(
+            w, (struct span){(const uint8_t *)there, dtype == DTYPE_F32 ? bytes : bytes / 2});
     mem_free(values);
     return ok;
 }

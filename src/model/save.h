@@ -19,6 +19,10 @@ MUST_CHECK bool model_can_save(const struct model *model, struct err *err);
 MUST_CHECK bool model_save(const struct model *model, const char *path, const char *folder,
                            struct err *err);
 
+/* The names of what a model's folder may have beside its weights. */
+extern const char *const model_companions[];
+extern const size_t model_n_companions;
+
 /* Copies what a model's folder has beside its weights: tokenizer and chat template. Where there is
  * none (a GGUF file) nothing is. Errors: ERR_IO. */
 MUST_CHECK bool model_copy_companions(const char *path, const char *folder, struct err *err);

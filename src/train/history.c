@@ -9,6 +9,7 @@
 #include "train/history.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "format/json.h"
@@ -170,6 +171,24 @@ static void put_state(const struct history *h, struct buf *out)
     buf_add_byte(out, '\n');
 }
 
+/* Event files of earlier runs would be shown as parts of this one. */
+static void remove_others(const char *board, const char *events)
+{
+    struct arena arena = {0};
+    struct err ignored;
+    char **names = NULL;
+    size_t n = 0;
+    bool ok = file_list(&arena, board, &names, &n, &ignored);
+    for (size_t i = 0; ok && i < n; i++) {
+        const char *path = file_join(&arena, board, names[i]);
+        bool is_ours = span_starts_with(span_of(names[i]), span_of("events.out.tfevents.")) &&
+                       span_ends_with(span_of(names[i]), span_of(".pace"));
+        if (is_ours && strcmp(path, events) != 0)
+            (void)unlink(path);
+    }
+    arena_release(&arena);
+}
+
 bool history_write(const struct history *h, const char *folder, struct err *err)
 {
     struct arena arena = {0};
@@ -182,6 +201,8 @@ bool history_write(const struct history *h, const char *folder, struct err *err)
     bool ok = file_make_folder(board, err) &&
               file_put(file_join(&arena, folder, "trainer_state.json"), buf_span(&state), err) &&
               file_put(events, buf_span(&h->events), err);
+    if (ok)
+        remove_others(board, events);
     buf_release(&state);
     arena_release(&arena);
     return ok;

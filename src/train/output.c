@@ -1,34 +1,120 @@
 /*
- * output.c - the folder that a run leaves.
+ * output.c - the folder that a run leaves, and what an earlier run left in it.
  *
  * An adapter's folder gets the tokenizer and the chat template along, as PEFT's Trainer does: a
  * template that was changed for training belongs to the adapter and not to the base.
+ *
+ * With --overwrite-output-dir the folder holds another run's result, which is worth something until
+ * there is a better one, and misleads beside it. So nothing is touched before all that can be wrong
+ * with the new run has been looked at; then the record of the old one goes (its checkpoint must not
+ * be taken for the new run's); its result stays, so that a run which fails or is interrupted costs
+ * nothing, until the new one is on the disk whole; then every file that an earlier run of pace
+ * wrote and this one did not is removed. Files of other names are never touched, nor is a model
+ * that the run itself was started from.
  */
 #include "train/output.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/file.h"
+#include "base/log.h"
 #include "model/lora.h"
 #include "model/save.h"
 
-bool output_prepare(const struct options *o, struct err *err)
+/* What else adapter/ and model/ hold, and what is told of them once they are there. */
+static const char *const adapter_files[] = {"adapter_config.json", "adapter_model.safetensors"};
+static const char *const model_files[] = {"config.json", "generation_config.json",
+                                          "model.safetensors"};
+static const char *const reports[] = {"report.html", "report.json"};
+
+static bool check_empty(const struct options *o, struct err *err)
 {
-    const char *folder = o->output_dir;
     struct arena arena = {0};
     char **names = NULL;
     size_t n_files = 0, n_folders = 0;
-    if (!folder) {
-        err_set(err, ERR_USAGE, "where to? -o OUT names the folder for the result");
-        return false;
-    }
-    bool ok = file_make_folder(folder, err) && file_list(&arena, folder, &names, &n_files, err) &&
-              file_list_folders(&arena, folder, &names, &n_folders, err);
+    bool ok = file_list(&arena, o->output_dir, &names, &n_files, err) &&
+              file_list_folders(&arena, o->output_dir, &names, &n_folders, err);
     if (ok && n_files + n_folders > 0 && !o->overwrite_output_dir) {
-        err_set(err, ERR_USAGE, "%s is not empty", folder);
+        err_set(err, ERR_USAGE, "%s is not empty", o->output_dir);
         err_hint(err, "--overwrite-output-dir writes into it all the same");
         ok = false;
     }
     arena_release(&arena);
     return ok;
+}
+
+bool output_check(const struct options *o, struct err *err)
+{
+    const char *folder = o->output_dir;
+    if (!folder) {
+        err_set(err, ERR_USAGE, "where to? -o OUT names the folder for the result");
+        return false;
+    }
+    bool is_new = file_kind_of(folder) == FILE_MISSING;
+    if (!file_make_folder(folder, err))
+        return false;
+    if (is_new) { /* it can be made: that was the question */
+        (void)rmdir(folder);
+        return true;
+    }
+    if (access(folder, W_OK | X_OK) == 0)
+        return check_empty(o, err);
+    return file_failed(err, folder, "write into the folder", errno);
+}
+
+bool output_begin(const struct options *o, struct err *err)
+{
+    return file_make_folder(o->output_dir, err);
+}
+
+/* ------------------------------------------------------------------- what an earlier run left --
+ */
+
+static void remove_file(const char *folder, const char *name)
+{
+    struct arena arena = {0};
+    const char *path = file_join(&arena, folder, name);
+    if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+        log_warning("%s is of an earlier run, and cannot be removed", path);
+    arena_release(&arena);
+}
+
+static void remove_files(const char *folder, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        remove_file(folder, names[i]);
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* What the base of this run does not have, and an earlier run's had. */
+static void remove_companions(const char *model, const char *folder)
+{
+    struct arena arena = {0};
+    for (size_t i = 0; i < model_n_companions; i++) {
+        const char *name = model_companions[i];
+        if (file_kind_of(file_join(&arena, model, name)) != FILE_REGULAR)
+            remove_file(folder, name);
+    }
+    arena_release(&arena);
+}
+
+/* A result of the other kind. */
+static void remove_result(const char *model, const char *folder)
+{
+    if (is_same_folder(model, folder))
+        return;
+    remove_files(folder, adapter_files, COUNT_OF(adapter_files));
+    remove_files(folder, model_files, COUNT_OF(model_files));
+    remove_files(folder, model_companions, model_n_companions);
+    (void)rmdir(folder); /* where nothing else is in it */
 }
 
 bool output_save(const struct model *model, const char *path, const char *folder, struct err *err)
@@ -40,6 +126,11 @@ bool output_save(const struct model *model, const char *path, const char *folder
         file_make_folder(here, err) &&
         (is_adapter ? lora_save(model, here, path, err) : model_save(model, path, here, err)) &&
         model_copy_companions(path, here, err);
+    if (ok) {
+        remove_companions(path, here);
+        remove_result(path, file_join(&arena, folder, is_adapter ? "model" : "adapter"));
+        remove_files(folder, reports, COUNT_OF(reports));
+    }
     arena_release(&arena);
     return ok;
 }

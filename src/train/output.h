@@ -8,14 +8,18 @@
 #include "train/options.h"
 
 /*
- * Makes --output-dir. Errors: ERR_USAGE where it was not given, or is not empty and
- * --overwrite-output-dir was not said; ERR_IO.
+ * Looks whether the result can go to --output-dir, and leaves it as it is. Errors: ERR_USAGE where
+ * it was not given, or is not empty and --overwrite-output-dir was not said; ERR_IO.
  */
-MUST_CHECK bool output_prepare(const struct options *o, struct err *err);
+MUST_CHECK bool output_check(const struct options *o, struct err *err);
+
+/* Makes the folder, once everything else has been looked at. Errors: ERR_IO. */
+MUST_CHECK bool output_begin(const struct options *o, struct err *err);
 
 /*
  * Writes what was trained below the folder: adapter/ as PEFT has it, or model/ where the base
- * itself was, with the tokenizer and template of the model at `path`. Errors: ERR_IO.
+ * itself was, with the tokenizer and template of the model at `path`; then removes the result and
+ * the reports of an earlier run. Errors: ERR_IO; what was there before is then still there.
  */
 MUST_CHECK bool output_save(const struct model *model, const char *path, const char *folder,
                             struct err *err);

@@ -17,6 +17,7 @@
 
 #include <math.h>
 
+#include "base/cgroup.h"
 #include "base/mem.h"
 #include "optim/grad.h"
 #include "train/adapter_options.h"
@@ -75,10 +76,13 @@ static bool read_optim(const struct options *o, struct optim_options *optim, str
     return !o->optim_args || optim_options_read(optim, span_of(o->optim_args), err);
 }
 
-/* What may be used: --memory, or what the machine has free. */
+/* What may be used: --memory, or what the machine has free and the control group allows. */
 static uint64_t memory_bound(const struct options *o)
 {
-    return o->memory_bytes > 0 ? o->memory_bytes : mem_available();
+    uint64_t machine = mem_available(), group = cgroup_memory("");
+    if (o->memory_bytes > 0)
+        return o->memory_bytes;
+    return machine < group ? machine : group;
 }
 
 static bool check_method(struct setup *s, struct err *err)

@@ -23,7 +23,7 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
 {
     *t = (struct tune){0};
     run_journal_init(&t->journal);
-    bool ok = output_prepare(o, err) && setup_open(&t->setup, o, err) &&
+    bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && output_begin(o, err) &&
               run_journal_open(&t->journal, o->output_dir, 0, err);
     if (!ok)
         tune_close(t);

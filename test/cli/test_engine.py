@@ -200,12 +200,39 @@ class Tune(Case):
         self.refused(2, "there is no optimizer 'lbfgs'", *base, "-o", self.out, "--optim", "lbfgs")
         self.refused(2, "no module is called \"x\"", *base, "-o", self.out, "--target-modules", "x")
         self.refused(2, "--rank-pattern", *base, "-o", self.out, "--rank-pattern", "8")
+        err = self.refused(2, "it matches no layer that has an adapter", *base, "-o", self.out, "--rank-pattern",
+                           '{"up_porj": 8}')
+        self.assertIn("did you mean up_proj?", err)
         self.refused(4, "0.0 MB are allowed", *base, "-o", self.out, "--memory", "10K")
         self.refused(3, "/none", "tune", "/none", self.data, "-o", self.out, "--lr", "1")
         self.refused(3, "none.jsonl", "tune", self.model, "/none.jsonl", "-o", self.out, "--lr", "1")
+        self.assertFalse(self.out.exists())
+        self.out.mkdir()
         (self.out / "mine").write_text("x")
         err = self.refused(2, "is not empty", *base, "-o", self.out)
         self.assertIn("--overwrite-output-dir", err)
+
+    def test_a_new_run_replaces_the_result_of_an_earlier_one_and_a_failed_one_does_not(self):
+        self.assertEqual(self.tune()[0], 0)
+        (self.out / "mine").write_text("x")
+        whole = {p: p.read_bytes() for p in self.out.rglob("*") if p.is_file()}
+        again = ["--overwrite-output-dir", "--method", "full"]
+        self.assertEqual(self.tune(*again, "--columns", "text=none")[0], 3)
+        self.assertEqual({p: p.read_bytes() for p in self.out.rglob("*") if p.is_file()}, whole)
+        code, _, err = self.tune(*again, "--lr", "0.001")
+        self.assertEqual(code, 0, err)
+        self.assertTrue((self.out / "model" / "model.safetensors").is_file())
+        self.assertFalse((self.out / "adapter").exists())
+        self.assertEqual(len(list((self.out / "tensorboard").iterdir())), 1)
+        self.assertEqual((self.out / "mine").read_text(), "x")
+
+    def test_a_tokenizer_that_looks_like_another_models_is_told(self):
+        config = json.loads(pathlib.Path(self.model, "config.json").read_text())
+        pathlib.Path(self.model, "config.json").write_text(json.dumps({**config, "eos_token_id": 4}))
+        for words in (["eval", self.model, self.data], ["chat", self.model]):
+            code, _, err = self.run_pace(*words)
+            self.assertEqual(code, 0, err)
+            self.assertIn("the model ends a text with token 4, which is the word", err)
 
     def test_weights_that_are_no_numbers_are_refused(self):
         broken = tiny.write_model(self.folder / "broken", broken="model.layers.1.mlp.up_proj.weight")

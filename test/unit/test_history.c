@@ -101,6 +101,26 @@ static void a_run_without_lines_is_a_state_too(void **state)
     arena_release(&arena);
 }
 
+static void event_files_of_an_earlier_run_are_removed(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct history h;
+    const char *folder = temporary_folder();
+    const char *board = file_join(&arena, folder, "tensorboard");
+    const char *old = file_join(&arena, board, "events.out.tfevents.1600000000.pace");
+    const char *foreign = file_join(&arena, board, "events.out.tfevents.1600000000.host");
+    fill(&h);
+    ASSERT_OK(file_make_folder(board, &err));
+    ASSERT_OK(file_put(old, span_of("old"), &err));
+    ASSERT_OK(file_put(foreign, span_of("foreign"), &err));
+    ASSERT_OK(history_write(&h, folder, &err));
+    assert_int_equal(file_kind_of(old), FILE_MISSING);
+    assert_int_equal(file_kind_of(foreign), FILE_REGULAR);
+    history_release(&h);
+    arena_release(&arena);
+}
+
 static void a_folder_that_is_not_there_is_an_error(void **state)
 {
     (void)state;
@@ -117,6 +137,7 @@ int main(void)
         cmocka_unit_test(the_state_has_the_members_of_a_trainers),
         cmocka_unit_test(our_doctor_reads_state_and_events),
         cmocka_unit_test(a_run_without_lines_is_a_state_too),
+        cmocka_unit_test(event_files_of_an_earlier_run_are_removed),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "test/support/model_folder.h"
 #include "test/support/tiny_model.h"
 
@@ -17,42 +19,51 @@ static bool is_there(const char *folder, const char *name)
     return file_kind_of(file_join(&arena, folder, name)) == FILE_REGULAR;
 }
 
+static struct options to(const char *folder)
+{
+    struct options o;
+    options_init(&o);
+    o.output_dir = folder;
+    return o;
+}
+
 static void the_folder_must_be_named(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct options o;
-    options_init(&o);
-    ASSERT_FAILS(output_prepare(&o, &err), "-o OUT names the folder");
+    struct options o = to(NULL);
+    ASSERT_FAILS(output_check(&o, &err), "-o OUT names the folder");
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
-static void a_folder_is_made_and_may_be_empty(void **state)
+static void a_folder_is_made_when_the_run_begins_and_not_before(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct options o;
-    options_init(&o);
-    o.output_dir = below("new");
-    ASSERT_OK(output_prepare(&o, &err));
+    struct options o = to(below("new"));
+    ASSERT_OK(output_check(&o, &err));
+    assert_int_equal(file_kind_of(o.output_dir), FILE_MISSING);
+    ASSERT_OK(output_begin(&o, &err));
     assert_int_equal(file_kind_of(o.output_dir), FILE_FOLDER);
-    ASSERT_OK(output_prepare(&o, &err));
+    ASSERT_OK(output_check(&o, &err)); /* empty */
+    assert_int_equal(file_kind_of(o.output_dir), FILE_FOLDER);
+    o = to(below("no/such/folder"));
+    assert_false(output_check(&o, &err));
+    assert_int_equal(err.kind, ERR_IO);
 }
 
 static void a_folder_with_something_in_it_is_left_alone(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct options o;
-    options_init(&o);
-    o.output_dir = below("full");
-    ASSERT_OK(output_prepare(&o, &err));
+    struct options o = to(below("full"));
+    ASSERT_OK(output_begin(&o, &err));
     (void)write_into(o.output_dir, "notes.txt", "mine");
-    ASSERT_FAILS(output_prepare(&o, &err), "is not empty");
+    ASSERT_FAILS(output_check(&o, &err), "is not empty");
     assert_int_equal(err.kind, ERR_USAGE);
     assert_non_null(strstr(err.hint, "--overwrite-output-dir"));
     o.overwrite_output_dir = true;
-    ASSERT_OK(output_prepare(&o, &err));
+    ASSERT_OK(output_check(&o, &err));
     assert_true(is_there(o.output_dir, "notes.txt"));
 }
 
@@ -60,23 +71,91 @@ static void a_folder_that_holds_a_folder_is_not_empty(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct options o;
-    options_init(&o);
-    o.output_dir = below("nest");
+    struct options o = to(below("nest"));
     ASSERT_OK(file_make_folder(below("nest"), &err));
     ASSERT_OK(file_make_folder(below("nest/adapter"), &err));
-    ASSERT_FAILS(output_prepare(&o, &err), "is not empty");
+    ASSERT_FAILS(output_check(&o, &err), "is not empty");
 }
 
-static void a_file_is_no_folder(void **state)
+static void a_file_and_a_folder_that_cannot_be_written_to_are_refused(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct options o;
-    options_init(&o);
-    o.output_dir = temporary_file("file", span_of("x"));
-    assert_false(output_prepare(&o, &err));
+    struct options o = to(temporary_file("file", span_of("x")));
+    assert_false(output_check(&o, &err));
     assert_int_equal(err.kind, ERR_IO);
+    if (geteuid() == 0) /* may write everywhere */
+        return;
+    o = to("/");
+    assert_false(output_check(&o, &err));
+    assert_int_equal(err.kind, ERR_IO);
+}
+
+/* A folder as an earlier run leaves it, with two files that are somebody's own. */
+static const char *used_folder(const char *name)
+{
+    static const char *const folders[] = {"", "adapter", "model"};
+    static const char *const files[][2] = {{"", "report.html"},
+                                           {"", "notes.txt"},
+                                           {"adapter", "adapter_config.json"},
+                                           {"adapter", "adapter_model.safetensors"},
+                                           {"adapter", "merges.txt"},
+                                           {"model", "config.json"},
+                                           {"model", "model.safetensors"},
+                                           {"model", "merges.txt"},
+                                           {"model", "mine.txt"}};
+    struct err err = {0};
+    const char *folder = below(name);
+    for (size_t i = 0; i < COUNT_OF(folders); i++)
+        ASSERT_OK(file_make_folder(file_join(&arena, folder, folders[i]), &err));
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        (void)write_into(file_join(&arena, folder, files[i][0]), files[i][1], "old");
+    return folder;
+}
+
+static void what_an_earlier_run_left_goes_when_the_new_result_is_there(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    struct lora_options lora = {.all_linear = true, .rank = 2, .alpha = 4};
+    const char *from = model_folder(TINY_TALKER), *folder = used_folder("used");
+    const char *adapter = file_join(&arena, folder, "adapter");
+    const char *old = file_join(&arena, folder, "model");
+    tiny_tokenizer(from, NULL, NULL);
+    ASSERT_OK(model_open(&model, from, plain_backend(), &err));
+    ASSERT_OK(lora_attach(&model, &lora, 3, &err));
+    ASSERT_OK(output_save(&model, from, folder, &err));
+    assert_true(is_there(adapter, "adapter_model.safetensors"));
+    assert_true(is_there(adapter, "tokenizer.json"));
+    assert_false(is_there(adapter, "merges.txt")); /* this base has none */
+    assert_false(is_there(old, "config.json") || is_there(old, "model.safetensors") ||
+                 is_there(old, "merges.txt") || is_there(folder, "report.html"));
+    assert_true(is_there(old, "mine.txt") && is_there(folder, "notes.txt"));
+    model_close(&model);
+}
+
+static void the_base_of_the_run_is_not_removed(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    struct lora_options lora = {.all_linear = true, .rank = 2, .alpha = 4};
+    const char *folder = used_folder("based"), *base = file_join(&arena, folder, "model");
+    struct file_map config, weights;
+    const char *from = model_folder(TINY_TALKER);
+    ASSERT_OK(file_map(&config, file_join(&arena, from, "config.json"), &err));
+    ASSERT_OK(file_map(&weights, file_join(&arena, from, "model.safetensors"), &err));
+    ASSERT_OK(file_put(file_join(&arena, base, "config.json"), config.bytes, &err));
+    ASSERT_OK(file_put(file_join(&arena, base, "model.safetensors"), weights.bytes, &err));
+    file_unmap(&config);
+    file_unmap(&weights);
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_OK(lora_attach(&model, &lora, 3, &err));
+    ASSERT_OK(output_save(&model, base, folder, &err));
+    assert_true(is_there(base, "config.json") && is_there(base, "model.safetensors"));
+    assert_true(is_there(base, "merges.txt"));
+    model_close(&model);
 }
 
 static void an_adapter_gets_tokenizer_and_template_along(void **state)
@@ -132,10 +211,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_folder_must_be_named),
-        cmocka_unit_test(a_folder_is_made_and_may_be_empty),
+        cmocka_unit_test(a_folder_is_made_when_the_run_begins_and_not_before),
         cmocka_unit_test(a_folder_with_something_in_it_is_left_alone),
         cmocka_unit_test(a_folder_that_holds_a_folder_is_not_empty),
-        cmocka_unit_test(a_file_is_no_folder),
+        cmocka_unit_test(a_file_and_a_folder_that_cannot_be_written_to_are_refused),
+        cmocka_unit_test(what_an_earlier_run_left_goes_when_the_new_result_is_there),
+        cmocka_unit_test(the_base_of_the_run_is_not_removed),
         cmocka_unit_test(an_adapter_gets_tokenizer_and_template_along),
         cmocka_unit_test(a_base_is_saved_whole),
     };

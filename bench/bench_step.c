@@ -415,12 +415,13 @@ int main(int argc, char **argv)
                                   .keys = T,
                                   .trains = true};
     if (!read_options(argc, argv, &n_steps)) {
-        fprintf(stderr, "usage: bench_step [THREADS [STEPS [DTYPE [wall|processor]]]]\n");
+        fprintf(stderr, "usage: bench_step [THREADS [STEPS [DTYPE [wall|processor [bf16]]]]]\n");
         return 2;
     }
     if (!thread_pool_open(&threads, (size_t)run.n_threads, &err))
         goto fail;
     backend_init(&run.b, &backend_cpu, threads);
+    run.b.products = argc > 5 && strcmp(argv[5], "bf16") == 0 ? PRODUCTS_BF16 : PRODUCTS_F32;
     if (!backend_reserve(&run.b, &sizes, &err))
         goto fail;
     make_model();

@@ -244,9 +244,19 @@ struct backend_sizes {
     bool trains;
 };
 
+/*
+ * In what the large products multiply: those of x, h and their adjoints with weights, and the sums
+ * over rows that are gradients of weights. BF16: both operands are rounded to 8 bits of fraction
+ * (the nearest, ties to even), products and sums are float32. All else is float32 either way:
+ * attention, adapters, norms, softmax, what is added to.
+ */
+enum products { PRODUCTS_F32, PRODUCTS_BF16, PRODUCTS };
+
 struct backend {
     const struct backend_ops *ops;
     struct thread_pool *threads;
+    enum products
+        products;  /* a wish: operations that have no use for it, and `ref`, pass it over */
     void *scratch; /* scratch_bytes of it; what operations leave there means nothing */
     size_t scratch_bytes;
     void *device; /* the backend's own */
@@ -262,6 +272,8 @@ struct backend_ops {
     void (*release)(struct backend *b, void *memory, size_t bytes);
     /* How much scratch memory operations up to these sizes need. */
     size_t (*scratch_bytes)(const struct backend *b, const struct backend_sizes *sizes);
+    /* Whether PRODUCTS_BF16 are faster than PRODUCTS_F32 here. */
+    bool (*is_bf16_faster)(const struct backend *b);
 
     void (*embed)(struct backend *b, const struct embed_args *a);
     void (*embed_back)(struct backend *b, const struct embed_args *a);
@@ -299,7 +311,8 @@ extern const struct backend_ops backend_ref;
 /* This machine's processor: threads and SIMD, the tiles chosen by its features. */
 extern const struct backend_ops backend_cpu;
 
-/* Sets up a backend on a pool of threads; scratch memory comes with backend_reserve. */
+/* Sets up a backend on a pool of threads, with PRODUCTS_F32; scratch memory comes with
+ * backend_reserve. */
 void backend_init(struct backend *b, const struct backend_ops *ops, struct thread_pool *threads);
 
 /*

@@ -77,12 +77,16 @@ extern const size_t cases_count;
 const char *cases_op_name(enum case_op op);
 
 /* A backend to be checked, the threads that it may use (NULL: it uses none), and what its
- * backend.device is to be. */
+ * backend.device and backend.products are to be. */
 struct case_backend {
     const struct backend_ops *ops;
     struct thread_pool *threads;
     void *device;
+    enum products products;
 };
+
+/* Whether the operation has products that may be in bfloat16. */
+bool cases_has_products(enum case_op op);
 
 struct case_finding {
     char output[40]; /* which one is worst */
@@ -96,7 +100,8 @@ static inline bool cases_pass(const struct case_finding *found)
     return found->error <= found->tolerance;
 }
 
-/* One backend against another, forward and adjoint. */
+/* One backend against another, forward and adjoint. `wanted` has products in float32; where `found`
+ * has not, the tolerance is that of bfloat16. */
 struct case_finding cases_compare(const struct case_row *row, const struct case_backend *wanted,
                                   const struct case_backend *found);
 

@@ -139,6 +139,11 @@ const char *cases_op_name(enum case_op op)
     return case_kinds[op].name;
 }
 
+bool cases_has_products(enum case_op op)
+{
+    return op == CASE_LINEAR || op == CASE_XENT || op == CASE_LOGITS;
+}
+
 void trial_init(struct trial *t, const struct case_row *row)
 {
     *t = (struct trial){.row = row, .rng = {.seed = hash_bytes(span_of(row->name), row->op)}};
@@ -156,6 +161,7 @@ bool trial_run(struct trial *t, const struct case_backend *on, struct err *err)
     struct backend b;
     backend_init(&b, on->ops, on->threads);
     b.device = on->device;
+    b.products = on->products;
     if (!backend_reserve(&b, &t->sizes, err))
         return false;
     /* NaN, to whoever takes it for a number. */

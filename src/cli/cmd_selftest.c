@@ -41,12 +41,18 @@ static void note(struct selftest *t, enum case_op op, const char *check, struct 
 
 static void run_case(struct selftest *t, const struct case_row *row)
 {
-    struct case_backend plain = {&backend_ref, NULL};
-    struct case_backend fast = {&backend_cpu, t->all}, alone = {&backend_cpu, t->one};
+    struct case_backend plain = {.ops = &backend_ref};
+    struct case_backend fast = {.ops = &backend_cpu, .threads = t->all};
+    struct case_backend alone = {.ops = &backend_cpu, .threads = t->one};
     t->rows[row->op].n_cases++;
     if (!(row->flags & CASE_LARGE))
         note(t, row->op, "its formulas", cases_differentiate(row, &plain));
     note(t, row->op, "plain C", cases_compare(row, &plain, &fast));
+    note(t, row->op, "one thread", cases_repeat(row, &alone, &fast));
+    if (!cases_has_products(row->op))
+        return;
+    fast.products = alone.products = PRODUCTS_BF16;
+    note(t, row->op, "bfloat16", cases_compare(row, &plain, &fast));
     note(t, row->op, "one thread", cases_repeat(row, &alone, &fast));
 }
 

@@ -4,8 +4,9 @@
  *     test_op BACKEND [OPERATION]           the table, or one operation of it
  *     test_op BACKEND random FIRST COUNT    cases that are drawn at random (random_case.c)
  *
- * BACKEND is ref, cpu, or the name of one of cpu's sets of kernels: plain, avx2, avx512 (skipped
- * where the processor does not have it).
+ * BACKEND is ref, cpu, or the name of one of cpu's sets of kernels: plain, avx2, avx512, avx512bf16
+ * (skipped where the processor does not have it). Operations that have products in bfloat16 are
+ * held to ref with these too.
  *
  * Each case: against ref, against the formulas in float64 (derivatives too), and bit for bit the
  * same with 1, 2, 3 and 7 threads. Large cases ask nothing of ref, which has no blocks. Prints what
@@ -27,7 +28,7 @@ struct pools {
 
 struct summary {
     size_t n_cases, n_failed;
-    double compared, differentiated; /* the worst errors */
+    double compared, differentiated, bf16; /* the worst errors */
 };
 
 static bool judge(const struct case_row *row, const char *check, const struct case_finding *found)
@@ -37,6 +38,25 @@ static bool judge(const struct case_row *row, const char *check, const struct ca
     printf("FAILED %s, %s: %s: %s: error %.3g, at most %.3g\n", cases_op_name(row->op), row->name,
            check, found->output, found->error, found->tolerance);
     return false;
+}
+
+/* Products in bfloat16: near ref, and the same bits from any number of threads. */
+static bool run_bf16(const struct case_row *row, const struct case_backend *on,
+                     const struct pools *pools, double *worst)
+{
+    struct case_backend ref = {.ops = &backend_ref}, first = *on;
+    first.products = PRODUCTS_BF16;
+    first.threads = pools->of[0];
+    struct case_finding found = cases_compare(row, &ref, &first);
+    bool passes = judge(row, "in bfloat16, against ref", &found);
+    *worst = found.error > *worst ? found.error : *worst;
+    for (size_t i = 1; i < COUNT_OF(threads); i++) {
+        struct case_backend more = first;
+        more.threads = pools->of[i];
+        found = cases_repeat(row, &first, &more);
+        passes = judge(row, "in bfloat16, other numbers of threads", &found) && passes;
+    }
+    return passes;
 }
 
 static void run_case(const struct case_row *row, const struct case_backend *on,
@@ -63,6 +83,8 @@ static void run_case(const struct case_row *row, const struct case_backend *on,
         struct case_finding found = cases_repeat(row, &first, &more);
         passes = judge(row, "other numbers of threads", &found) && passes;
     }
+    if (on->ops != &backend_ref && cases_has_products(row->op))
+        passes = run_bf16(row, on, pools, &sum->bf16) && passes;
     sum->n_cases++;
     sum->n_failed += !passes;
 }
@@ -122,8 +144,9 @@ static struct summary run_random(const char *first, const char *count,
 
 static void show(const char *name, const struct summary *part, struct summary *all)
 {
-    printf("%-10s %3zu cases, %zu failed; worst against ref %.2g, against the formulas %.2g\n",
-           name, part->n_cases, part->n_failed, part->compared, part->differentiated);
+    printf("%-10s %3zu cases, %zu failed; worst against ref %.2g (in bfloat16 %.2g), against the "
+           "formulas %.2g\n",
+           name, part->n_cases, part->n_failed, part->compared, part->bf16, part->differentiated);
     all->n_cases += part->n_cases;
     all->n_failed += part->n_failed;
 }

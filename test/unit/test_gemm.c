@@ -1,6 +1,7 @@
 #include "test/unit/cpu_check.h"
 
 #include "backend/cpu/gemm.h"
+#include "tensor/half.h"
 #include "tensor/quant.h"
 
 static void check_product(const struct kernels *k, size_t rows, size_t columns, size_t depth)
@@ -21,7 +22,7 @@ static void check_product(const struct kernels *k, size_t rows, size_t columns, 
                      .b_panel = k->panel * depth,
                      .c = c,
                      .c_step = columns + 1};
-    g.a_strip = gemm_pack_a(k, packed, (struct mat){a, rows, depth, depth}, 0, rows);
+    g.a_strip = gemm_pack_a(k, PRODUCTS_F32, packed, (struct mat){a, rows, depth, depth}, 0, rows);
     for (int turn = 1; turn <= 2; turn++) {
         gemm_run(k, &g);
         g.adds = true;
@@ -37,6 +38,62 @@ static void check_product(const struct kernels *k, size_t rows, size_t columns, 
         }
     }
     arena_release(&arena);
+}
+
+/* In bfloat16, B packed from weights as well: as exact as the sum of rounded numbers. */
+static void check_pairs(const struct kernels *k, size_t rows, size_t columns, size_t depth)
+{
+    struct arena arena = {0};
+    struct cpu_device device = {k};
+    struct backend on;
+    backend_init(&on, &backend_cpu, NULL);
+    on.device = &device;
+    float *a = random_floats(&arena, rows * depth, 1, 1);
+    float *b = random_floats(&arena, columns * depth, 1, 2);
+    float *left = arena_array(&arena, float, gemm_a_floats(k, rows, depth));
+    float *right = arena_array(&arena, float, gemm_b_floats(k, columns, depth));
+    float *c = arena_array(&arena, float, rows *columns);
+    size_t cells = gemm_cells(k, PRODUCTS_BF16, depth);
+    struct weight w = {b, DTYPE_F32, columns, depth, false};
+    struct packing p = {&w, true, 0, columns, 0, depth, right, depth, 0, PRODUCTS_BF16};
+    packing_run(&on, &p, 1, arena_array(&arena, float, PACKING_FLOATS));
+    struct gemm g = {.products = PRODUCTS_BF16,
+                     .rows = rows,
+                     .columns = columns,
+                     .depth = cells,
+                     .a = left,
+                     .a_step = k->tile_rows,
+                     .b = right,
+                     .b_step = k->panel,
+                     .b_panel = k->panel * cells,
+                     .c = c,
+                     .c_step = columns};
+    g.a_strip = gemm_pack_a(k, PRODUCTS_BF16, left, (struct mat){a, rows, depth, depth}, 0, rows);
+    gemm_run(k, &g);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
+            double sum = 0;
+            for (size_t d = 0; d < depth; d++)
+                sum += (double)half_from_bf16(half_to_bf16(a[i * depth + d])) *
+                       (double)half_from_bf16(half_to_bf16(b[j * depth + d]));
+            assert_near(c[i * columns + j], sum, 1e-5);
+        }
+    }
+    arena_release(&arena);
+}
+
+static void products_of_pairs_are_those_of_rounded_numbers(void **state)
+{
+    (void)state;
+    const struct kernels *k;
+    for (size_t i = 0; (k = kernels_at(i)) != NULL; i++) {
+        for (size_t n = 1; n <= 34; n++) {
+            check_pairs(k, n, 35 - n, 5);
+            check_pairs(k, 3, n, 1);
+            check_pairs(k, n, 65, 40);
+        }
+        check_pairs(k, 29, 70, 513);
+    }
 }
 
 static void products_are_right_at_every_rest(void **state)
@@ -115,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_right_at_every_rest),
+        cmocka_unit_test(products_of_pairs_are_those_of_rounded_numbers),
         cmocka_unit_test(weights_are_packed_in_both_directions_from_every_storage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

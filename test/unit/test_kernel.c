@@ -99,10 +99,10 @@ static void packing_transposes_and_fills_with_zeros(void **state)
                 size_t n = 1 + (step * 7 + rows * 3) % WIDTH;
                 float out[WIDTH * STEP + 1];
                 out[n * step] = 5;
-                k->pack(out, step, in, WIDTH, rows, n);
+                k->f32.pack(out, step, in, WIDTH, rows, n);
                 for (size_t i = 0; i < n * step; i++)
                     assert_true(out[i] == (i % step < rows ? in[i % step * WIDTH + i / step] : 0));
-                k->copy(out, step, in, WIDTH, min_size(n, ROWS), rows);
+                k->f32.copy(out, step, in, WIDTH, min_size(n, ROWS), rows);
                 for (size_t i = 0; i < min_size(n, ROWS) * step; i++)
                     assert_true(out[i] == (i % step < rows ? in[i / step * WIDTH + i % step] : 0));
                 assert_true(out[n * step] == 5);
@@ -110,6 +110,70 @@ static void packing_transposes_and_fills_with_zeros(void **state)
         }
     }
     arena_release(&arena);
+}
+
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* Of two numbers, the second of which is 0 where there is none. */
+static uint32_t cell_of(float low, float high)
+{
+    return half_to_bf16(low) | (uint32_t)half_to_bf16(high) << 16;
+}
+
+static void pairs_are_packed_in_both_directions(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, WIDTH = 70, STEP = 32 };
+    struct arena arena = {0};
+    float *in = random_floats(&arena, (ROWS + 1) * WIDTH, 1, 1);
+    FOR_EACH_SET(k)
+    {
+        for (size_t step = 1; step <= k->panel; step++) {
+            for (size_t rows = 0; rows <= step; rows++) {
+                size_t n = 1 + (step * 7 + rows * 3) % WIDTH, cells = (n + 1) / 2;
+                float out[WIDTH * STEP + 1];
+                out[cells * step] = 5;
+                k->bf16.pack(out, step, in, WIDTH, rows, n);
+                for (size_t i = 0; i < cells * step; i++) {
+                    const float *at = in + i % step * WIDTH + i / step * 2;
+                    float high = i / step * 2 + 1 < n ? at[1] : 0;
+                    uint32_t wanted = i % step < rows ? cell_of(at[0], high) : 0;
+                    assert_int_equal(bits_of(out[i]), wanted);
+                }
+                n = min_size(n, ROWS);
+                k->bf16.copy(out, step, in, WIDTH, n, rows);
+                for (size_t i = 0; i < (n + 1) / 2 * step; i++) {
+                    const float *at = in + i / step * 2 * WIDTH + i % step;
+                    float high = i / step * 2 + 1 < n ? at[WIDTH] : 0;
+                    uint32_t wanted = i % step < rows ? cell_of(at[0], high) : 0;
+                    assert_int_equal(bits_of(out[i]), wanted);
+                }
+                assert_true(out[cells * step] == 5);
+            }
+        }
+    }
+    arena_release(&arena);
+}
+
+static void rounding_to_pairs_keeps_what_is_no_finite_number(void **state)
+{
+    (void)state;
+    const float in[] = {INFINITY, -INFINITY, NAN, 3.4e38f, 1.00390625f, 1.01171875f, -0.0f, 0};
+    FOR_EACH_SET(k)
+    {
+        float out[4];
+        k->bf16.pack(out, 1, in, 8, 1, 8);
+        assert_int_equal(bits_of(out[0]), 0xff807f80);
+        assert_int_equal(bits_of(out[1]) & 0x7fff, 0x7fc0);
+        assert_int_equal(bits_of(out[1]) >> 16, 0x7f80);
+        assert_int_equal(bits_of(out[2]), 0x3f823f80); /* ties to even */
+        assert_int_equal(bits_of(out[3]), 0x00008000);
+    }
 }
 
 static void sums_along_rows_of_every_length(void **state)
@@ -243,6 +307,8 @@ int main(void)
         cmocka_unit_test(tanh_is_within_2_units_of_the_last_place),
         cmocka_unit_test(bends_are_those_of_their_formulas),
         cmocka_unit_test(packing_transposes_and_fills_with_zeros),
+        cmocka_unit_test(pairs_are_packed_in_both_directions),
+        cmocka_unit_test(rounding_to_pairs_keeps_what_is_no_finite_number),
         cmocka_unit_test(sums_along_rows_of_every_length),
         cmocka_unit_test(weights_are_decoded_to_the_same_bits_as_by_quant),
         cmocka_unit_test(sixteen_bits_are_rounded_as_half_h_does),

@@ -96,12 +96,12 @@ static void pack_keys(void *context, size_t index, size_t worker)
     size_t blocks = ceil_div(f->strips, STRIPS_OF_BLOCK), kv = index / blocks;
     size_t rows = STRIPS_OF_BLOCK * f->k->tile_rows, first = index % blocks * rows;
     size_t n = min_size(rows, n_keys(f) - first), at = (size_t)f->all.first + first;
-    gemm_pack_a(f->k, f->keys + (kv * f->strips * f->k->tile_rows + first) * a->head,
+    gemm_pack_a(f->k, PRODUCTS_F32, f->keys + (kv * f->strips * f->k->tile_rows + first) * a->head,
                 mat_columns(a->k, kv * a->head, a->head), at, n);
     for (size_t j = 0; j < a->head; j += f->k->panel)
-        f->k->copy(f->values + kv * n_keys(f) * f->width + j * n_keys(f) + first * f->k->panel,
-                   f->k->panel, mat_row(a->v, at) + kv * a->head + j, a->v.stride, n,
-                   min_size(a->head - j, f->k->panel));
+        f->k->f32.copy(f->values + kv * n_keys(f) * f->width + j * n_keys(f) + first * f->k->panel,
+                       f->k->panel, mat_row(a->v, at) + kv * a->head + j, a->v.stride, n,
+                       min_size(a->head - j, f->k->panel));
 }
 
 /* ------------------------------------------------------------------------- a panel of queries --
@@ -223,8 +223,8 @@ static bool attend_segment(const struct forward *f, struct queries *q, const str
 static void attend_head(const struct forward *f, struct queries *q)
 {
     const struct attn_args *a = f->a;
-    f->k->pack(q->panel, f->k->panel, mat_row(a->q, q->row) + q->head * a->head, a->q.stride, q->n,
-               a->head);
+    f->k->f32.pack(q->panel, f->k->panel, mat_row(a->q, q->row) + q->head * a->head, a->q.stride,
+                   q->n, a->head);
     for (size_t i = 0; i < PANEL_MOST; i++) {
         q->most[i] = -1e30f;
         q->sum[i] = 0;

@@ -111,11 +111,11 @@ static void pack_panel(void *context, size_t index, size_t worker)
     size_t n = min_size(f->n_keys - first, panel), at = (size_t)f->all.first + first;
     size_t to = kv * panels * panel * a->head + first * a->head;
     const float *k = mat_row(a->k, at) + kv * a->head, *v = mat_row(a->v, at) + kv * a->head;
-    f->k->pack(f->keys_across + to, panel, k, a->k.stride, n, a->head);
-    f->k->pack(f->values_across + to, panel, v, a->v.stride, n, a->head);
+    f->k->f32.pack(f->keys_across + to, panel, k, a->k.stride, n, a->head);
+    f->k->f32.pack(f->values_across + to, panel, v, a->v.stride, n, a->head);
     for (size_t j = 0; j < a->head; j += panel)
-        f->k->copy(f->keys + (kv * f->width + j) * f->n_keys + first * panel, panel, k + j,
-                   a->k.stride, n, min_size(a->head - j, panel));
+        f->k->f32.copy(f->keys + (kv * f->width + j) * f->n_keys + first * panel, panel, k + j,
+                       a->k.stride, n, min_size(a->head - j, panel));
 }
 
 static void pack_queries(struct queries *q)
@@ -126,14 +126,14 @@ static void pack_queries(struct queries *q)
     struct mat query = mat_columns(a->q, q->head * a->head, a->head);
     struct mat d_o = mat_columns(a->d_o, q->head * a->head, a->head);
     struct mat o = mat_columns(a->o, q->head * a->head, a->head);
-    gemm_pack_a(k, q->own.q_strips, query, q->row, q->n);
-    gemm_pack_a(k, q->own.do_strips, d_o, q->row, q->n);
+    gemm_pack_a(k, PRODUCTS_F32, q->own.q_strips, query, q->row, q->n);
+    gemm_pack_a(k, PRODUCTS_F32, q->own.do_strips, d_o, q->row, q->n);
     for (size_t j = 0; j < a->head; j += k->panel) {
         size_t n = min_size(a->head - j, k->panel);
-        k->copy(q->own.q_panels + j * q->n, k->panel, mat_row(query, q->row) + j, query.stride,
-                q->n, n);
-        k->copy(q->own.do_panels + j * q->n, k->panel, mat_row(d_o, q->row) + j, d_o.stride, q->n,
-                n);
+        k->f32.copy(q->own.q_panels + j * q->n, k->panel, mat_row(query, q->row) + j, query.stride,
+                    q->n, n);
+        k->f32.copy(q->own.do_panels + j * q->n, k->panel, mat_row(d_o, q->row) + j, d_o.stride,
+                    q->n, n);
     }
     for (size_t i = 0; i < q->n; i++)
         q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
@@ -215,8 +215,8 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
     gemm_run(f->k, &g);
     for (size_t i = first; i < first + n; i++)
         weigh_row(q, t, i, begin, end);
-    f->k->pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE, n,
-               end - begin);
+    f->k->f32.pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE, n,
+                   end - begin);
     struct gemm dq = {.rows = n,
                       .columns = a->head,
                       .depth = end - begin,

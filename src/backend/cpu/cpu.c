@@ -39,11 +39,17 @@ static size_t scratch_bytes(const struct backend *b, const struct backend_sizes 
     return max_size(most, max_size(cpu_xent_scratch(b, sizes), cpu_norm_scratch(b, sizes)));
 }
 
+static bool is_bf16_faster(const struct backend *b)
+{
+    return cpu_kernels(b)->bf16.is_native;
+}
+
 const struct backend_ops backend_cpu = {
     .name = "cpu",
     .alloc = ref_alloc,
     .release = ref_release,
     .scratch_bytes = scratch_bytes,
+    .is_bf16_faster = is_bf16_faster,
     .embed = cpu_embed,
     .embed_back = cpu_embed_back,
     .linear = cpu_linear,

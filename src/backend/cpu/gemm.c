@@ -19,6 +19,7 @@ enum { COLUMNS_AT_ONCE = 256, DEPTH_AT_ONCE = 256, ROWS_OF_PIECE = 32 };
 
 void gemm_run(const struct kernels *k, const struct gemm *g)
 {
+    const struct product *product = kernels_product(k, g->products);
     for (size_t j = 0, p = 0; j < g->columns; j += k->panel, p++) {
         for (size_t i = 0, s = 0; i < g->rows; i += k->tile_rows, s++) {
             struct tile t = {
@@ -33,17 +34,19 @@ void gemm_run(const struct kernels *k, const struct gemm *g)
                 .c_step = g->c_step,
                 .adds = g->adds,
             };
-            k->tile(&t);
+            product->tile(&t);
         }
     }
 }
 
-size_t gemm_pack_a(const struct kernels *k, float *out, struct mat m, size_t first, size_t n_rows)
+size_t gemm_pack_a(const struct kernels *k, enum products products, float *out, struct mat m,
+                   size_t first, size_t n_rows)
 {
-    size_t strip = m.width * k->tile_rows;
+    size_t strip = gemm_cells(k, products, m.width) * k->tile_rows;
     for (size_t i = 0; i < n_rows; i += k->tile_rows, out += strip)
-        k->pack(out, k->tile_rows, mat_row(m, first + i), m.stride,
-                min_size(n_rows - i, k->tile_rows), m.width);
+        kernels_product(k, products)
+            ->pack(out, k->tile_rows, mat_row(m, first + i), m.stride,
+                   min_size(n_rows - i, k->tile_rows), m.width);
     return strip;
 }
 
@@ -62,7 +65,9 @@ static void pack_across(const struct kernels *k, const struct packing *p, size_t
                         float *decoded)
 {
     size_t first = piece * k->panel, n = min_size(p->n_columns - first, k->panel);
-    float *out = p->out + piece * p->panel_depth * k->panel + p->to_depth * k->panel;
+    const struct product *m = kernels_product(k, p->products);
+    size_t depths = ceil_div(p->panel_depth, m->terms), to = p->to_depth / m->terms;
+    float *out = p->out + (piece * depths + to) * k->panel;
     for (size_t d = 0; d < p->n_depth; d += DEPTH_AT_ONCE) {
         size_t depth = min_size(p->n_depth - d, DEPTH_AT_ONCE);
         const struct weight *w = p->weight;
@@ -71,7 +76,7 @@ static void pack_across(const struct kernels *k, const struct packing *p, size_t
         for (size_t i = 1; in == decoded && i < n; i++)
             (void)weight_row(k, w, p->column + first + i, p->depth + d, decoded + i * DEPTH_AT_ONCE,
                              depth);
-        k->pack(out + d * k->panel, k->panel, in, stride, n, depth);
+        m->pack(out + d / m->terms * k->panel, k->panel, in, stride, n, depth);
     }
 }
 
@@ -87,10 +92,12 @@ static void pack_along(const struct kernels *k, const struct packing *p, size_t 
     for (size_t i = 1; in == decoded && i < rows; i++)
         (void)weight_row(k, p->weight, p->depth + from + i, p->column + first, decoded + i * n, n);
     size_t stride = in == decoded ? n : p->weight->width;
+    const struct product *m = kernels_product(k, p->products);
+    size_t depths = ceil_div(p->panel_depth, m->terms), to = (p->to_depth + from) / m->terms;
     for (size_t j = 0; j < n; j += k->panel) {
         size_t panel = (first + j) / k->panel;
-        float *out = p->out + (panel * p->panel_depth + p->to_depth + from) * k->panel;
-        k->copy(out, k->panel, in + j, stride, rows, min_size(n - j, k->panel));
+        float *out = p->out + (panel * depths + to) * k->panel;
+        m->copy(out, k->panel, in + j, stride, rows, min_size(n - j, k->panel));
     }
 }
 

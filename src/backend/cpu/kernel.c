@@ -10,9 +10,10 @@ extern const struct kernels kernels_plain;
 #ifdef PACE_CPU_X86
 extern const struct kernels kernels_avx2;
 extern const struct kernels kernels_avx512;
+extern const struct kernels kernels_avx512bf16;
 #endif
 
-enum { SETS_MOST = 3 };
+enum { SETS_MOST = 4 };
 
 static size_t list_sets(const struct kernels *sets[SETS_MOST])
 {
@@ -23,9 +24,12 @@ static size_t list_sets(const struct kernels *sets[SETS_MOST])
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
         return n;
     sets[n++] = &kernels_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        sets[n++] = &kernels_avx512;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
+        return n;
+    sets[n++] = &kernels_avx512;
+    if (__builtin_cpu_supports("avx512bf16"))
+        sets[n++] = &kernels_avx512bf16;
 #endif
     return n;
 }

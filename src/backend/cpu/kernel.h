@@ -14,6 +14,11 @@
  *     A[i][k]   a[k * a_step + i]      packed: a_step = tile_rows; or a transposed matrix as it is
  *     B[k][j]   b[k * b_step + j]      packed: b_step = panel
  *
+ * A product in bfloat16 has two terms of the depth in each cell of 32 bits, the first in the lower
+ * half, and is the same otherwise: `depth` counts cells, A[i][2c] and A[i][2c + 1] lie at
+ * a[c * a_step + i]. It is how the processors' instructions want it: one multiplies and adds 32
+ * pairs where another does 16 numbers.
+ *
  * Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication"; that A is
  * broadcast and B is the vector is as in BLIS (Van Zee and van de Geijn 2015).
  */
@@ -25,7 +30,7 @@
 /* C[rows][columns] = A B, or + A B. What lies beyond `columns` up to the panel is read of B, and
  * beyond `rows` nothing of A. */
 struct tile {
-    size_t rows, columns, depth; /* 1 … tile_rows, 1 … panel, >= 0 */
+    size_t rows, columns, depth; /* 1 … tile_rows, 1 … panel, >= 0 (in cells) */
     const float *a, *b;
     size_t a_step, b_step;
     float *c;
@@ -86,15 +91,23 @@ struct act_row {
     bool adds;
 };
 
+/* What products of one type are made of. */
+struct product {
+    size_t terms;   /* of the depth in a cell: 1 in float32, 2 in bfloat16 */
+    bool is_native; /* the processor has instructions for it */
+    void (*tile)(const struct tile *t);
+
+    /* Cell c of column i is of in[i * stride + k] with k = terms c …; of 0 for rows <= i < step,
+     * and for k >= n. It goes to out[c * step + i]. step <= panel. */
+    void (*pack)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
+    /* The same of in[k * stride + i]: of 0 for n <= i < step, and for k >= rows. */
+    void (*copy)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
+};
+
 struct kernels {
     const char *name;
     size_t tile_rows, panel;
-    void (*tile)(const struct tile *t);
-
-    /* out[k * step + i] = in[i * stride + k], and 0 for rows <= i < step. step <= panel. */
-    void (*pack)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
-    /* out[k * step + i] = in[k * stride + i] for i < n, and 0 for n <= i < step. */
-    void (*copy)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
+    struct product f32, bf16;
 
     void (*soft_columns)(const struct soft_columns *s);
     void (*soft_back)(const struct soft_back *s);
@@ -122,6 +135,11 @@ struct kernels {
     void (*to_bf16)(uint16_t *y, const float *x, size_t n);
 };
 
+static inline const struct product *kernels_product(const struct kernels *k, enum products products)
+{
+    return products == PRODUCTS_BF16 ? &k->bf16 : &k->f32;
+}
+
 /* The best set for this processor. */
 const struct kernels *kernels_best(void);
 
@@ -136,10 +154,15 @@ const struct kernels *kernels_at(size_t index);
 #define KERNEL(name) KERNEL_EXPAND(name, KERNEL_SET)
 
 void KERNEL(kernel_tile)(const struct tile *t);
+void KERNEL(kernel_tile_bf16)(const struct tile *t);
 void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                          size_t n);
+void KERNEL(kernel_pack_bf16)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                              size_t n);
 void KERNEL(kernel_copy)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                          size_t n);
+void KERNEL(kernel_copy_bf16)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                              size_t n);
 void KERNEL(kernel_soft_columns)(const struct soft_columns *s);
 void KERNEL(kernel_soft_back)(const struct soft_back *s);
 float KERNEL(kernel_logit_row)(const struct logit_row *r);

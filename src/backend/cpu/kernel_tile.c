@@ -9,6 +9,10 @@
  * With everything in the innermost cache a tile reaches what the multipliers can do. It reads
  * little: 184 bytes for 28 multiplications of vectors, so that B may come from the cache that cores
  * share, and A from a core's own second.
+ *
+ * A tile of bfloat16 is the same with pairs in the place of numbers. Where the processor cannot
+ * multiply them, their halves are taken apart (an upper half is a float32 when the lower bits are
+ * 0) and multiplied one after the other: the same products, at about half the speed.
  */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/simd.h"
@@ -31,7 +35,7 @@ SIMD void store_tile(const struct tile *t, vec sum[TILE_ROWS][2], size_t n_rows,
     }
 }
 
-SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs)
+SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs, size_t terms)
 {
     vec sum[TILE_ROWS][2];
     const float *a = t->a, *b = t->b;
@@ -48,7 +52,8 @@ SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs)
             vec factor = vec_of(a[i]);
 #pragma GCC unroll 2
             for (size_t j = 0; j < n_vecs; j++)
-                sum[i][j] = vec_fma(factor, row[j], sum[i][j]);
+                sum[i][j] = terms == 1 ? vec_fma(factor, row[j], sum[i][j])
+                                       : vec_dot_pairs(factor, row[j], sum[i][j]);
         }
         a += t->a_step;
         b += t->b_step;
@@ -56,15 +61,14 @@ SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs)
     store_tile(t, sum, n_rows, n_vecs);
 }
 
-#define TILE(rows)                                                                                 \
-    static void tile_##rows##_1(const struct tile *t)                                              \
+#define TILE_OF(name, rows, vecs, terms)                                                           \
+    static void name##_##rows##_##vecs(const struct tile *t)                                       \
     {                                                                                              \
-        multiply(t, rows, 1);                                                                      \
-    }                                                                                              \
-    static void tile_##rows##_2(const struct tile *t)                                              \
-    {                                                                                              \
-        multiply(t, rows, 2);                                                                      \
+        multiply(t, rows, vecs, terms);                                                            \
     }
+#define TILE(rows)                                                                                 \
+    TILE_OF(tile, rows, 1, 1)                                                                      \
+    TILE_OF(tile, rows, 2, 1) TILE_OF(pairs, rows, 1, 2) TILE_OF(pairs, rows, 2, 2)
 
 TILE(1)
 TILE(2)
@@ -83,19 +87,39 @@ TILE(13)
 TILE(14)
 #endif
 
+typedef void tile_function(const struct tile *t);
+
 /* [rows - 1][vectors - 1] */
-static void (*const tiles[TILE_ROWS][2])(const struct tile *t) = {
-    {tile_1_1, tile_1_2},   {tile_2_1, tile_2_2},   {tile_3_1, tile_3_2},   {tile_4_1, tile_4_2},
-    {tile_5_1, tile_5_2},   {tile_6_1, tile_6_2},
+#define TILES_1_TO_6(name)                                                                         \
+    {name##_1_1, name##_1_2}, {name##_2_1, name##_2_2}, {name##_3_1, name##_3_2},                  \
+        {name##_4_1, name##_4_2}, {name##_5_1, name##_5_2},                                        \
+    {                                                                                              \
+        name##_6_1, name##_6_2                                                                     \
+    }
+#define TILES_7_TO_14(name)                                                                        \
+    {name##_7_1, name##_7_2}, {name##_8_1, name##_8_2}, {name##_9_1, name##_9_2},                  \
+        {name##_10_1, name##_10_2}, {name##_11_1, name##_11_2}, {name##_12_1, name##_12_2},        \
+        {name##_13_1, name##_13_2},                                                                \
+    {                                                                                              \
+        name##_14_1, name##_14_2                                                                   \
+    }
+
 #if defined(__AVX512F__)
-    {tile_7_1, tile_7_2},   {tile_8_1, tile_8_2},   {tile_9_1, tile_9_2},   {tile_10_1, tile_10_2},
-    {tile_11_1, tile_11_2}, {tile_12_1, tile_12_2}, {tile_13_1, tile_13_2}, {tile_14_1, tile_14_2},
+static tile_function *const tiles[TILE_ROWS][2] = {TILES_1_TO_6(tile), TILES_7_TO_14(tile)};
+static tile_function *const pairs[TILE_ROWS][2] = {TILES_1_TO_6(pairs), TILES_7_TO_14(pairs)};
+#else
+static tile_function *const tiles[TILE_ROWS][2] = {TILES_1_TO_6(tile)};
+static tile_function *const pairs[TILE_ROWS][2] = {TILES_1_TO_6(pairs)};
 #endif
-};
 
 void KERNEL(kernel_tile)(const struct tile *t)
 {
     tiles[t->rows - 1][t->columns > LANES](t);
+}
+
+void KERNEL(kernel_tile_bf16)(const struct tile *t)
+{
+    pairs[t->rows - 1][t->columns > LANES](t);
 }
 
 /* ----------------------------------------------------------------------------------- packing -- */
@@ -167,23 +191,35 @@ SIMD void transpose(vec row[LANES])
 
 #endif
 
-/* Up to LANES rows and n <= LANES columns; `width` <= LANES numbers of each column are written. */
+/* The first n <= LANES cells of a row of `terms` n numbers, of which there may be one less. */
+SIMD vec load_cells(const float *at, size_t n, size_t terms)
+{
+    if (terms == 1)
+        return n == LANES ? vec_load(at) : vec_load_some(at, n);
+    if (n == 2 * LANES)
+        return vec_pair_neighbours(vec_load(at), vec_load(at + LANES));
+    vec first = vec_load_some(at, min_size(n, LANES));
+    return vec_pair_neighbours(first, n > LANES ? vec_load_some(at + LANES, n - LANES) : (vec){0});
+}
+
+/* Up to LANES rows of n <= terms LANES numbers; `width` <= LANES cells of each column are written.
+ */
 struct square {
     size_t rows, n, width;
 };
 
-SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, struct square s)
+SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, struct square s,
+                      size_t terms)
 {
     vec row[LANES];
+    size_t cells = (s.n + terms - 1) / terms;
 #pragma GCC unroll 16
     for (size_t i = 0; i < LANES; i++)
-        row[i] = i >= s.rows    ? (vec){0}
-                 : s.n == LANES ? vec_load(in + i * stride)
-                                : vec_load_some(in + i * stride, s.n);
+        row[i] = i >= s.rows ? (vec){0} : load_cells(in + i * stride, s.n, terms);
     transpose(row);
 #pragma GCC unroll 16
     for (size_t k = 0; k < LANES; k++) {
-        if (k >= s.n)
+        if (k >= cells)
             break;
         if (s.width == LANES)
             vec_store(out + k * step, row[k]);
@@ -193,30 +229,44 @@ SIMD void pack_square(float *out, size_t step, const float *in, size_t stride, s
 }
 
 /* Rows in strips of LANES, so that each is read along; whole tiles and whole vectors have loops of
- * their own, in which nothing is asked. */
-void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride, size_t rows,
-                         size_t n)
+ * their own, in which nothing is asked. `k` counts numbers. */
+SIMD void pack(float *out, size_t step, const float *in, size_t stride, struct square of,
+               size_t terms)
 {
+    size_t whole_n = terms * LANES;
     for (size_t i = 0; i < step; i += LANES) {
-        struct square rest = {i < rows ? min_size(rows - i, LANES) : 0, 0,
+        struct square rest = {i < of.rows ? min_size(of.rows - i, LANES) : 0, 0,
                               min_size(step - i, LANES)};
         const float *from = rest.rows > 0 ? in + i * stride : in;
+        float *to = out + i;
         size_t k = 0;
         if (TILE_ROWS < LANES && rest.rows == TILE_ROWS && step == TILE_ROWS) {
             /* Whole vectors are stored: what is too much is overwritten by the next column. */
-            const struct square whole = {TILE_ROWS, LANES, LANES};
-            for (; k + LANES < n; k += LANES)
-                pack_square(out + k * step + i, step, from + k, stride, whole);
+            const struct square whole = {TILE_ROWS, whole_n, LANES};
+            for (; k + whole_n < of.n; k += whole_n, to += LANES * step)
+                pack_square(to, step, from + k, stride, whole, terms);
         } else if (rest.rows == LANES && rest.width == LANES) {
-            const struct square whole = {LANES, LANES, LANES};
-            for (; k + LANES <= n; k += LANES)
-                pack_square(out + k * step + i, step, from + k, stride, whole);
+            const struct square whole = {LANES, whole_n, LANES};
+            for (; k + whole_n <= of.n; k += whole_n, to += LANES * step)
+                pack_square(to, step, from + k, stride, whole, terms);
         }
-        for (; k < n; k += LANES) {
-            rest.n = min_size(n - k, LANES);
-            pack_square(out + k * step + i, step, from + k, stride, rest);
+        for (; k < of.n; k += whole_n, to += LANES * step) {
+            rest.n = min_size(of.n - k, whole_n);
+            pack_square(to, step, from + k, stride, rest, terms);
         }
     }
+}
+
+void KERNEL(kernel_pack)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                         size_t n)
+{
+    pack(out, step, in, stride, (struct square){rows, n, 0}, 1);
+}
+
+void KERNEL(kernel_pack_bf16)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                              size_t n)
+{
+    pack(out, step, in, stride, (struct square){rows, n, 0}, 2);
 }
 
 void KERNEL(kernel_copy)(float *out, size_t step, const float *in, size_t stride, size_t rows,
@@ -233,6 +283,25 @@ void KERNEL(kernel_copy)(float *out, size_t step, const float *in, size_t stride
         for (size_t i = 0; i < step; i += LANES) {
             size_t here = i < n ? min_size(n - i, LANES) : 0;
             vec_store_some(out + i, vec_load_some(in + i, here), min_size(step - i, LANES));
+        }
+    }
+}
+
+void KERNEL(kernel_copy_bf16)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                              size_t n)
+{
+    for (size_t k = 0; k < rows; k += 2, in += 2 * stride, out += step) {
+        const float *next = in + stride;
+        bool is_whole = k + 1 < rows;
+        for (size_t i = 0; i < step; i += LANES) {
+            size_t here = i < n ? min_size(n - i, LANES) : 0, width = min_size(step - i, LANES);
+            if (here == LANES && is_whole) {
+                vec_store(out + i, vec_pair(vec_load(in + i), vec_load(next + i)));
+                continue;
+            }
+            vec low = vec_load_some(in + i, here);
+            vec high = is_whole ? vec_load_some(next + i, here) : (vec){0};
+            vec_store_some(out + i, vec_pair(low, high), width);
         }
     }
 }

@@ -21,6 +21,7 @@ static void open_parts(struct linear *l, size_t out)
     const struct linear_args *a = l->a;
     CHECK(a->n_parts >= 1 && a->n_parts <= LINEAR_PARTS_MOST);
     size_t in = weight_in(&a->part[0].weight), first_y = 0, first_u = 0, weights = 0;
+    bool pairs_fit = true; /* into each part: the columns of dy are the depth of dx */
     for (size_t i = 0; i < a->n_parts; i++) {
         const struct linear_part *of = &a->part[i];
         CHECK(weight_in(&of->weight) == in);
@@ -28,11 +29,14 @@ static void open_parts(struct linear *l, size_t out)
             of, weight_out(&of->weight), of->rank, first_y, first_u, {0}, NULL, NULL};
         if (a->dropout > 0)
             l->part[i].dropout = dropout_init(a->dropout, a->dropout_seed, of->dropout_stream);
+        pairs_fit = pairs_fit && (l->part[i].n % 2 == 0 || a->n_parts == 1);
         first_y += l->part[i].n;
         first_u += of->rank;
         weights += in * l->part[i].n;
     }
     CHECK(first_y == out && (first_u == 0 || a->u.width == first_u));
+    if (!pairs_fit)
+        l->products = PRODUCTS_F32;
     l->sizes.in = in;
     l->sizes.out = out;
     l->sizes.weights = weights;
@@ -45,6 +49,11 @@ static size_t block_floats(const struct linear *l)
     size_t depth = min_size(max_size(l->sizes.in, l->sizes.out), LINEAR_DEPTH_MOST);
     size_t floats = gemm_a_floats(l->k, l->block_rows, depth);
     return round_up(max_size(floats, LINEAR_ROWS_OF_BLOCK * LINEAR_ROWS_AT_ONCE), 16);
+}
+
+static size_t blocks_of_own(const struct linear *l)
+{
+    return l->products == PRODUCTS_BF16 ? 4 : 3;
 }
 
 static size_t rank_floats(const struct linear *l)
@@ -64,7 +73,7 @@ static void take_memory(struct linear *l, struct scratch *s)
     l->packed_a = scratch_take(s, (z->in + panel) * (z->ranks + parts * panel), sizeof(float));
     l->packed_b = scratch_take(s, (z->out + parts * panel) * (z->ranks + panel), sizeof(float));
     l->decoded = scratch_take(s, workers * PACKING_FLOATS, sizeof(float));
-    l->own_floats = 3 * block_floats(l) + rank_floats(l);
+    l->own_floats = blocks_of_own(l) * block_floats(l) + rank_floats(l);
     l->own = scratch_take(s, workers * l->own_floats, sizeof(float));
     l->du = scratch_take(s, z->rows * z->ranks, sizeof(float));
     l->u_panels = scratch_take(s, z->rows * (z->ranks + parts * panel), sizeof(float));
@@ -73,7 +82,10 @@ static void take_memory(struct linear *l, struct scratch *s)
 
 size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *s)
 {
-    struct linear l = {.b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(b, s->rows)};
+    struct linear l = {.b = b,
+                       .k = cpu_kernels(b),
+                       .block_rows = cpu_row_block(b, s->rows),
+                       .products = b->products};
     l.sizes = (struct linear_sizes){s->rows, s->linear_in, s->linear_out, s->linear_weights,
                                     s->linear_rank};
     struct scratch counter = scratch_counter();
@@ -84,7 +96,11 @@ size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *s
 struct linear linear_open(const struct backend *b, const struct linear_args *a, size_t rows,
                           size_t out)
 {
-    struct linear l = {.a = a, .b = b, .k = cpu_kernels(b), .block_rows = cpu_row_block(b, rows)};
+    struct linear l = {.a = a,
+                       .b = b,
+                       .k = cpu_kernels(b),
+                       .block_rows = cpu_row_block(b, rows),
+                       .products = b->products};
     open_parts(&l, out);
     l.sizes.rows = rows;
     struct scratch scratch = scratch_of(b);
@@ -96,7 +112,11 @@ struct linear_own linear_own(const struct linear *l, size_t worker)
 {
     float *at = l->own + worker * l->own_floats;
     size_t block = block_floats(l);
-    return (struct linear_own){at, at + 3 * block, at + block, at + 2 * block};
+    return (struct linear_own){.rows = at,
+                               .dropped = at + block,
+                               .spare = at + 2 * block,
+                               .pairs = at + 3 * block,
+                               .ranks = at + blocks_of_own(l) * block};
 }
 
 void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out, struct mat in,
@@ -133,7 +153,8 @@ struct pass {
 static void fill_pass(struct pass *pass, size_t *part, size_t *first)
 {
     const struct linear *l = pass->l;
-    size_t depth = l->sizes.in, left = max_size(LINEAR_PACKED_MOST / depth, 1), taken = 0;
+    size_t depth = gemm_cells(l->k, l->products, l->sizes.in), taken = 0;
+    size_t left = max_size(LINEAR_PACKED_MOST / depth, 1);
     left = max_size(left / LINEAR_COLUMNS_LEAST, 1) * LINEAR_COLUMNS_LEAST;
     pass->n_slices = 0;
     while (*part < l->a->n_parts && left > 0) {
@@ -160,7 +181,7 @@ static void pack_pass(const struct pass *pass)
     for (size_t i = 0; i < pass->n_slices; i++) {
         const struct slice *s = &pass->slice[i];
         packings[n++] = (struct packing){
-            &s->part->of->weight, true, s->first, s->n, 0, depth, s->packed, depth, 0};
+            &s->part->of->weight, true, s->first, s->n, 0, depth, s->packed, depth, 0, l->products};
     }
     for (size_t i = 0; pass->is_first && i < l->a->n_parts; i++) {
         const struct linear_view *p = &l->part[i];
@@ -169,8 +190,10 @@ static void pack_pass(const struct pass *pass)
         struct weight *a = &adapter[2 * i], *b = a + 1;
         *a = (struct weight){p->of->lora_a, DTYPE_F32, p->rank, depth, false};
         *b = (struct weight){p->of->lora_b, DTYPE_F32, p->n, p->rank, false};
-        packings[n++] = (struct packing){a, true, 0, p->rank, 0, depth, p->packed_a, depth, 0};
-        packings[n++] = (struct packing){b, true, 0, p->n, 0, p->rank, p->packed_b, p->rank, 0};
+        packings[n++] =
+            (struct packing){a, true, 0, p->rank, 0, depth, p->packed_a, depth, 0, PRODUCTS_F32};
+        packings[n++] =
+            (struct packing){b, true, 0, p->n, 0, p->rank, p->packed_b, p->rank, 0, PRODUCTS_F32};
     }
     packing_run(l->b, packings, n, l->decoded);
 }
@@ -182,7 +205,9 @@ struct block {
     const struct linear *l;
     struct linear_own own;
     size_t first, n, from, depth;
-    size_t strip;
+    size_t strip;               /* distance of the strips of packed rows */
+    const float *left;          /* the rows as they are packed for W, */
+    size_t left_strip, n_cells; /* the distance of their strips, and their depth */
 };
 
 static struct mat piece_of(struct mat m, size_t first, size_t n, size_t from, size_t width)
@@ -197,7 +222,7 @@ static void compute_u(const struct block *blk, const struct linear_view *p, stru
     if (l->a->dropout > 0) {
         struct mat dropped = {blk->own.spare, blk->n, blk->depth, blk->depth};
         linear_drop(l, p, dropped, x, blk->first, blk->from);
-        gemm_pack_a(l->k, blk->own.dropped, dropped, 0, blk->n);
+        gemm_pack_a(l->k, PRODUCTS_F32, blk->own.dropped, dropped, 0, blk->n);
         rows = blk->own.dropped;
     }
     struct gemm g = {
@@ -222,7 +247,7 @@ static void pack_u(const struct block *blk, const struct linear_view *p, float *
 {
     const struct linear *l = blk->l;
     struct mat u = mat_columns(l->a->u, p->first_u, p->rank);
-    gemm_pack_a(l->k, out, u, blk->first, blk->n);
+    gemm_pack_a(l->k, PRODUCTS_F32, out, u, blk->first, blk->n);
     l->k->scale(out, p->of->lora_scale, gemm_a_floats(l->k, blk->n, p->rank));
 }
 
@@ -231,6 +256,7 @@ static void finish_panel(const struct block *blk, const struct linear_view *p, c
 {
     const struct linear *l = blk->l;
     if (p->rank > 0) {
+        g.products = PRODUCTS_F32;
         g.depth = p->rank;
         g.a = u;
         g.a_strip = p->rank * l->k->tile_rows;
@@ -240,6 +266,21 @@ static void finish_panel(const struct block *blk, const struct linear_view *p, c
     }
     for (size_t i = 0; p->of->bias && i < blk->n; i++)
         l->k->add(g.c + i * g.c_step, g.c + i * g.c_step, p->of->bias + column, g.columns);
+}
+
+/* Rows of x as the products want them; as float32 where an adapter does. */
+static void pack_rows(struct block *blk, struct mat x, bool has_adapter)
+{
+    const struct linear *l = blk->l;
+    bool is_bf16 = l->products == PRODUCTS_BF16;
+    blk->left = is_bf16 ? blk->own.pairs : blk->own.rows;
+    blk->n_cells = gemm_cells(l->k, l->products, blk->depth);
+    if (is_bf16)
+        blk->left_strip = gemm_pack_a(l->k, PRODUCTS_BF16, blk->own.pairs, x, 0, blk->n);
+    if (!is_bf16 || has_adapter)
+        blk->strip = gemm_pack_a(l->k, PRODUCTS_F32, blk->own.rows, x, 0, blk->n);
+    if (!is_bf16)
+        blk->left_strip = blk->strip;
 }
 
 static void compute_slice(const struct block *blk, const struct slice *s)
@@ -254,11 +295,13 @@ static void compute_slice(const struct block *blk, const struct slice *s)
         struct gemm g = {
             .rows = blk->n,
             .columns = min_size(s->n - j, l->k->panel),
-            .depth = blk->depth,
-            .a = blk->own.rows,
+            .products = l->products,
+            .depth = blk->n_cells,
+            .a = blk->left,
             .a_step = l->k->tile_rows,
-            .a_strip = blk->strip,
-            .b = s->packed + j * l->sizes.in + blk->from * l->k->panel,
+            .a_strip = blk->left_strip,
+            .b = s->packed + j * gemm_cells(l->k, l->products, l->sizes.in) +
+                 gemm_cells(l->k, l->products, blk->from) * l->k->panel,
             .b_step = l->k->panel,
             .c = mat_row(l->a->y, blk->first) + p->first_y + s->first + j,
             .c_step = l->a->y.stride,
@@ -279,7 +322,7 @@ static void compute_block(void *context, size_t index, size_t worker)
     for (; blk.from < l->sizes.in; blk.from += blk.depth) {
         blk.depth = min_size(l->sizes.in - blk.from, LINEAR_DEPTH_MOST);
         struct mat x = piece_of(l->a->x, blk.first, blk.n, blk.from, blk.depth);
-        blk.strip = gemm_pack_a(l->k, blk.own.rows, x, 0, blk.n);
+        pack_rows(&blk, x, pass->is_first && l->sizes.ranks > 0);
         for (size_t i = 0; pass->is_first && i < l->a->n_parts; i++) {
             if (l->part[i].rank > 0)
                 compute_u(&blk, &l->part[i], x);

@@ -42,6 +42,7 @@ struct linear {
     struct linear_sizes sizes;
     struct linear_view part[LINEAR_PARTS_MOST];
     size_t block_rows;
+    enum products products; /* of x, dy with W */
 
     /* Scratch: panels of W and of the adapters; for each worker room for decoding, and its own. */
     float *packed, *packed_a, *packed_b, *decoded, *own;
@@ -55,10 +56,10 @@ struct linear {
 struct linear linear_open(const struct backend *b, const struct linear_args *a, size_t rows,
                           size_t out);
 
-/* A worker's own memory, cut into the packed rows of x or dy, the packed rows of u or du, and room
- * for a block of rows (drop(x), or a panel of dx). */
+/* A worker's own memory, cut into the packed rows of x or dy, the same in bfloat16 where products
+ * are, the packed rows of u or du, and room for a block of rows (drop(x), or a panel of dx). */
 struct linear_own {
-    float *rows, *ranks, *dropped, *spare;
+    float *rows, *pairs, *ranks, *dropped, *spare;
 };
 struct linear_own linear_own(const struct linear *l, size_t worker);
 

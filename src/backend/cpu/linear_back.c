@@ -55,8 +55,9 @@ static void pack_pass(const struct pass *pass)
     size_t n = 0, in = l->sizes.in;
     for (size_t i = 0; l->a->dx.to.at && i < pass->n_strips; i++) {
         const struct strip *s = &pass->strip[i];
-        packings[n++] = (struct packing){
-            &s->part->of->weight, false, 0, in, s->first, s->n, l->packed, pass->depth, s->at};
+        packings[n++] =
+            (struct packing){&s->part->of->weight, false, 0,          in, s->first, s->n, l->packed,
+                             pass->depth,          s->at, l->products};
     }
     for (size_t i = 0; pass->is_first && i < l->a->n_parts; i++) {
         const struct linear_view *p = &l->part[i];
@@ -65,8 +66,10 @@ static void pack_pass(const struct pass *pass)
         struct weight *a = &adapter[2 * i], *b = a + 1;
         *a = (struct weight){p->of->lora_a, DTYPE_F32, p->rank, in, false};
         *b = (struct weight){p->of->lora_b, DTYPE_F32, p->n, p->rank, false};
-        packings[n++] = (struct packing){a, false, 0, in, 0, p->rank, p->packed_a, p->rank, 0};
-        packings[n++] = (struct packing){b, false, 0, p->rank, 0, p->n, p->packed_b, p->n, 0};
+        packings[n++] =
+            (struct packing){a, false, 0, in, 0, p->rank, p->packed_a, p->rank, 0, PRODUCTS_F32};
+        packings[n++] =
+            (struct packing){b, false, 0, p->rank, 0, p->n, p->packed_b, p->n, 0, PRODUCTS_F32};
     }
     packing_run(l->b, packings, n, l->decoded);
 }
@@ -111,8 +114,8 @@ static void lay_out_u(const struct block *blk, const struct linear_view *p)
     float *out = l->u_panels + l->sizes.rows * (p->first_u + (size_t)(p - l->part) * panel);
     for (size_t j = 0; j < p->rank; j += panel, out += l->sizes.rows * panel) {
         float *rows = out + blk->first * panel;
-        l->k->copy(rows, panel, mat_row(l->a->u, blk->first) + p->first_u + j, l->a->u.stride,
-                   blk->n, min_size(p->rank - j, panel));
+        l->k->f32.copy(rows, panel, mat_row(l->a->u, blk->first) + p->first_u + j, l->a->u.stride,
+                       blk->n, min_size(p->rank - j, panel));
         l->k->scale(rows, p->of->lora_scale, blk->n * panel);
     }
 }
@@ -122,6 +125,7 @@ static void add_adapter(const struct block *blk, const struct linear_view *p, st
                         size_t column)
 {
     const struct linear *l = blk->l;
+    g.products = PRODUCTS_F32;
     g.depth = p->rank;
     g.a = blk->own.ranks + gemm_a_floats(l->k, blk->n, p->first_u);
     g.a_strip = p->rank * l->k->tile_rows;
@@ -146,15 +150,18 @@ static void compute_dx(const struct block *blk)
 {
     const struct linear *l = blk->l;
     struct mat dx = l->a->dx.to;
+    bool is_bf16 = l->products == PRODUCTS_BF16;
+    size_t depth = gemm_cells(l->k, l->products, blk->pass->depth);
     for (size_t j = 0; j < l->sizes.in; j += l->k->panel) {
         struct gemm g = {
             .rows = blk->n,
             .columns = min_size(l->sizes.in - j, l->k->panel),
-            .depth = blk->pass->depth,
-            .a = blk->own.rows,
+            .products = l->products,
+            .depth = depth,
+            .a = is_bf16 ? blk->own.pairs : blk->own.rows,
             .a_step = l->k->tile_rows,
-            .a_strip = blk->pass->depth * l->k->tile_rows,
-            .b = l->packed + j * blk->pass->depth,
+            .a_strip = depth * l->k->tile_rows,
+            .b = l->packed + j * depth,
             .b_step = l->k->panel,
             .c = mat_row(dx, blk->first) + j,
             .c_step = dx.stride,
@@ -168,6 +175,12 @@ static void compute_dx(const struct block *blk)
     }
 }
 
+/* False where only dx is wanted of a frozen layer's parameters, or nothing at all. */
+static bool has_adapter(const struct linear *l)
+{
+    return l->sizes.ranks > 0;
+}
+
 static void compute_block(void *context, size_t index, size_t worker)
 {
     const struct pass *pass = context;
@@ -176,7 +189,10 @@ static void compute_block(void *context, size_t index, size_t worker)
     blk.n = min_size(l->block_rows, l->sizes.rows - blk.first);
     const struct strip *s = &pass->strip[0];
     struct mat dy = mat_columns(l->a->dy, s->part->first_y + s->first, pass->depth);
-    gemm_pack_a(l->k, blk.own.rows, dy, blk.first, blk.n);
+    if (l->products == PRODUCTS_BF16 && l->a->dx.to.at)
+        gemm_pack_a(l->k, PRODUCTS_BF16, blk.own.pairs, dy, blk.first, blk.n);
+    if (l->products == PRODUCTS_F32 || has_adapter(l))
+        gemm_pack_a(l->k, PRODUCTS_F32, blk.own.rows, dy, blk.first, blk.n);
     for (size_t i = 0; i < pass->n_strips; i++) {
         if (pass->strip[i].part->rank > 0)
             compute_du(&blk, &pass->strip[i]);
@@ -186,18 +202,12 @@ static void compute_block(void *context, size_t index, size_t worker)
         if (p->rank == 0)
             continue;
         struct mat du = {l->du + p->first_u, l->sizes.rows, p->rank, l->sizes.ranks};
-        gemm_pack_a(l->k, blk.own.ranks + gemm_a_floats(l->k, blk.n, p->first_u), du, blk.first,
-                    blk.n);
+        gemm_pack_a(l->k, PRODUCTS_F32, blk.own.ranks + gemm_a_floats(l->k, blk.n, p->first_u), du,
+                    blk.first, blk.n);
         lay_out_u(&blk, p);
     }
     if (l->a->dx.to.at)
         compute_dx(&blk);
-}
-
-/* False where only dx is wanted of a frozen layer's parameters, or nothing at all. */
-static bool has_adapter(const struct linear *l)
-{
-    return l->sizes.ranks > 0;
 }
 
 void cpu_linear_back(struct backend *b, const struct linear_args *a)

@@ -24,8 +24,8 @@ static void load_x(const struct linear *l, const struct linear_view *p, struct l
         x = dropped;
     }
     for (size_t j = 0; j < x.width; j += l->k->panel)
-        l->k->copy(own.rows + j * x.rows, l->k->panel, x.at + j, x.stride, x.rows,
-                   min_size(x.width - j, l->k->panel));
+        l->k->f32.copy(own.rows + j * x.rows, l->k->panel, x.at + j, x.stride, x.rows,
+                       min_size(x.width - j, l->k->panel));
 }
 
 static void add_da(const struct linear *l, const struct linear_view *p, const float *panels,
@@ -171,7 +171,8 @@ void linear_gradients(struct linear *l)
             continue;
         struct mat dy = mat_columns(l->a->dy, p->first_y, p->n);
         bool flips = p->of->weight.transposed;
-        struct outer outer = {flips ? l->a->x : dy, flips ? dy : l->a->x, p->of->dweight, l->outer};
+        struct outer outer = {l->products, flips ? l->a->x : dy, flips ? dy : l->a->x,
+                              p->of->dweight, l->outer};
         outer_run(l->b, &outer);
     }
 }

@@ -51,7 +51,7 @@ static void multiply_block(void *context, size_t index, size_t worker)
     size_t row = index * x->block_rows, n = min_size(x->n - row, x->block_rows);
     float *packed_h = x->own + worker * x->own_floats;
     struct mat h = {x->h, x->n, x->width, x->width};
-    gemm_pack_a(x->k, packed_h, h, row, n);
+    gemm_pack_a(x->k, x->b->products, packed_h, h, row, n);
     struct mat z = {mat_row(l->a->z, row) + x->first, n, x->here, l->a->z.stride};
     xent_scores(x, packed_h, n, 0, z, NULL);
 }

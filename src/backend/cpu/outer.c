@@ -12,7 +12,8 @@ enum { DEPTH = 256, ROWS_OF_BLOCK = 84 };
 struct job {
     const struct outer *o;
     const struct kernels *k;
-    size_t row, depth; /* of this turn */
+    const struct product *product;
+    size_t row, depth, cells; /* of this turn */
     float *panels, *own;
 };
 
@@ -33,8 +34,8 @@ static void pack_right(void *context, size_t index, size_t worker)
     const struct job *j = context;
     const struct mat *m = &j->o->right;
     size_t panel = j->k->panel, first = index * panel;
-    j->k->copy(j->panels + first * j->depth, panel, mat_row(*m, j->row) + first, m->stride,
-               j->depth, min_size(m->width - first, panel));
+    j->product->copy(j->panels + first * j->cells, panel, mat_row(*m, j->row) + first, m->stride,
+                     j->depth, min_size(m->width - first, panel));
 }
 
 static void add_products(void *context, size_t index, size_t worker)
@@ -45,18 +46,19 @@ static void add_products(void *context, size_t index, size_t worker)
     size_t first = index * ROWS_OF_BLOCK, n = min_size(m->width - first, ROWS_OF_BLOCK);
     float *left = j->own + worker * own_floats(k);
     for (size_t i = 0; i < n; i += k->tile_rows)
-        k->copy(left + i * j->depth, k->tile_rows, mat_row(*m, j->row) + first + i, m->stride,
-                j->depth, min_size(n - i, k->tile_rows));
+        j->product->copy(left + i * j->cells, k->tile_rows, mat_row(*m, j->row) + first + i,
+                         m->stride, j->depth, min_size(n - i, k->tile_rows));
     struct gemm g = {
         .rows = n,
         .columns = j->o->right.width,
-        .depth = j->depth,
+        .products = j->o->products,
+        .depth = j->cells,
         .a = left,
         .a_step = k->tile_rows,
-        .a_strip = k->tile_rows * j->depth,
+        .a_strip = k->tile_rows * j->cells,
         .b = j->panels,
         .b_step = k->panel,
-        .b_panel = k->panel * j->depth,
+        .b_panel = k->panel * j->cells,
         .c = j->o->to + first * j->o->right.width,
         .c_step = j->o->right.width,
         .adds = true,
@@ -68,9 +70,11 @@ void outer_run(const struct backend *b, const struct outer *o)
 {
     CHECK(o->left.rows == o->right.rows);
     struct job j = {.o = o, .k = cpu_kernels(b), .panels = o->scratch};
+    j.product = kernels_product(j.k, o->products);
     j.own = j.panels + gemm_b_floats(j.k, o->right.width, DEPTH);
     for (; j.row < o->left.rows; j.row += j.depth) {
         j.depth = min_size(o->left.rows - j.row, DEPTH);
+        j.cells = ceil_div(j.depth, j.product->terms);
         cpu_run(b, ceil_div(o->right.width, j.k->panel), pack_right, &j);
         cpu_run(b, ceil_div(o->left.width, ROWS_OF_BLOCK), add_products, &j);
     }

@@ -8,6 +8,7 @@
 
 /* to[n, m] += left^T right, left [R, n], right [R, m]. */
 struct outer {
+    enum products products;
     struct mat left, right;
     float *to;
     float *scratch; /* outer_floats of it */

@@ -20,18 +20,27 @@ enum { LANES = 8, TILE_ROWS = 6 };
 enum { LANES = 4, TILE_ROWS = 6 };
 #endif
 
+#if defined(__AVX512BF16__)
+enum { SIMD_HAS_BF16 = 1 };
+#else
+enum { SIMD_HAS_BF16 = 0 };
+#endif
+
 /* A tile is two vectors wide. */
 enum { PANEL = 2 * LANES };
 
 #if defined(__AVX512F__)
 typedef float vec __attribute__((vector_size(64)));
 typedef int32_t veci __attribute__((vector_size(64)));
+typedef uint32_t vecu __attribute__((vector_size(64)));
 #elif defined(__AVX2__) && defined(__FMA__)
 typedef float vec __attribute__((vector_size(32)));
 typedef int32_t veci __attribute__((vector_size(32)));
+typedef uint32_t vecu __attribute__((vector_size(32)));
 #else
 typedef float vec __attribute__((vector_size(16)));
 typedef int32_t veci __attribute__((vector_size(16)));
+typedef uint32_t vecu __attribute__((vector_size(16)));
 #endif
 
 #define SIMD static inline __attribute__((always_inline))
@@ -155,6 +164,56 @@ SIMD veci veci_count(void)
     for (int i = 0; i < LANES; i++)
         v[i] = i;
     return v;
+}
+
+/* --- Cells of two bfloat16. --- */
+
+/* The nearest with 7 bits of fraction, ties to even: a bfloat16 in the upper half of each lane. */
+SIMD vecu vec_round_bf16(vec a)
+{
+    vecu bits = (vecu)a, is_nan = (vecu)(a != a);
+    vecu rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return ((is_nan & (bits | 0x400000)) | (~is_nan & rounded)) & 0xffff0000;
+}
+
+/* `low` in the lower halves, `high` in the upper. */
+SIMD vec vec_pair(vec low, vec high)
+{
+#if defined(__AVX512BF16__)
+    __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    vecu lane = (vecu)veci_count();
+    return (vec)_mm512_permutexvar_epi16((__m512i)(lane | (lane + LANES) << 16), both);
+#else
+    return (vec)(vec_round_bf16(low) >> 16 | vec_round_bf16(high));
+#endif
+}
+
+/* Neighbours in `first` and then in `second`. */
+SIMD vec vec_pair_neighbours(vec first, vec second)
+{
+#if defined(__AVX512BF16__)
+    return (vec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+#else
+    uint32_t from[2 * LANES], to[LANES];
+    vecu rounded[2] = {vec_round_bf16(first), vec_round_bf16(second)};
+    memcpy(from, rounded, sizeof from);
+    for (size_t i = 0; i < LANES; i++)
+        to[i] = from[2 * i] >> 16 | from[2 * i + 1];
+    vec cells;
+    memcpy(&cells, to, sizeof cells);
+    return cells;
+#endif
+}
+
+/* c + the products of both terms of the cells, in float32. */
+SIMD vec vec_dot_pairs(vec a, vec b, vec c)
+{
+#if defined(__AVX512BF16__)
+    return (vec)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+#else
+    c = vec_fma((vec)((vecu)a & 0xffff0000), (vec)((vecu)b & 0xffff0000), c);
+    return vec_fma((vec)((vecu)a << 16), (vec)((vecu)b << 16), c);
+#endif
 }
 
 #endif

@@ -96,8 +96,8 @@ void xent_pack(const struct xent *x)
 {
     const struct weight *w = &x->a->weight;
     struct packing packings[2] = {
-        {w, true, x->first, x->here, 0, x->width, x->across, x->width, 0},
-        {w, false, 0, x->width, x->first, x->here, x->along, x->here, 0},
+        {w, true, x->first, x->here, 0, x->width, x->across, x->width, 0, x->b->products},
+        {w, false, 0, x->width, x->first, x->here, x->along, x->here, 0, x->b->products},
     };
     packing_run(x->b, packings, x->wants_dh ? 2 : 1, x->decoded);
 }
@@ -105,16 +105,18 @@ void xent_pack(const struct xent *x)
 void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, size_t from,
                  struct mat z, float *most)
 {
+    size_t depth = gemm_cells(x->k, x->b->products, x->width);
     struct gemm g = {
+        .products = x->b->products,
         .rows = n_rows,
         .columns = z.width,
-        .depth = x->width,
+        .depth = depth,
         .a = packed_h,
         .a_step = x->k->tile_rows,
-        .a_strip = x->width * x->k->tile_rows,
-        .b = x->across + from * x->width,
+        .a_strip = depth * x->k->tile_rows,
+        .b = x->across + from * depth,
         .b_step = x->k->panel,
-        .b_panel = x->width * x->k->panel,
+        .b_panel = depth * x->k->panel,
         .c = z.at,
         .c_step = z.stride,
     };
@@ -180,16 +182,18 @@ static void take_columns(const struct xent *x, const struct own *own, size_t tar
     }
     if (!x->wants_dh)
         return;
+    enum products products = x->b->products;
     struct gemm g = {
+        .products = products,
         .rows = z.rows,
         .columns = x->width,
-        .depth = z.width,
+        .depth = gemm_cells(x->k, products, z.width),
         .a = own->packed,
         .a_step = x->k->tile_rows,
-        .a_strip = gemm_pack_a(x->k, own->packed, z, 0, z.rows),
-        .b = x->along + from * x->k->panel,
+        .a_strip = gemm_pack_a(x->k, products, own->packed, z, 0, z.rows),
+        .b = x->along + gemm_cells(x->k, products, from) * x->k->panel,
         .b_step = x->k->panel,
-        .b_panel = x->here * x->k->panel,
+        .b_panel = gemm_cells(x->k, products, x->here) * x->k->panel,
         .c = x->dh + target * x->width,
         .c_step = x->width,
         .adds = !is_first,
@@ -202,7 +206,8 @@ static void take_block(void *context, size_t index, size_t worker)
     const struct xent *x = context;
     size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
     struct own own = own_of(x, worker);
-    gemm_pack_a(x->k, own.h, (struct mat){x->h, x->n, x->width, x->width}, target, n);
+    gemm_pack_a(x->k, x->b->products, own.h, (struct mat){x->h, x->n, x->width, x->width}, target,
+                n);
     for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
         size_t here = min_size(x->here - from, XENT_TOKENS_AT_ONCE);
         take_columns(x, &own, target, from, (struct mat){own.scores, n, here, here});

@@ -30,7 +30,7 @@ static void turn_block(void *context, size_t index, size_t worker)
     size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
     float *packed_h = x->own + worker * x->own_floats;
     struct mat h = {x->h, x->n, x->width, x->width};
-    gemm_pack_a(x->k, packed_h, h, target, n);
+    gemm_pack_a(x->k, x->b->products, packed_h, h, target, n);
     struct mat z = {x->dz + target * x->here, n, x->here, x->here};
     xent_scores(x, packed_h, n, 0, z, NULL);
     for (size_t i = 0; i < n; i++) {
@@ -64,7 +64,8 @@ void xent_weight(struct xent *x)
         cpu_run(x->b, ceil_div(x->n, x->block_rows), turn_block, x);
         if (x->a->dweight) {
             struct mat dz = {x->dz, x->n, x->here, x->here};
-            struct outer outer = {dz, h, x->a->dweight + x->first * x->width, x->outer};
+            struct outer outer = {x->b->products, dz, h, x->a->dweight + x->first * x->width,
+                                  x->outer};
             outer_run(x->b, &outer);
         }
         if (x->a->dbias)

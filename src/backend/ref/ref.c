@@ -11,11 +11,18 @@
 #include "base/mem.h"
 #include "tensor/quant.h"
 
+static bool never_faster(const struct backend *b)
+{
+    (void)b;
+    return false;
+}
+
 const struct backend_ops backend_ref = {
     .name = "ref",
     .alloc = ref_alloc,
     .release = ref_release,
     .scratch_bytes = ref_scratch_bytes,
+    .is_bf16_faster = never_faster,
     .embed = ref_embed,
     .embed_back = ref_embed_back,
     .linear = ref_linear,

@@ -27,8 +27,8 @@ static const double smallest = 0.01, step = 2e-5;
 static const double output_tolerance = 1e-5, loss_tolerance = 1e-6, gradient_tolerance = 5e-5;
 
 /* Products in bfloat16: each operand is off by 2^-8 at most and by 2^-9 or so in the mean, whatever
- * the number of terms; an adjoint of the loss has passed two of them. */
-static const double bf16_tolerance = 0x1p-7;
+ * the number of terms. A gradient of the loss is a difference of what two of them left. */
+static const double bf16_tolerance = 0x1p-7, bf16_gradient_tolerance = 0x1p-5;
 
 /* Two norms' worth of comparing. */
 struct comparison {
@@ -128,7 +128,7 @@ static double tolerance_of(const struct array *wanted, enum products products)
     if (wanted->is_exact)
         return products == PRODUCTS_BF16 ? (double)INFINITY : 0; /* the likeliest of near equals */
     if (products == PRODUCTS_BF16)
-        return bf16_tolerance;
+        return wanted->role == ARRAY_GRADIENT ? bf16_gradient_tolerance : bf16_tolerance;
     if (strcmp(wanted->name, "loss") == 0)
         return loss_tolerance;
     return wanted->role == ARRAY_GRADIENT ? gradient_tolerance : output_tolerance;

@@ -16,6 +16,8 @@ bool engine_start(struct engine *e, const struct options *o, struct err *err)
     if (!thread_pool_open(&e->threads, n_threads, err))
         return false;
     backend_init(&e->backend, &backend_cpu, e->threads);
+    if (options_given(o, "bf16") && o->bf16)
+        e->backend.products = PRODUCTS_BF16;
     return true;
 }
 

@@ -13,7 +13,8 @@ struct engine {
     struct model model;
 };
 
-/* Threads and backend alone. Errors: ERR_MEMORY. */
+/* Threads and backend alone; its products are in float32 unless --bf16 asks for bfloat16. Errors:
+ * ERR_MEMORY. */
 MUST_CHECK bool engine_start(struct engine *e, const struct options *o, struct err *err);
 
 /*

@@ -36,7 +36,7 @@ const char *job_method_name(enum pace_method method)
 
 /* --------------------------------------------------------------------------------- choosing -- */
 
-static void note(struct job *job, const char *option, const char *value, const char *reason)
+void job_note_choice(struct job *job, const char *option, const char *value, const char *reason)
 {
     CHECK(job->n_choices < JOB_CHOICES);
     struct job_choice *c = &job->choices[job->n_choices++];
@@ -48,7 +48,7 @@ static void note_number(struct job *job, const char *option, double value, const
 {
     char text[JOB_VALUE_SIZE];
     snprintf(text, sizeof text, "%.6g", value);
-    note(job, option, text, reason);
+    job_note_choice(job, option, text, reason);
 }
 
 /* The reason, unless the user gave the option. */
@@ -70,7 +70,7 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
         for (size_t i = 0; i < COUNT_OF(methods); i++) {
             if (strcmp(given, methods[i].name) == 0) {
                 *method = methods[i].method;
-                note(job, "method", given, NULL);
+                job_note_choice(job, "method", given, NULL);
                 return true;
             }
         }
@@ -86,7 +86,7 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
         *method = PACE_QLORA;
         reason = "the base is quantised";
     }
-    note(job, "method", job_method_name(*method), reason);
+    job_note_choice(job, "method", job_method_name(*method), reason);
     return true;
 }
 

@@ -18,9 +18,9 @@
 #include "train/model_info.h"
 #include "train/options.h"
 
-enum { JOB_CHOICES = 8, JOB_VALUE_SIZE = 24 };
+enum { JOB_CHOICES = 9, JOB_VALUE_SIZE = 24 };
 
-/* An option that decides about the rate: its value, and why. */
+/* What was chosen for an option: its value, and why. */
 struct job_choice {
     const char *option; /* "num-train-epochs" */
     char value[JOB_VALUE_SIZE];
@@ -57,6 +57,10 @@ MUST_CHECK bool job_read(struct job *job, struct arena *arena, const char *model
  * that is none.
  */
 MUST_CHECK bool job_choose(struct job *job, const struct options *o, struct err *err);
+
+/* One more choice, which is made where the machine is known; the texts outlive the job. `reason`
+ * NULL: the user gave it. */
+void job_note_choice(struct job *job, const char *option, const char *value, const char *reason);
 
 /* "lora", "qlora", "full", "dpo" for both kinds of adapters and of full training. */
 const char *job_method_name(enum pace_method method);

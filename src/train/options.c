@@ -144,7 +144,7 @@ const struct option_row option_table[] = {
     {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
      "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent"},
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
-     "false: float32 arithmetic everywhere"},
+     "products in bfloat16; false: float32; chosen for training if absent"},
 
     {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE | WRITERS, AT(output_dir), 0, 0,
      "OUT", "the folder for the result"},
@@ -226,7 +226,6 @@ void options_init(struct options *o)
                           .adam_epsilon = 1e-8,
                           .max_grad_norm = 1,
                           .guard = "act",
-                          .bf16 = true,
                           .temperature = 0.8,
                           .top_k = 40,
                           .top_p = 0.95,

@@ -128,6 +128,34 @@ static bool attach(struct setup *s, struct err *err)
            lora_attach(&s->engine.model, &lora, (uint64_t)s->options->seed, err);
 }
 
+/*
+ * In what the large products of training multiply (backend.h): where the user does not say, in
+ * bfloat16 where the processor is faster in it; but a given rate without a guard is a run as
+ * Hugging Face's Trainer makes it by default, in float32.
+ */
+static void choose_products(struct setup *s)
+{
+    const struct options *o = s->options;
+    struct backend *b = &s->engine.backend;
+    bool is_plain = s->rate.guard == PACE_GUARD_OFF && s->learning_rate > 0;
+    bool is_faster = b->ops->is_bf16_faster(b), is_given = options_given(o, "bf16");
+    bool is_bf16 = is_given ? o->bf16 : is_faster && !is_plain;
+    const char *reason = is_plain    ? "a given rate without a guard: float32 everywhere"
+                         : is_faster ? "this processor is faster in it; sums stay float32"
+                                     : "this processor is not faster in it";
+    b->products = is_bf16 ? PRODUCTS_BF16 : PRODUCTS_F32;
+    job_note_choice(&s->job, "bf16", is_bf16 ? "true" : "false", is_given ? NULL : reason);
+}
+
+/* The model, and how it is computed. */
+static bool open_engine(struct setup *s, struct err *err)
+{
+    if (!engine_open(&s->engine, s->options->arguments[0], s->options, err))
+        return false;
+    choose_products(s);
+    return true;
+}
+
 /* All weights as float32 with their gradients must fit before they are widened. */
 static bool check_full(const struct setup *s, struct err *err)
 {
@@ -315,8 +343,12 @@ static struct run_options record_run(struct setup *s)
     struct record_options record = {.longest = longest};
     s->batch_tokens = max_size(longest, min_size(BATCH_TOKENS, n_rows * longest));
     model_record(&s->engine.model, &s->tape, &record);
-    return (struct run_options){
-        .rows = s->batch_tokens, .targets = s->batch_tokens, .keys = longest, .trains = true};
+    return (struct run_options){.rows = s->batch_tokens,
+                                .targets = s->batch_tokens,
+                                .keys = longest,
+                                .trains = true,
+                                .keeps_bf16 =
+                                    options_given(s->options, "bf16") && s->options->bf16};
 }
 
 /* What is kept beside the training where there is room; false where nothing is left to let go. */
@@ -393,8 +425,8 @@ bool setup_open(struct setup *s, const struct options *o, struct err *err)
     *s = (struct setup){.options = o};
     bool ok = read_rate(s, err) &&
               job_read(&s->job, &s->arena, o->arguments[0], o->arguments[1], o, err) &&
-              check_method(s, err) && engine_open(&s->engine, o->arguments[0], o, err) &&
-              read_rows(s, err) && choose_params(s, err) && choose_steps(s, err) && reserve(s, err);
+              check_method(s, err) && open_engine(s, err) && read_rows(s, err) &&
+              choose_params(s, err) && choose_steps(s, err) && reserve(s, err);
     if (!ok)
         setup_close(s);
     return ok;
@@ -444,10 +476,9 @@ bool setup_plan(struct setup *s, const struct options *o, struct err *err)
 {
     *s = (struct setup){.options = o};
     bool ok = job_read(&s->job, &s->arena, o->arguments[0], o->arguments[1], o, err) &&
-              check_method(s, err) && read_rate(s, err) &&
-              engine_open(&s->engine, o->arguments[0], o, err) && read_rows(s, err) &&
-              choose_params(s, err) && choose_steps(s, err) && count_run(s, err) &&
-              estimate_time(s, err);
+              check_method(s, err) && read_rate(s, err) && open_engine(s, err) &&
+              read_rows(s, err) && choose_params(s, err) && choose_steps(s, err) &&
+              count_run(s, err) && estimate_time(s, err);
     if (!ok)
         setup_close(s);
     return ok;

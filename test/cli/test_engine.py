@@ -170,8 +170,29 @@ class Tune(Case):
         self.assertNotIn("-nan", err)
         self.assertFalse((self.out / "adapter").exists())
 
+    def products_of(self, *words):
+        out = self.folder / f"products{len(list(self.folder.iterdir()))}"
+        code, _, err = self.tune(*words, out=out)
+        self.assertEqual(code, 0, err)
+        run = json.loads((out / "journal.jsonl").read_text().splitlines()[0])
+        choice = next(c for c in run["choices"] if c["option"] == "bf16")
+        return choice, (out / "adapter/adapter_model.safetensors").read_bytes()
+
+    def test_products_are_in_float32_or_bfloat16_as_asked_for_and_told(self):
+        plain, weights = self.products_of("--guard", "off")
+        self.assertEqual(plain["value"], "false")
+        self.assertIn("without a guard", plain["reason"])
+        asked, same = self.products_of("--guard", "off", "--bf16", "false")
+        self.assertEqual(asked, {"option": "bf16", "value": "false", "reason": None})
+        self.assertEqual(same, weights)
+        asked, others = self.products_of("--guard", "off", "--bf16", "true")
+        self.assertEqual(asked, {"option": "bf16", "value": "true", "reason": None})
+        self.assertNotEqual(others, weights)
+        chosen, _ = self.products_of()
+        self.assertIn("this processor is", chosen["reason"])
+
     def test_what_the_guard_does_is_told(self):
-        code, out, err = self.tune("--lr", "0.5", "--steps", "60", "--json")
+        code, out, err = self.tune("--lr", "20", "--steps", "60", "--json")
         self.assertIn(code, (0, 6), err)
         report = json.loads(out)
         self.assertTrue(report["incidents"])

@@ -73,7 +73,7 @@ void batcher_begin(struct batcher *b, const struct row_store *store, const uint3
 {
     CHECK(n <= b->options.rows);
     b->store = store;
-    b->n_rows = b->next = 0;
+    b->n_rows = b->first = b->next = b->batch_rows = 0;
     b->n_targets = b->n_tokens = b->n_computed = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t targets = count_targets(store, rows[i]);
@@ -81,8 +81,11 @@ void batcher_begin(struct batcher *b, const struct row_store *store, const uint3
         if (targets == 0)
             continue;
         CHECK(len <= b->options.tokens);
-        b->rows[b->n_rows++] =
-            (struct batcher_row){.ids = row_store_ids(store, rows[i]), .len = len, .row = rows[i]};
+        b->rows[b->n_rows++] = (struct batcher_row){.ids = row_store_ids(store, rows[i]),
+                                                    .len = len,
+                                                    .row = rows[i],
+                                                    .place = (uint32_t)i,
+                                                    .leaf = SEGMENT_NO_PARENT};
         b->n_targets += targets;
         b->n_tokens += len;
     }
@@ -218,11 +221,32 @@ bool batcher_next(struct batcher *b)
     for (size_t i = b->next; i < end; i++) {
         add_tokens(b, i, end);
         add_targets(b, &b->rows[i]);
+        b->rows[i].leaf = b->path[b->n_path - 1].segment;
     }
     for (size_t i = 0; i < b->batch.n_targets; i++)
         b->coef[i] = (float)((double)b->count[i] / (double)b->n_targets);
     b->batch_rows = end - b->next;
     b->n_computed += b->batch.n_tokens;
+    b->first = b->next;
     b->next = end;
     return true;
+}
+
+const struct batcher_row *batcher_row(const struct batcher *b, size_t i)
+{
+    CHECK(i < b->batch_rows);
+    return &b->rows[b->first + i];
+}
+
+void batcher_token_losses(const struct batcher *b, size_t i, const float *loss, float *out)
+{
+    const struct batcher_row *row = batcher_row(b, i);
+    for (int32_t at = row->leaf; at != SEGMENT_NO_PARENT; at = b->segment[at].parent) {
+        const struct segment *s = &b->segment[at];
+        for (int32_t k = 0; k < s->n; k++) {
+            uint32_t t = (uint32_t)(s->position + k);
+            bool is_target = t > 0 && row_store_is_trained(b->store, row->row, t);
+            out[t] = is_target ? loss[b->target_of[s->query + k]] : 0;
+        }
+    }
 }

@@ -28,6 +28,8 @@ struct batcher_row {
     uint32_t len;
     uint32_t row;    /* in the store */
     uint32_t shared; /* tokens that it shares with the row before it in the batch */
+    uint32_t place;  /* among the rows of batcher_begin */
+    int32_t leaf;    /* in the present batch: the segment with its last token */
 };
 
 /* A stretch of the row that is being laid out. */
@@ -48,7 +50,7 @@ struct batcher {
     struct batcher_options options;
     const struct row_store *store;
     struct batcher_row *rows;
-    size_t n_rows, next;
+    size_t n_rows, first, next; /* of the present batch, and behind it */
     int32_t *id, *position, *target_of;
     struct segment *segment;
     struct target *target;
@@ -67,5 +69,14 @@ void batcher_begin(struct batcher *b, const struct row_store *store, const uint3
 
 /* Makes the next batch. False where all rows were in one. */
 bool batcher_next(struct batcher *b);
+
+/* Row i of the present batch, i < batch_rows. */
+const struct batcher_row *batcher_row(const struct batcher *b, size_t i);
+
+/*
+ * The losses of that row's tokens, of the batch's `loss` [n_targets]: `out` [len], 0 where a token
+ * is no target. A target that rows share is each one's.
+ */
+void batcher_token_losses(const struct batcher *b, size_t i, const float *loss, float *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "format/safetensors.h"
 
-enum { BATCH_TOKENS = 2048, LOGITS_FLOATS = 16 << 20 };
+enum { BATCH_TOKENS = 2048, BATCH_TOKENS_FEW = 512, LOGITS_FLOATS = 16 << 20 };
 
 /* A tape and the memory to run it on. */
 struct runner {
@@ -37,29 +37,59 @@ static void runner_close(struct runner *r)
     tape_release(&r->tape);
 }
 
+/* A stepper for a list of rows, on a runner of its own. */
+struct evaluator {
+    struct runner runner;
+    struct stepper stepper;
+    struct arena arena;
+};
+
+static bool evaluator_open(struct evaluator *v, struct engine *engine, const struct row_list *list,
+                           struct run_options options, struct err *err)
+{
+    size_t tokens = max_size(options.rows, list->longest);
+    options.rows = options.targets = tokens;
+    options.keys = max_size(list->longest, 1);
+    *v = (struct evaluator){0};
+    if (!runner_open(&v->runner, engine, &options, err))
+        return false;
+    struct stepper_options step = {
+        .run = &v->runner.run,
+        .batches = {.tokens = tokens, .rows = max_size(list->n, 1), .shares = true}};
+    stepper_init(&v->stepper, &v->arena, &step);
+    return true;
+}
+
+static void evaluator_close(struct evaluator *v)
+{
+    runner_close(&v->runner);
+    arena_release(&v->arena);
+}
+
 bool evaluate_rows(struct evaluation *e, struct engine *engine, const struct row_store *store,
                    const struct row_list *list, uint64_t memory_bytes, struct err *err)
 {
-    struct runner runner;
-    struct stepper stepper;
-    struct arena arena = {0};
+    struct evaluator v;
+    struct run_options options = {.rows = BATCH_TOKENS, .memory_bytes = memory_bytes};
     double began = clock_seconds();
-    size_t tokens = max_size(BATCH_TOKENS, list->longest);
-    struct run_options options = {.rows = tokens,
-                                  .targets = tokens,
-                                  .keys = max_size(list->longest, 1),
-                                  .memory_bytes = memory_bytes};
     *e = (struct evaluation){.rows = list->n};
-    if (!runner_open(&runner, engine, &options, err))
+    if (!evaluator_open(&v, engine, list, options, err))
         return false;
-    struct stepper_options step = {
-        .run = &runner.run,
-        .batches = {.tokens = tokens, .rows = max_size(list->n, 1), .shares = true}};
-    stepper_init(&stepper, &arena, &step);
-    stepper_evaluate(&stepper, store, list->rows, list->n, &e->sums);
+    stepper_evaluate(&v.stepper, store, list->rows, list->n, &e->sums);
     e->seconds = clock_seconds() - began;
-    runner_close(&runner);
-    arena_release(&arena);
+    evaluator_close(&v);
+    return true;
+}
+
+bool evaluate_tokens(struct engine *engine, const struct row_store *store,
+                     const struct row_list *list, float *loss, struct err *err)
+{
+    struct evaluator v;
+    struct run_options options = {.rows = BATCH_TOKENS_FEW};
+    if (!evaluator_open(&v, engine, list, options, err))
+        return false;
+    stepper_evaluate_tokens(&v.stepper, store, list->rows, list->n, loss);
+    evaluator_close(&v);
     return true;
 }
 

@@ -20,6 +20,13 @@ MUST_CHECK bool evaluate_rows(struct evaluation *e, struct engine *engine,
                               uint64_t memory_bytes, struct err *err);
 
 /*
+ * The losses of single tokens, as stepper_evaluate_tokens gives them, with memory of its own.
+ * Errors: ERR_MEMORY.
+ */
+MUST_CHECK bool evaluate_tokens(struct engine *engine, const struct row_store *store,
+                                const struct row_list *list, float *loss, struct err *err);
+
+/*
  * Writes a safetensors file with `logits` [rows, T, V] float32, T the longest row, shorter rows
  * padded with zeros. Errors: ERR_MEMORY, ERR_IO.
  */

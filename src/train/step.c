@@ -7,6 +7,7 @@
 #include "train/step.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "optim/grad.h"
 
@@ -16,6 +17,7 @@ void stepper_init(struct stepper *s, struct arena *arena, const struct stepper_o
     batcher_init(&s->batcher, arena, &options->batches);
     s->loss = arena_array(arena, float, options->batches.tokens);
     s->best = arena_array(arena, int32_t, options->batches.tokens);
+    s->token = arena_array(arena, float, options->batches.tokens);
 }
 
 /* Adds the present batch's losses to sums->loss, which is divided at the end. */
@@ -66,8 +68,42 @@ static void count_correct(const struct stepper *s, struct step_sums *sums)
             sums->correct += b->count[i];
 }
 
-void stepper_evaluate(struct stepper *s, const struct row_store *store, const uint32_t *rows,
-                      size_t n, struct step_sums *sums)
+/* Where the losses of single rows, or of single tokens, are wanted. */
+struct wanted {
+    struct row_loss *rows; /* in the order of the caller's, or NULL */
+    float *tokens;         /* in that of the store, or NULL */
+};
+
+static struct row_loss sum_row(const struct batcher *b, const struct batcher_row *row,
+                               const float *token)
+{
+    struct row_loss sum = {0};
+    for (uint32_t t = 1; t < row->len; t++) {
+        if (!row_store_is_trained(b->store, row->row, t))
+            continue;
+        sum.sum += (double)token[t];
+        sum.targets++;
+    }
+    return sum;
+}
+
+/* Notes the present batch's rows, the first of which in the caller's list is the `done`-th. */
+static void note_rows(struct stepper *s, const struct wanted *wanted, size_t done)
+{
+    const struct batcher *b = &s->batcher;
+    for (size_t i = 0; i < b->batch_rows; i++) {
+        const struct batcher_row *row = batcher_row(b, i);
+        uint64_t first = b->store->rows[row->row].first;
+        float *token = wanted->tokens ? wanted->tokens + first : s->token;
+        batcher_token_losses(b, i, s->loss, token);
+        if (wanted->rows)
+            wanted->rows[done + row->place] = sum_row(b, row, token);
+    }
+}
+
+/* `wanted` may be NULL. */
+static void evaluate(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                     size_t n, const struct wanted *wanted, struct step_sums *sums)
 {
     *sums = (struct step_sums){0};
     for (size_t done = 0; done < n;) {
@@ -77,9 +113,33 @@ void stepper_evaluate(struct stepper *s, const struct row_store *store, const ui
             run_losses(s->options.run, &s->batcher.batch, NULL, s->loss, s->best);
             add_batch(s, sums);
             count_correct(s, sums);
+            if (wanted)
+                note_rows(s, wanted, done);
         }
         add_rows(s, sums);
         done += some;
     }
     sums->loss /= (double)sums->targets;
+}
+
+void stepper_evaluate(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                      size_t n, struct step_sums *sums)
+{
+    evaluate(s, store, rows, n, NULL, sums);
+}
+
+void stepper_evaluate_rows(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                           size_t n, struct row_loss *losses, struct step_sums *sums)
+{
+    struct wanted wanted = {.rows = losses};
+    memset(losses, 0, n * sizeof *losses); /* of rows without targets nothing is heard */
+    evaluate(s, store, rows, n, &wanted, sums);
+}
+
+void stepper_evaluate_tokens(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                             size_t n, float *loss)
+{
+    struct step_sums sums;
+    struct wanted wanted = {.tokens = loss};
+    evaluate(s, store, rows, n, &wanted, &sums);
 }

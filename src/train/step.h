@@ -25,6 +25,7 @@ struct stepper {
     struct batcher batcher;
     float *loss;   /* [batches.tokens] */
     int32_t *best; /* the same */
+    float *token;  /* the same: of one row */
 };
 
 /* What a pass over rows adds up to. */
@@ -39,6 +40,12 @@ struct step_sums {
     size_t batches;
 };
 
+/* One row's targets. Plain data without holes. */
+struct row_loss {
+    double sum; /* in nats */
+    uint64_t targets;
+};
+
 /* Memory is the arena's. */
 void stepper_init(struct stepper *s, struct arena *arena, const struct stepper_options *options);
 
@@ -50,5 +57,16 @@ void stepper_train(struct stepper *s, const struct row_store *store, const uint3
 /* Any number of rows. */
 void stepper_evaluate(struct stepper *s, const struct row_store *store, const uint32_t *rows,
                       size_t n, struct step_sums *sums);
+
+/* The same with each row's own share: losses [n]. */
+void stepper_evaluate_rows(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                           size_t n, struct row_loss *losses, struct step_sums *sums);
+
+/*
+ * The losses of single tokens: loss [store->n_tokens] gets those of the rows, each at its token's
+ * place in the store; 0 where a token is no target. Of other rows nothing is written.
+ */
+void stepper_evaluate_tokens(struct stepper *s, const struct row_store *store, const uint32_t *rows,
+                             size_t n, float *loss);
 
 #endif

@@ -140,7 +140,7 @@ bool talk_use_adapters(struct talk *t, bool wanted, struct err *err)
     struct record_options record = {.longest = t->options.context, .without_adapters = !wanted};
     generator_close(&t->generator);
     t->fed.n = 0;
-    return generator_open(&t->generator, t->model, &record, err);
+    return generator_open(&t->generator, t->model, &record, 1, err);
 }
 
 /* ------------------------------------------------------------------------------------- turns -- */
@@ -169,11 +169,12 @@ static const float *feed_prompt(struct talk *t)
     size_t same = 0;
     while (same < t->fed.n && same + 1 < t->prompt.n && t->fed.ids[same] == t->prompt.ids[same])
         same++;
-    generator_rewind(&t->generator, same);
+    generator_rewind(&t->generator, 0, same);
     t->fed.n = same;
     for (size_t i = same; i < t->prompt.n; i++)
         tokens_add(&t->fed, t->prompt.ids[i], 0, 0);
-    return generator_feed(&t->generator, (const int32_t *)t->prompt.ids + same, t->prompt.n - same);
+    return generator_feed(&t->generator, 0, (const int32_t *)t->prompt.ids + same,
+                          t->prompt.n - same);
 }
 
 static bool is_end(const struct talk *t, int32_t id)
@@ -233,7 +234,7 @@ static bool answer(struct talk *t, const float *logits,
             return true;
         }
         tokens_add(&t->fed, (uint32_t)id, 0, 0);
-        logits = generator_feed(&t->generator, &id, 1);
+        logits = generator_feed(&t->generator, 0, &id, 1);
     }
     if (!decode_answer(t, true, err))
         return false;

@@ -205,6 +205,46 @@ static void the_same_rows_make_the_same_batches_in_any_order(void **state)
     assert_memory_equal(b.batch.id, id, n * sizeof *id);
 }
 
+/* Each token of each row has the loss of the target that its own text leads to. */
+static void assert_token_losses(size_t *n)
+{
+    static float loss[ROWS_TOKENS_MOST], token[ROWS_TOKENS_MOST];
+    uint32_t ids[ROWS_TOKENS_MOST];
+    while (batcher_next(&b)) {
+        for (size_t i = 0; i < b.batch.n_targets; i++)
+            loss[i] = (float)i + 1;
+        for (size_t i = 0; i < b.batch_rows; i++) {
+            const struct batcher_row *row = batcher_row(&b, i);
+            assert_int_equal(rows.list[row->place], row->row);
+            batcher_token_losses(&b, i, loss, token);
+            for (uint32_t t = 0; t < row->len; t++) {
+                if (t == 0 || !row_store_is_trained(&rows.store, row->row, t)) {
+                    assert_true(token[t] == 0);
+                    continue;
+                }
+                const struct target *target = &b.batch.target[(size_t)token[t] - 1];
+                assert_int_equal(target->id, row->ids[t]);
+                assert_int_equal(text_of(&b.batch, target->row, ids), t);
+                assert_memory_equal(ids, row->ids, t * sizeof *ids);
+                ++*n;
+            }
+        }
+    }
+}
+
+static void each_row_finds_its_own_losses(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        size_t n = 0;
+        rows_fill(&rows, seed, 1 + seed % 30, 100, seed % 3 == 0 ? 2 : 50);
+        begin(seed % 2 == 0 ? 100 : 700, seed % 5 > 0);
+        uint64_t targets = b.n_targets;
+        assert_token_losses(&n);
+        assert_int_equal(n, targets);
+    }
+}
+
 static void begin_too_long(void)
 {
     begin(99, true);
@@ -235,6 +275,7 @@ int main(void)
         cmocka_unit_test(common_beginnings_stand_in_the_batch_once),
         cmocka_unit_test(every_target_is_there_with_its_own_text),
         cmocka_unit_test(the_same_rows_make_the_same_batches_in_any_order),
+        cmocka_unit_test(each_row_finds_its_own_losses),
         cmocka_unit_test(a_row_longer_than_a_batch_is_a_mistake),
     };
     return cmocka_run_group_tests(tests, NULL, release);

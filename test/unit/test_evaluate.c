@@ -55,13 +55,13 @@ static void the_loss_is_the_mean_over_the_targets(void **state)
     double sum = 0;
     uint64_t n = 0, correct = 0, tokens = 0;
     ASSERT_OK(
-        generator_open(&g, &engine.model, &(struct record_options){.longest = LONGEST}, &err));
+        generator_open(&g, &engine.model, &(struct record_options){.longest = LONGEST}, 1, &err));
     for (uint32_t row = 0; row < N_ROWS; row++) {
         const uint32_t *ids = row_store_ids(&rows.store, row);
         uint64_t before = n;
-        generator_rewind(&g, 0);
+        generator_rewind(&g, 0, 0);
         for (uint32_t t = 0; t + 1 < rows.row[row].len; t++) {
-            const float *z = generator_feed(&g, (const int32_t *)ids + t, 1);
+            const float *z = generator_feed(&g, 0, (const int32_t *)ids + t, 1);
             bool likeliest;
             double loss = loss_of(z, ids[t + 1], &likeliest);
             if (!row_store_is_trained(&rows.store, row, t + 1))
@@ -123,15 +123,15 @@ static void logits_are_written_a_row_each_and_padded(void **state)
     assert_int_equal(t->dims[1], list.longest);
     assert_int_equal(t->dims[2], V);
     ASSERT_OK(
-        generator_open(&g, &engine.model, &(struct record_options){.longest = LONGEST}, &err));
+        generator_open(&g, &engine.model, &(struct record_options){.longest = LONGEST}, 1, &err));
     for (uint32_t row = 0; row < N_ROWS; row++) {
         size_t row_bytes = list.longest * V * sizeof(float);
         memcpy(z, t->bytes.at + row * row_bytes, row_bytes);
-        generator_rewind(&g, 0);
+        generator_rewind(&g, 0, 0);
         for (uint32_t i = 0; i < list.longest; i++) {
             bool is_real = i < rows.row[row].len;
             const int32_t *id = (const int32_t *)row_store_ids(&rows.store, row) + i;
-            const float *wanted = is_real ? generator_feed(&g, id, 1) : NULL;
+            const float *wanted = is_real ? generator_feed(&g, 0, id, 1) : NULL;
             for (size_t v = 0; v < V; v++)
                 assert_true(fabsf(z[i * V + v] - (wanted ? wanted[v] : 0)) < 2e-5f);
         }

@@ -56,7 +56,7 @@ static void open_model(struct model *model, struct generator *g, const char *mem
 {
     struct err err = {0};
     ASSERT_OK(model_open(model, model_folder(members), plain_backend(), &err));
-    ASSERT_OK(generator_open(g, model, &(struct record_options){.longest = longest}, &err));
+    ASSERT_OK(generator_open(g, model, &(struct record_options){.longest = longest}, 1, &err));
 }
 
 static void close_both(struct model *model, struct generator *g)
@@ -80,7 +80,7 @@ static void tokens_fed_in_parts_give_the_logits_of_one_pass(void **state)
         whole_pass(&model, ids, N, false, z);
         size_t fed = 0;
         for (size_t i = 0; i < COUNT_OF(parts); i++) {
-            const float *logits = generator_feed(&g, ids + fed, parts[i]);
+            const float *logits = generator_feed(&g, 0, ids + fed, parts[i]);
             fed += parts[i];
             assert_logits(logits, z + (fed - 1) * V);
         }
@@ -101,8 +101,8 @@ static void a_long_prompt_is_fed_in_several_passes(void **state)
     assert_true(g.run.plan.bytes > 0);
     fill_ids(ids, LONG, 2);
     whole_pass(&model, ids, LONG, false, z);
-    assert_logits(generator_feed(&g, ids, LONG - 1), z + (LONG - 2) * V);
-    assert_logits(generator_feed(&g, ids + LONG - 1, 1), z + (LONG - 1) * V);
+    assert_logits(generator_feed(&g, 0, ids, LONG - 1), z + (LONG - 2) * V);
+    assert_logits(generator_feed(&g, 0, ids + LONG - 1, 1), z + (LONG - 1) * V);
     close_both(&model, &g);
 }
 
@@ -116,15 +116,57 @@ static void what_is_behind_a_rewind_is_forgotten(void **state)
     open_model(&model, &g, WINDOWED_MISTRAL, N);
     fill_ids(ids, N, 1);
     fill_ids(other, N, 5);
-    (void)generator_feed(&g, ids, 5);
-    (void)generator_feed(&g, other + 5, N - 5);
-    generator_rewind(&g, 5);
-    assert_int_equal(g.n_fed, 5);
+    (void)generator_feed(&g, 0, ids, 5);
+    (void)generator_feed(&g, 0, other + 5, N - 5);
+    generator_rewind(&g, 0, 5);
+    assert_int_equal(g.n_fed[0], 5);
     whole_pass(&model, ids, N, false, z);
-    assert_logits(generator_feed(&g, ids + 5, N - 5), z + (N - 1) * V);
-    generator_rewind(&g, 0);
-    assert_logits(generator_feed(&g, ids, 3), z + 2 * V);
+    assert_logits(generator_feed(&g, 0, ids + 5, N - 5), z + (N - 1) * V);
+    generator_rewind(&g, 0, 0);
+    assert_logits(generator_feed(&g, 0, ids, 3), z + 2 * V);
     close_both(&model, &g);
+}
+
+/* Each of three texts has its own prompt, its own place, and rests at times. */
+static void texts_side_by_side_are_as_each_by_itself(void **state)
+{
+    (void)state;
+    static const char *const families[] = {TINY_LLAMA, TINY_GPT2, WINDOWED_MISTRAL};
+    enum { TEXTS = 3 };
+    static const size_t prompt[TEXTS] = {5, 1, 11};
+    for (size_t f = 0; f < COUNT_OF(families); f++) {
+        struct err err = {0};
+        struct model model;
+        struct generator g;
+        int32_t ids[TEXTS][N];
+        static float z[TEXTS][N * V];
+        size_t fed[TEXTS];
+        ASSERT_OK(model_open(&model, model_folder(families[f]), plain_backend(), &err));
+        ASSERT_OK(generator_open(&g, &model, &(struct record_options){.longest = N}, TEXTS, &err));
+        for (size_t i = 0; i < TEXTS; i++) {
+            fill_ids(ids[i], N, i);
+            whole_pass(&model, ids[i], N, false, z[i]);
+            fed[i] = prompt[i];
+            assert_logits(generator_feed(&g, i, ids[i], fed[i]), z[i] + (fed[i] - 1) * V);
+        }
+        for (size_t step = 0; step < 24; step++) {
+            int32_t next[TEXTS];
+            for (size_t i = 0; i < TEXTS; i++)
+                next[i] = (step + i) % 4 == 0 ? -1 : ids[i][fed[i]];
+            const float *logits = generator_step(&g, next);
+            for (size_t i = 0; i < TEXTS; i++) {
+                fed[i] += next[i] >= 0;
+                if (next[i] >= 0)
+                    assert_logits(logits + i * V, z[i] + (fed[i] - 1) * V);
+                assert_int_equal(g.n_fed[i], fed[i]);
+            }
+            if (step == 10) { /* one begins anew, the others go on */
+                generator_rewind(&g, 1, 3);
+                fed[1] = 3;
+            }
+        }
+        close_both(&model, &g);
+    }
 }
 
 static void adapters_count_unless_they_are_left_out(void **state)
@@ -147,11 +189,11 @@ static void adapters_count_unless_they_are_left_out(void **state)
     whole_pass(&model, ids, N, false, z);
     assert_true(fabsf(z[(N - 1) * V] - base[(N - 1) * V]) > 1e-3f);
     struct record_options record = {.longest = N};
-    ASSERT_OK(generator_open(&with, &model, &record, &err));
+    ASSERT_OK(generator_open(&with, &model, &record, 1, &err));
     record.without_adapters = true;
-    ASSERT_OK(generator_open(&without, &model, &record, &err));
-    assert_logits(generator_feed(&with, ids, N), z + (N - 1) * V);
-    assert_logits(generator_feed(&without, ids, N), base + (N - 1) * V);
+    ASSERT_OK(generator_open(&without, &model, &record, 1, &err));
+    assert_logits(generator_feed(&with, 0, ids, N), z + (N - 1) * V);
+    assert_logits(generator_feed(&without, 0, ids, N), base + (N - 1) * V);
     generator_close(&with);
     close_both(&model, &without);
 }
@@ -162,13 +204,13 @@ static void feed_too_many(void)
     struct generator g;
     int32_t ids[N] = {0};
     open_model(&model, &g, TINY_LLAMA, 8);
-    (void)generator_feed(&g, ids, 9);
+    (void)generator_feed(&g, 0, ids, 9);
 }
 
 static void more_tokens_than_there_is_room_for_are_a_programmers_mistake(void **state)
 {
     (void)state;
-    assert_check_fails(feed_too_many, "g->n_fed + n <= g->cache.n_rows");
+    assert_check_fails(feed_too_many, "g->n_fed[text] + n <= g->room");
 }
 
 int main(void)
@@ -177,6 +219,7 @@ int main(void)
         cmocka_unit_test(tokens_fed_in_parts_give_the_logits_of_one_pass),
         cmocka_unit_test(a_long_prompt_is_fed_in_several_passes),
         cmocka_unit_test(what_is_behind_a_rewind_is_forgotten),
+        cmocka_unit_test(texts_side_by_side_are_as_each_by_itself),
         cmocka_unit_test(adapters_count_unless_they_are_left_out),
         cmocka_unit_test(more_tokens_than_there_is_room_for_are_a_programmers_mistake),
     };

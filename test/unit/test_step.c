@@ -107,6 +107,43 @@ static void an_evaluation_has_the_loss_of_training(void **state)
     arena_release(&arena);
 }
 
+/* Also where rows share beginnings, and where they go through in several goes. */
+static void each_row_has_the_loss_that_it_has_alone(void **state)
+{
+    (void)state;
+    for (size_t kind = 0; kind < decoder_kind_count; kind++) {
+        struct setup t;
+        struct step_sums sums, alone;
+        struct row_loss losses[40];
+        static float token[ROWS_TOKENS_MOST];
+        double all = 0;
+        rows_fill(&rows, 5 + kind, 40, LONGEST, (uint32_t)decoder_kinds[kind].vocabulary);
+        begin(&t, &decoder_kinds[kind], TOKENS, kind % 3 > 0);
+        t.s.options.batches.rows = kind % 2 ? 40 : 7;
+        stepper_evaluate_rows(&t.s, &rows.store, rows.list, 40, losses, &sums);
+        stepper_evaluate_tokens(&t.s, &rows.store, rows.list, 40, token);
+        for (uint32_t i = 0; i < 40; i++) {
+            const struct stored_row *row = &rows.row[i];
+            double sum = 0;
+            stepper_evaluate(&t.s, &rows.store, &i, 1, &alone);
+            assert_int_equal(losses[i].targets, alone.targets);
+            if (alone.targets == 0) {
+                assert_true(losses[i].sum == 0);
+                continue;
+            }
+            for (uint64_t k = row->first; k < row->first + row->len; k++)
+                sum += (double)token[k];
+            double wanted = alone.loss * (double)alone.targets;
+            assert_true(fabs(losses[i].sum / wanted - 1) < 2e-6);
+            assert_true(fabs(sum / wanted - 1) < 2e-6);
+            all += losses[i].sum;
+        }
+        assert_true(fabs(all / (sums.loss * (double)sums.targets) - 1) < 1e-9);
+        end(&t);
+    }
+    arena_release(&arena);
+}
+
 static void dropout_is_drawn_anew_for_each_step(void **state)
 {
     (void)state;
@@ -143,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_beginnings_change_neither_loss_nor_gradients),
         cmocka_unit_test(an_evaluation_has_the_loss_of_training),
+        cmocka_unit_test(each_row_has_the_loss_that_it_has_alone),
         cmocka_unit_test(dropout_is_drawn_anew_for_each_step),
         cmocka_unit_test(rows_without_targets_have_no_loss),
     };

@@ -1,0 +1,235 @@
+/*
+ * verdict.c - whether a run made its model better, what it forgot, and what it says now.
+ *
+ * Better or not is asked on rows that were used for nothing else, row by row, with an interval
+ * (bootstrap.c). What was forgotten is asked on the base's own texts (passages.c); what it means,
+ * by a few answers before and after (answers.c). The base's side is always taken before training,
+ * with adapters too: then there is one way for both methods, and no second model in memory.
+ *
+ * What passages and answers may cost is a share of the run. It is counted, not timed, or the same
+ * seed would not give the same files: in forward passes of a token, of which a step of training
+ * takes two or three for each of its tokens. A step of generation costs as much as some tens of
+ * tokens in a batch, since it reads all weights for a few; STEP_COST is what was measured on the
+ * CPU (models of 0.3 to 135 million parameters), rounded up. Short runs thus get fewer texts and
+ * answers, and very short ones none, which the verdict says.
+ */
+#include "train/verdict.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "model/generate.h"
+
+/* Shares of the run; what is left of its twentieth is the preflight's and the report's. */
+static const double PASSAGES_SHARE = 0.025, ANSWERS_SHARE = 0.015;
+
+static const double STEP_COST = 32;
+
+enum {
+    TEXT_LONGEST = 64,
+    TEXTS_MOST = 32,
+    TEXTS_LEAST = 8,
+    STEPS_LEAST = 32, /* of each text */
+    TOKENS_MOST = 4096,
+    CACHE_BYTES_MOST = 64 << 20, /* of keys and values */
+};
+
+/* The same for all runs: two runs on one base are asked the same. */
+static const uint64_t SEED = 42;
+
+/* --------------------------------------------------------------------------------- choosing -- */
+
+/* A step says a token of each text, and each is evaluated by the base and by the tuned model. */
+static double passages_step_cost(size_t texts)
+{
+    return STEP_COST + 3 * (double)texts;
+}
+
+/* How much is said; steps 0 where it would be too little. */
+static struct passages_options choose_passages(const struct model_config *config, double cost)
+{
+    struct passages_options o = {.longest = min_size(TEXT_LONGEST, config->max_positions),
+                                 .seed = SEED};
+    for (o.texts = TEXTS_MOST; o.texts >= TEXTS_LEAST && o.longest >= 2; o.texts /= 2) {
+        double steps =
+            fmin(floor(cost / passages_step_cost(o.texts)), (double)(TOKENS_MOST / o.texts));
+        if (o.texts * generator_text_bytes(config, o.longest) > CACHE_BYTES_MOST)
+            continue;
+        o.steps = (size_t)steps;
+        if (steps >= STEPS_LEAST)
+            return o;
+    }
+    o.steps = 0;
+    return o;
+}
+
+static bool choose_answers(struct verdict *v, struct err *err)
+{
+    const struct verdict_options *o = &v->options;
+    struct answers_limits limits = {.cost = ANSWERS_SHARE * o->run_cost,
+                                    .step_cost = STEP_COST,
+                                    .positions = o->engine->model.config.max_positions};
+    if (o->test->n == 0)
+        return true;
+    if (!tokenizer_open(&v->tokenizer, o->model, err))
+        return false;
+    answers_choose(&v->state.answers, o->store, o->test, &v->tokenizer, &limits);
+    v->has_tokenizer = v->state.answers.n > 0;
+    v->cost += answers_cost(&v->state.answers, STEP_COST);
+    if (!v->has_tokenizer)
+        tokenizer_close(&v->tokenizer);
+    return true;
+}
+
+bool verdict_init(struct verdict *v, struct arena *arena, const struct verdict_options *options,
+                  struct err *err)
+{
+    *v = (struct verdict){.options = *options,
+                          .base = arena_array(arena, struct row_loss, options->test->n),
+                          .tuned = arena_array(arena, struct row_loss, options->test->n)};
+    struct passages_options passages =
+        choose_passages(&options->engine->model.config, PASSAGES_SHARE * options->run_cost);
+    v->has_passages = passages.steps > 0;
+    if (v->has_passages) {
+        passages_init(&v->passages, arena, &passages);
+        v->cost += (double)passages.steps * passages_step_cost(passages.texts);
+    }
+    return choose_answers(v, err);
+}
+
+void verdict_release(struct verdict *v)
+{
+    if (v->has_tokenizer)
+        tokenizer_close(&v->tokenizer);
+    *v = (struct verdict){0};
+}
+
+/* -------------------------------------------------------------------------------- measuring -- */
+
+static double evaluate(struct verdict *v, struct row_loss *losses)
+{
+    const struct verdict_options *o = &v->options;
+    struct step_sums sums;
+    if (o->test->n == 0)
+        return NAN;
+    stepper_evaluate_rows(o->stepper, o->store, o->test->rows, o->test->n, losses, &sums);
+    v->state.tokens += sums.tokens;
+    return sums.loss;
+}
+
+bool verdict_begin(struct verdict *v, struct err *err)
+{
+    const struct verdict_options *o = &v->options;
+    v->state.base_loss = evaluate(v, v->base);
+    v->state.tuned_loss = NAN;
+    if (v->has_passages && !passages_sample(&v->passages, o->engine, err))
+        return false;
+    v->state.passages = v->passages.counts;
+    return answers_say(&v->state.answers, ANSWERS_BASE, o->engine, o->store, err);
+}
+
+void verdict_resume(struct verdict *v)
+{
+    v->passages.counts = v->state.passages;
+    passages_resume(&v->passages);
+}
+
+double verdict_test_loss(struct verdict *v)
+{
+    v->state.tuned_loss = evaluate(v, v->tuned);
+    return v->state.tuned_loss;
+}
+
+/* -------------------------------------------------------------------------------- in words -- */
+
+enum bootstrap_verdict verdict_of(const struct verdict *v)
+{
+    return bootstrap_verdict(&v->test);
+}
+
+static void say_better(const struct bootstrap *b, struct buf *out)
+{
+    buf_printf(out,
+               "better: on %zu test rows that were used for nothing else the loss fell from %.4g "
+               "to %.4g nats a token, by %.3g to %.3g (95 %% interval)",
+               b->rows, b->before, b->after, -b->high, -b->low);
+}
+
+static void say_worse(const struct bootstrap *b, struct buf *out)
+{
+    if (b->broken > 0)
+        buf_printf(out, "not better: on %zu of the test rows the loss is not a number any more",
+                   b->broken);
+    else
+        buf_printf(out,
+                   "not better: on %zu test rows the loss rose from %.4g to %.4g nats a token, by "
+                   "%.3g to %.3g (95 %% interval)",
+                   b->rows, b->before, b->after, b->low, b->high);
+}
+
+static void say_unsure(const struct bootstrap *b, struct buf *out)
+{
+    if (b->rows < BOOTSTRAP_ROWS_LEAST)
+        buf_printf(
+            out,
+            "cannot be told: the loss went from %.4g to %.4g nats a token, but with %zu test "
+            "row%s that may be chance; --test-split sets more aside",
+            b->before, b->after, b->rows, b->rows == 1 ? "" : "s");
+    else
+        buf_printf(
+            out,
+            "cannot be told: the loss went from %.4g to %.4g nats a token, and with %zu test "
+            "rows a change of %+.3g to %+.3g is as likely (95 %% interval)",
+            b->before, b->after, b->rows, b->low, b->high);
+}
+
+/* Beside what the texts were worth to the base, the divergence is easier to place. */
+static void say_divergence(const struct verdict *v, struct buf *out)
+{
+    const struct divergence *d = &v->divergence;
+    if (d->tokens == 0)
+        buf_add_text(out, "; what was forgotten was not measured: the run is too short to spend "
+                          "anything on it");
+    else if (!isfinite(d->kl))
+        buf_add_text(out, "; of the base's own texts it makes no numbers any more");
+    else
+        buf_printf(out,
+                   "; it moved %.3g nats a token away from what the base says by itself "
+                   "(KL divergence, standard error %.2g, %llu tokens)",
+                   d->kl, d->se, (unsigned long long)d->tokens);
+}
+
+static void say(struct verdict *v)
+{
+    struct buf out;
+    buf_init(&out, sizeof v->reason - 1);
+    switch (verdict_of(v)) {
+    case BOOTSTRAP_NO_ROWS:
+        buf_add_text(&out, "not measured: there are no test rows");
+        break;
+    case BOOTSTRAP_BETTER:
+        say_better(&v->test, &out);
+        break;
+    case BOOTSTRAP_WORSE:
+        say_worse(&v->test, &out);
+        break;
+    case BOOTSTRAP_UNSURE:
+        say_unsure(&v->test, &out);
+        break;
+    }
+    say_divergence(v, &out);
+    (void)snprintf(v->reason, sizeof v->reason, "%s", buf_string(&out));
+    buf_release(&out);
+}
+
+bool verdict_end(struct verdict *v, struct err *err)
+{
+    const struct verdict_options *o = &v->options;
+    (void)verdict_test_loss(v);
+    bootstrap_compare(&v->test, v->base, v->tuned, o->test->n, SEED);
+    if (v->has_passages && !passages_compare(&v->passages, o->engine, &v->divergence, err))
+        return false;
+    say(v);
+    return answers_say(&v->state.answers, ANSWERS_TUNED, o->engine, o->store, err);
+}

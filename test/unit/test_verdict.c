@@ -1,0 +1,201 @@
+#include "test/support/toy_run.h"
+
+#include <math.h>
+
+#include "train/verdict.h"
+
+static struct rows rows;
+static struct toy_run t;
+static struct verdict v;
+static struct verdict_options options;
+
+static int begin(void **state)
+{
+    bool *full = *state;
+    toy_rows_fill(&rows, 1);
+    toy_run_open(&t, &rows, full == NULL);
+    options = (struct verdict_options){.engine = &t.engine,
+                                       .stepper = &t.stepper,
+                                       .store = &rows.store,
+                                       .test = &t.test,
+                                       .model = t.folder,
+                                       .run_cost = 3e5};
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    verdict_release(&v);
+    toy_run_close(&t);
+    return 0;
+}
+
+static void open_verdict(void)
+{
+    struct err err = {0};
+    ASSERT_OK(verdict_init(&v, &t.arena, &options, &err));
+}
+
+static void training_is_judged_better_further_away_and_in_words(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct step_sums sums;
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    stepper_evaluate(&t.stepper, &rows.store, t.test.rows, t.test.n, &sums);
+    assert_true(v.state.base_loss == sums.loss && isnan(v.state.tuned_loss));
+    toy_run_train(&t, 40, 0.004);
+    ASSERT_OK(verdict_end(&v, &err));
+    stepper_evaluate(&t.stepper, &rows.store, t.test.rows, t.test.n, &sums);
+    assert_true(v.state.tuned_loss == sums.loss);
+    assert_int_equal(v.state.tokens, 2 * sums.tokens);
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_BETTER);
+    assert_true(fabs(v.test.before / v.state.base_loss - 1) < 1e-6);
+    assert_true(fabs(v.test.after / v.state.tuned_loss - 1) < 1e-6);
+    assert_true(v.divergence.kl > 4 * v.divergence.se && v.divergence.se > 0);
+    assert_non_null(strstr(v.reason, "better: on 10 test rows"));
+    assert_non_null(strstr(v.reason, "KL divergence"));
+    assert_int_equal(v.state.answers.n, ANSWERS_MOST);
+}
+
+static void a_run_that_does_nothing_cannot_be_told(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_UNSURE);
+    assert_true(v.test.difference == 0 && v.divergence.kl == 0);
+    assert_non_null(strstr(v.reason, "cannot be told"));
+    for (uint32_t i = 0; i < v.state.answers.n; i++)
+        assert_memory_equal(v.state.answers.answer[i].id[ANSWERS_BASE],
+                            v.state.answers.answer[i].id[ANSWERS_TUNED],
+                            sizeof v.state.answers.answer[i].id[ANSWERS_BASE]);
+}
+
+static void a_run_that_breaks_the_model_is_not_better(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    toy_run_train(&t, 3, 1);
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_WORSE);
+    assert_non_null(strstr(v.reason, "not better: on 10 test rows the loss rose"));
+    toy_run_train(&t, 3, 1e30);
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_WORSE);
+    assert_non_null(strstr(v.reason, "not a number any more"));
+    assert_non_null(strstr(v.reason, "no numbers any more"));
+}
+
+static void few_test_rows_cannot_tell(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    t.test.n = 3;
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    toy_run_train(&t, 40, 0.01);
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_UNSURE);
+    assert_non_null(strstr(v.reason, "with 3 test rows that may be chance"));
+}
+
+static void without_test_rows_there_is_still_the_divergence(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    t.test.n = 0;
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    toy_run_train(&t, 40, 0.01);
+    assert_true(isnan(verdict_test_loss(&v)));
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(verdict_of(&v), BOOTSTRAP_NO_ROWS);
+    assert_true(v.divergence.kl > 0);
+    assert_non_null(strstr(v.reason, "there are no test rows"));
+}
+
+static void what_it_costs_is_a_share_of_the_run(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    double most = 0;
+    for (options.run_cost = 100; options.run_cost < 1e8; options.run_cost *= 1.7) {
+        open_verdict();
+        assert_true(v.cost <= 0.04 * options.run_cost);
+        assert_true(v.cost >= most || v.cost > 0.9 * most);
+        most = fmax(most, v.cost);
+        verdict_release(&v);
+    }
+    assert_true(most < 1e5); /* long runs do not pay for more than is of use */
+    options.run_cost = 1000;
+    open_verdict();
+    assert_true(v.cost == 0);
+    ASSERT_OK(verdict_begin(&v, &err));
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_non_null(strstr(v.reason, "was not measured: the run is too short"));
+}
+
+/* As a checkpoint does it: the base's side is put back, the weights are those of the resumed run.
+ */
+static void a_verdict_that_was_put_back_says_the_same(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct verdict first;
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    first = v;
+    v.has_tokenizer = false; /* it is first's now */
+    toy_run_train(&t, 10, 0.01);
+    ASSERT_OK(verdict_end(&first, &err));
+
+    open_verdict();
+    memcpy(v.base, first.base, t.test.n * sizeof *v.base);
+    v.state = first.state;
+    v.state.answers = (struct answers){0};
+    v.state.answers = first.state.answers;
+    memcpy(v.passages.rows, first.passages.rows, v.passages.rows_most * sizeof *v.passages.rows);
+    memcpy(v.passages.ids, first.passages.ids, v.passages.tokens_most * sizeof *v.passages.ids);
+    memcpy(v.passages.base, first.passages.base, v.passages.tokens_most * sizeof *v.passages.base);
+    verdict_resume(&v);
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_string_equal(v.reason, first.reason);
+    assert_true(v.divergence.kl == first.divergence.kl && v.test.low == first.test.low);
+    verdict_release(&first);
+}
+
+static void a_model_without_a_tokenizer_is_an_error(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    options.model = temporary_folder();
+    assert_false(verdict_init(&v, &t.arena, &options, &err));
+    assert_true(err.kind != ERR_NONE);
+}
+
+int main(void)
+{
+    static bool lora;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(training_is_judged_better_further_away_and_in_words, begin,
+                                        end),
+        cmocka_unit_test_prestate_setup_teardown(
+            training_is_judged_better_further_away_and_in_words, begin, end, &lora),
+        cmocka_unit_test_setup_teardown(a_run_that_does_nothing_cannot_be_told, begin, end),
+        cmocka_unit_test_setup_teardown(a_run_that_breaks_the_model_is_not_better, begin, end),
+        cmocka_unit_test_setup_teardown(few_test_rows_cannot_tell, begin, end),
+        cmocka_unit_test_setup_teardown(without_test_rows_there_is_still_the_divergence, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(what_it_costs_is_a_share_of_the_run, begin, end),
+        cmocka_unit_test_setup_teardown(a_verdict_that_was_put_back_says_the_same, begin, end),
+        cmocka_unit_test_setup_teardown(a_model_without_a_tokenizer_is_an_error, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -11,7 +11,7 @@
  *     }
  *     generator_close(&g);
  *
- * A step of one text reads every weight for one token; a step of sixteen reads them no more often.
+ * A step of one text reads every weight for one token; a step of several reads them no more often.
  */
 #ifndef PACE_MODEL_GENERATE_H
 #define PACE_MODEL_GENERATE_H
@@ -65,5 +65,11 @@ void generator_rewind(struct generator *g, size_t text, size_t n);
 
 /* The memory of the backend that the keys and values of a text of that room take. */
 uint64_t generator_text_bytes(const struct model_config *config, size_t room);
+
+/*
+ * About what a step of several texts costs, in tokens of a large batch: for who plans with it. From
+ * shapes alone, so that a plan does not depend on the machine's mood.
+ */
+double generator_step_cost(size_t n_texts);
 
 #endif

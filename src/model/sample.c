@@ -97,10 +97,12 @@ int32_t sample_token(const struct sample_options *options, const float *logits, 
         double least = most + t * log((1 - options->top_p) * all / (double)n);
         count = take_likely(logits, n, least, scratch);
     }
-    if (cut)
+    if (cut) {
         count = nucleus(scratch, count, all, most, options);
+        all = weight_of_all(scratch, count, most, t);
+    }
 
-    double left = rng_uniform(rng) * weight_of_all(scratch, count, most, t);
+    double left = rng_uniform(rng) * all;
     int32_t drawn = best;
     for (size_t i = 0; i < count; i++) {
         double weight = weight_of(scratch[i].logit, most, t);

@@ -62,12 +62,12 @@ static bool is_asked(const struct answers *a, const struct row_store *store,
     return false;
 }
 
-double answers_cost(const struct answers *a, double step_cost)
+double answers_cost(const struct answers *a)
 {
     double prompts = 0;
     for (uint32_t i = 0; i < a->n; i++)
         prompts += a->answer[i].prompt;
-    return a->n == 0 ? 0 : ANSWERS_SIDES * (prompts + a->tokens * (step_cost + a->n));
+    return a->n == 0 ? 0 : ANSWERS_SIDES * (prompts + a->tokens * generator_step_cost(a->n));
 }
 
 void answers_choose(struct answers *a, const struct row_store *store, const struct row_list *test,
@@ -82,7 +82,7 @@ void answers_choose(struct answers *a, const struct row_store *store, const stru
     }
     for (; a->n > 0; a->n--) {
         for (a->tokens = ANSWER_TOKENS_MOST; a->tokens >= TOKENS_LEAST; a->tokens--) {
-            if (answers_cost(a, limits->step_cost) <= limits->cost)
+            if (answers_cost(a) <= limits->cost)
                 return;
         }
     }

@@ -36,7 +36,6 @@ struct answers {
 
 struct answers_limits {
     double cost;      /* of both sides together, in forward passes of a token */
-    double step_cost; /* what a step of generation costs beyond its tokens, in the same */
     size_t positions; /* the model's context */
 };
 
@@ -49,7 +48,7 @@ void answers_choose(struct answers *a, const struct row_store *store, const stru
                     const struct tokenizer *tokenizer, const struct answers_limits *limits);
 
 /* In forward passes of a token, both sides. */
-double answers_cost(const struct answers *a, double step_cost);
+double answers_cost(const struct answers *a);
 
 /* Lets the model as it is answer, always the likeliest token. Errors: ERR_MEMORY. */
 MUST_CHECK bool answers_say(struct answers *a, enum answers_side side, struct engine *engine,

@@ -8,10 +8,9 @@
  *
  * What passages and answers may cost is a share of the run. It is counted, not timed, or the same
  * seed would not give the same files: in forward passes of a token, of which a step of training
- * takes two or three for each of its tokens. A step of generation costs as much as some tens of
- * tokens in a batch, since it reads all weights for a few; STEP_COST is what was measured on the
- * CPU (models of 0.3 to 135 million parameters), rounded up. Short runs thus get fewer texts and
- * answers, and very short ones none, which the verdict says.
+ * takes two or three for each of its tokens, and a step of generation some tens
+ * (generator_step_cost). Short runs thus get fewer texts and answers, and very short ones none,
+ * which the verdict says.
  */
 #include "train/verdict.h"
 
@@ -23,8 +22,6 @@
 
 /* Shares of the run; what is left of its twentieth is the preflight's and the report's. */
 static const double PASSAGES_SHARE = 0.025, ANSWERS_SHARE = 0.015;
-
-static const double STEP_COST = 32;
 
 enum {
     TEXT_LONGEST = 64,
@@ -43,7 +40,7 @@ static const uint64_t SEED = 42;
 /* A step says a token of each text, and each is evaluated by the base and by the tuned model. */
 static double passages_step_cost(size_t texts)
 {
-    return STEP_COST + 3 * (double)texts;
+    return generator_step_cost(texts) + 2 * (double)texts;
 }
 
 /* How much is said; steps 0 where it would be too little. */
@@ -68,7 +65,6 @@ static bool choose_answers(struct verdict *v, struct err *err)
 {
     const struct verdict_options *o = &v->options;
     struct answers_limits limits = {.cost = ANSWERS_SHARE * o->run_cost,
-                                    .step_cost = STEP_COST,
                                     .positions = o->engine->model.config.max_positions};
     if (o->test->n == 0)
         return true;
@@ -76,7 +72,7 @@ static bool choose_answers(struct verdict *v, struct err *err)
         return false;
     answers_choose(&v->state.answers, o->store, o->test, &v->tokenizer, &limits);
     v->has_tokenizer = v->state.answers.n > 0;
-    v->cost += answers_cost(&v->state.answers, STEP_COST);
+    v->cost += answers_cost(&v->state.answers);
     if (!v->has_tokenizer)
         tokenizer_close(&v->tokenizer);
     return true;

@@ -2,7 +2,8 @@
 
 Full fine-tuning and LoRA (PEFT), rows of different lengths with loss on the answers only,
 accumulation, clipping, weight decay with Hugging Face's exclusions, cosine with warmup, float32: the
-loss of each step, and the weights behind the last one, as a share of how far they went. The same
+loss of each step, the weights behind the last one, as a share of how far they went, and the loss of
+each row by them. The same
 with shared beginnings and with batches of few tokens; the same bits with more threads. PACE_BUILD,
 PACE_DATA: build folder, test data; PACE_BACKENDS: cpu, ref or both between commas.
 """
@@ -30,7 +31,7 @@ TOOL = os.path.join(os.environ["PACE_BUILD"], "test/golden/train_tool")
 MODELS = pathlib.Path(os.environ["PACE_DATA"]) / "models"
 BACKENDS = os.environ.get("PACE_BACKENDS", "cpu").split(",")
 STEPS, ACCUMULATION, BATCH, WARMUP, DECAY, CLIP = 20, 2, 4, 3, 0.1, 1.0
-LOSS_TOLERANCE, WEIGHT_TOLERANCE = 1e-5, 1e-3
+LOSS_TOLERANCE, WEIGHT_TOLERANCE, ROW_TOLERANCE = 1e-5, 1e-3, 1e-4
 FORBIDDEN = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
 logging.disable_progress_bar()
@@ -111,11 +112,24 @@ def train_theirs(model, rows, rate):
     return losses
 
 
+def row_losses(model, rows):
+    """The sum over each row's targets."""
+    model.eval()
+    sums = []
+    with torch.no_grad():
+        for row in rows:
+            ids, labels, _ = collate([row])
+            logits = model(input_ids=ids).logits[0, :-1].float()
+            sums.append(torch.nn.functional.cross_entropy(logits, labels[0, 1:], ignore_index=-100, reduction="sum").item())
+    return sums
+
+
 def run_ours(model, rows_path, out, rate, *options):
     lines = subprocess.run([TOOL, str(model), rows_path, out, f"rows={BATCH * ACCUMULATION}", f"steps={STEPS}",
                             f"rate={rate}", f"warmup={WARMUP}", f"decay={DECAY}", f"clip={CLIP}", "schedule=cosine",
                             *options], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [float(line.split()[0]) for line in lines[:STEPS]]
+    numbers = [float(line.split()[0]) for line in lines]
+    return numbers[:STEPS], numbers[STEPS + 1:]
 
 
 def read_weights(folder):
@@ -172,17 +186,21 @@ def check_model(path, method, rate, targets=None):
         else:
             before = full_state(model)
         their_losses = train_theirs(model, rows, rate)
+        their_rows = row_losses(model, rows)
         after = adapter_state(model, folders["after"]) if method == "lora" else full_state(model)
         ways = [("", ["tokens=1024"]), (", shared beginnings", ["tokens=1024", "shares=1"]),
                 (", small batches", ["tokens=128", "shares=1"])]
         for backend in BACKENDS:
             for label, way in ways:
                 os.makedirs(folders["ours"], exist_ok=True)
-                losses = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", *options, *way)
+                losses, of_rows = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", *options, *way)
+                worst = max(abs(a / b - 1) for a, b in zip(of_rows, their_rows))
+                check(f"{path.name}, {method}, {backend}{label}: losses of single rows",
+                      worst <= ROW_TOLERANCE and len(of_rows) == len(rows), f"{worst:.1e} relative")
                 compare(f"{path.name}, {method}, {backend}{label}", losses, read_weights(folders["ours"]), their_losses,
                         before, after)
             alone, weights = losses, read_weights(folders["ours"])
-            losses = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", "threads=3", *options, *way)
+            losses, _ = run_ours(path, rows_path, folders["ours"], rate, f"backend={backend}", "threads=3", *options, *way)
             again = read_weights(folders["ours"])
             check(f"{path.name}, {method}, {backend}: the same bits with three threads",
                   losses == alone and all(np.array_equal(again[k], weights[k]) for k in weights))

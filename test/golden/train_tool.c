@@ -7,7 +7,8 @@
  * folder that is there, for the adapter, or for weights.txt (names and shapes) and weights.bin
  * (float32, in the order of Hugging Face's files). Rows are taken in the order of the file.
  * Standard output: for each step its loss, the norm of the gradient before clipping, the rate,
- * tokens and those that were computed, and seconds; at the end the loss of all rows.
+ * tokens and those that were computed, and seconds; at the end the loss of all rows, and the sum
+ * of each row's losses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,8 +231,11 @@ static void run(struct model *model, struct backend *backend)
     must(optim_init(&optim, backend, &optim_options, params, n, &err));
     train(&stepper, &optim);
     optim_show_average(&optim, true);
-    stepper_evaluate(&stepper, &store, rows, store.n_rows, &sums);
+    struct row_loss *losses = arena_array(&arena, struct row_loss, store.n_rows);
+    stepper_evaluate_rows(&stepper, &store, rows, store.n_rows, losses, &sums);
     printf("%.17g\n", sums.loss);
+    for (uint32_t i = 0; i < store.n_rows; i++)
+        printf("%.17g\n", losses[i].sum);
     optim_release(&optim);
     run_release(&run);
     tape_release(&tape);

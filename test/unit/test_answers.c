@@ -8,7 +8,7 @@ static struct toy_run t;
 static struct tokenizer tokenizer;
 static struct answers a;
 
-static const struct answers_limits rich = {.cost = 1e6, .step_cost = 10, .positions = 64};
+static const struct answers_limits rich = {.cost = 1e6, .positions = 64};
 
 static int begin(void **state)
 {
@@ -76,7 +76,7 @@ static void what_is_asked_keeps_to_the_cost(void **state)
     struct answers_limits limits = rich;
     for (limits.cost = 3000; limits.cost > 10; limits.cost *= 0.8) {
         answers_choose(&a, &rows.store, &t.test, &tokenizer, &limits);
-        assert_true(answers_cost(&a, limits.step_cost) <= limits.cost);
+        assert_true(answers_cost(&a) <= limits.cost);
         assert_true(a.n < n || (a.n == n && a.tokens <= tokens));
         n = a.n;
         tokens = a.tokens;
@@ -168,7 +168,7 @@ static void without_test_rows_nothing_is_asked(void **state)
     struct row_list none = {0};
     answers_choose(&a, &rows.store, &none, &tokenizer, &rich);
     assert_int_equal(a.n, 0);
-    assert_true(answers_cost(&a, 10) == 0);
+    assert_true(answers_cost(&a) == 0);
     ASSERT_OK(answers_say(&a, ANSWERS_BASE, &t.engine, &rows.store, &err));
 }
 

@@ -30,6 +30,7 @@
 
 #include "base/map.h"
 #include "optim/grad.h"
+#include "train/run_journal.h"
 
 /* Of the run; ALONE where a single row takes more. */
 static const double SHARE = 0.01, SHARE_ALONE = 0.02;
@@ -143,12 +144,12 @@ static size_t count_finite(const struct row_loss *loss, size_t n, size_t *of, do
     return finite;
 }
 
-static const struct stored_row *first_broken(const struct looker *l)
+static uint32_t first_broken(const struct looker *l)
 {
     size_t i = 0;
     while (isfinite(l->loss[i].sum))
         i++;
-    return &l->o->store->rows[l->rows[i]];
+    return l->rows[i];
 }
 
 /* Some row has no finite loss: is it the row, or the model? */
@@ -163,20 +164,22 @@ static bool check_broken(struct looker *l, struct preflight_check *c, struct err
         rows[i] = train->rows[i * train->n / n];
     evaluate(l, rows, n, loss);
     size_t finite = count_finite(loss, n, &of, &mean);
-    const struct stored_row *row = first_broken(l);
+    uint32_t broken = first_broken(l);
+    const struct stored_row *row = &l->o->store->rows[broken];
+    const char *file = l->o->store->files[row->file];
     unsigned long long line = row->line;
-    note(c, (double)(row - l->o->store->rows));
+    note(c, (double)broken);
     if (2 * finite >= of && finite > 0) {
         conclude(c, PREFLIGHT_WARN,
-                 "the loss of the row at line %llu is not a finite number, as it is of %zu in %zu "
-                 "rows; of the others it is %.4g nats a token",
-                 line, of - finite, of, mean);
+                 "the loss of the row at %s:%llu is not a finite number; of %zu rows that were "
+                 "looked at %zu have none, the others %.4g nats a token",
+                 file, line, of, of - finite, mean);
         return true;
     }
     conclude(c, PREFLIGHT_STOP,
-             "the model's loss is not a finite number: not of the row at line %llu, nor of %zu in "
-             "%zu rows",
-             line, of - finite, of);
+             "the model's loss is not a finite number: not of the row at %s:%llu, and of %zu rows "
+             "that were looked at not of %zu",
+             file, line, of, of - finite);
     err_set(err, ERR_INPUT, "%s", c->reason);
     err_hint(err, "the model's weights are broken, or it needs another configuration");
     return false;
@@ -395,4 +398,23 @@ bool preflight_run(struct preflight *p, const struct preflight_options *options,
     check_duplicates(&l);
     check_first_step(&l);
     return true;
+}
+
+void preflight_journal(const struct preflight *p, struct run_journal *journal)
+{
+    static const char *const actions[] = {
+        [PREFLIGHT_GO] = "go", [PREFLIGHT_WARN] = "warn", [PREFLIGHT_STOP] = "stop"};
+    for (size_t i = 0; i < p->n; i++) {
+        const struct preflight_check *c = &p->check[i];
+        struct json_writer *w = run_journal_begin(journal, "preflight");
+        json_member_text(w, "check", c->name);
+        json_member_bool(w, "ok", c->action == PREFLIGHT_GO);
+        run_journal_decide(journal, actions[c->action], c->reason);
+        json_key(w, "numbers");
+        json_begin_array(w);
+        for (size_t k = 0; k < c->n_numbers; k++)
+            json_put_double(w, c->numbers[k]);
+        json_end(w);
+        run_journal_end(journal);
+    }
 }

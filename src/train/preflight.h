@@ -44,7 +44,7 @@ enum { PREFLIGHT_CHECKS_MOST = 4, PREFLIGHT_NUMBERS_MOST = 4 };
 struct preflight_check {
     const char *name; /* "targets", "base_loss", "duplicates", "first_step" */
     enum preflight_action action;
-    char reason[320]; /* a sentence */
+    char reason[480]; /* a sentence */
     double numbers[PREFLIGHT_NUMBERS_MOST];
     size_t n_numbers;
 };
@@ -61,5 +61,10 @@ struct preflight {
  */
 MUST_CHECK bool preflight_run(struct preflight *p, const struct preflight_options *options,
                               struct err *err);
+
+struct run_journal;
+
+/* A record "preflight" for each check. */
+void preflight_journal(const struct preflight *p, struct run_journal *journal);
 
 #endif

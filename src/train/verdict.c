@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "model/generate.h"
+#include "train/run_journal.h"
 
 /* Shares of the run; what is left of its twentieth is the preflight's and the report's. */
 static const double PASSAGES_SHARE = 0.025, ANSWERS_SHARE = 0.015;
@@ -228,4 +229,64 @@ bool verdict_end(struct verdict *v, struct err *err)
         return false;
     say(v);
     return answers_say(&v->state.answers, ANSWERS_TUNED, o->engine, o->store, err);
+}
+
+/* ------------------------------------------------------------------------------ the journal -- */
+
+static void put_answer(const struct answer_text *text, struct run_journal *journal)
+{
+    struct json_writer *w = run_journal_begin(journal, "answer");
+    json_member_text(w, "prompt", text->prompt);
+    json_member_text(w, "expected", text->expected);
+    json_member_text(w, "base", text->said[ANSWERS_BASE]);
+    json_member_text(w, "tuned", text->said[ANSWERS_TUNED]);
+    run_journal_end(journal);
+}
+
+/* Null where it was not measured or is no number. */
+static void put_number(struct json_writer *w, const char *name, double number)
+{
+    if (isfinite(number))
+        json_member_double(w, name, number);
+    else
+        json_member_null(w, name);
+}
+
+static void put_verdict(const struct verdict *v, struct run_journal *journal)
+{
+    static const char *const actions[] = {[BOOTSTRAP_NO_ROWS] = "not_measured",
+                                          [BOOTSTRAP_BETTER] = "better",
+                                          [BOOTSTRAP_WORSE] = "not_better",
+                                          [BOOTSTRAP_UNSURE] = "cannot_be_told"};
+    const struct divergence *d = &v->divergence;
+    struct json_writer *w = run_journal_begin(journal, "verdict");
+    put_number(w, "base_loss", v->state.base_loss);
+    put_number(w, "tuned_loss", v->state.tuned_loss);
+    put_number(w, "difference", v->test.difference);
+    put_number(w, "low", v->test.low);
+    put_number(w, "high", v->test.high);
+    json_member_int(w, "rows", (int64_t)v->test.rows);
+    json_member_bool(w, "better", verdict_of(v) == BOOTSTRAP_BETTER);
+    put_number(w, "kl", d->tokens > 0 ? d->kl : NAN);
+    put_number(w, "kl_se", d->tokens > 0 ? d->se : NAN);
+    json_member_int(w, "kl_tokens", (int64_t)d->tokens);
+    run_journal_decide(journal, actions[verdict_of(v)], v->reason);
+    run_journal_end(journal);
+}
+
+bool verdict_journal(const struct verdict *v, struct run_journal *journal, struct err *err)
+{
+    const struct answers *a = &v->state.answers;
+    struct arena arena = {0};
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < a->n; i++) {
+        struct answer_text text;
+        ok = answers_text(&a->answer[i], v->options.store, &v->tokenizer, &arena, &text, err);
+        if (ok)
+            put_answer(&text, journal);
+    }
+    if (ok)
+        put_verdict(v, journal);
+    arena_release(&arena);
+    return ok;
 }

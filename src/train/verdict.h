@@ -50,8 +50,6 @@ struct verdict {
     char reason[512];             /* the verdict as a sentence or three */
 };
 
-struct run_journal;
-
 /* Memory is the arena's, and verdict_release's. Errors: those of tokenizer_open. */
 MUST_CHECK bool verdict_init(struct verdict *v, struct arena *arena,
                              const struct verdict_options *options, struct err *err);
@@ -76,5 +74,11 @@ MUST_CHECK bool verdict_end(struct verdict *v, struct err *err);
 
 /* Whether it is better; BOOTSTRAP_UNSURE where that cannot be told. */
 enum bootstrap_verdict verdict_of(const struct verdict *v);
+
+struct run_journal;
+
+/* Records "answer" for each prompt, then "verdict". Errors: those of tokenizer_decode. */
+MUST_CHECK bool verdict_journal(const struct verdict *v, struct run_journal *journal,
+                                struct err *err);
 
 #endif

@@ -15,7 +15,9 @@ static int begin(void **state)
 {
     struct err err = {0};
     bool *lora = *state;
+    static const char *files[] = {"rows.jsonl"};
     toy_rows_fill(&rows, 1);
+    rows.store.files = files;
     toy_run_open(&t, &rows, lora == NULL);
     ASSERT_OK(snapshots_init(&snapshots, &t.optim, NULL, 2, &err));
     options = (struct preflight_options){.stepper = &t.stepper,
@@ -136,7 +138,7 @@ static void a_model_without_finite_losses_is_refused_with_a_row(void **state)
     rows.row[0].line = 17;
     assert_false(preflight_run(&p, &options, &err));
     assert_int_equal(err.kind, ERR_INPUT);
-    assert_says(&p.check[1], PREFLIGHT_STOP, "line 17");
+    assert_says(&p.check[1], PREFLIGHT_STOP, "rows.jsonl:17");
     assert_string_equal(err.what, p.check[1].reason);
 }
 
@@ -154,7 +156,7 @@ static void a_broken_row_among_good_ones_is_a_warning(void **state)
     }
     rows.row[1].line = 23;
     vector_of(9)[3] = NAN;
-    assert_says(look("base_loss"), PREFLIGHT_WARN, "the row at line 23 is not a finite number");
+    assert_says(look("base_loss"), PREFLIGHT_WARN, "the row at rows.jsonl:23 is not a finite number");
     assert_says(look("first_step"), PREFLIGHT_GO, "lowers the loss of its own rows");
 }
 

@@ -223,7 +223,6 @@ static void say(struct verdict *v)
 bool verdict_end(struct verdict *v, struct err *err)
 {
     const struct verdict_options *o = &v->options;
-    (void)verdict_test_loss(v);
     bootstrap_compare(&v->test, v->base, v->tuned, o->test->n, SEED);
     if (v->has_passages && !passages_compare(&v->passages, o->engine, &v->divergence, err))
         return false;

@@ -4,7 +4,7 @@
  *     verdict_init(&v, &arena, &options, err)         reserves; nothing is computed
  *     verdict_begin(&v, err)                          before training: the base's side of all of it
  *     … training …
- *     verdict_end(&v, err)                            the model as it will be saved
+ *     verdict_test_loss(&v), verdict_end(&v, err)     the model as it will be saved
  *     verdict_journal(&v, &journal)                   records "answer" and "verdict"
  *     verdict_release(&v);
  *
@@ -63,13 +63,11 @@ MUST_CHECK bool verdict_begin(struct verdict *v, struct err *err);
 /* The base's side was put back from a checkpoint. */
 void verdict_resume(struct verdict *v);
 
-/*
- * The loss of the test rows by the model as it is now, noted as the tuned one; NaN where there are
- * none. verdict_end takes it again.
- */
+/* The loss of the test rows by the model as it is now, noted as the tuned one; NaN where there are
+ * none. */
 double verdict_test_loss(struct verdict *v);
 
-/* The model is what will be saved. Errors: ERR_MEMORY. */
+/* The model is what will be saved, and verdict_test_loss was called. Errors: ERR_MEMORY. */
 MUST_CHECK bool verdict_end(struct verdict *v, struct err *err);
 
 /* Whether it is better; BOOTSTRAP_UNSURE where that cannot be told. */

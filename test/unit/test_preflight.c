@@ -2,8 +2,10 @@
 
 #include <math.h>
 
+#include "base/file.h"
 #include "optim/grad.h"
 #include "train/preflight.h"
+#include "train/run_journal.h"
 
 static struct rows rows;
 static struct toy_run t;
@@ -156,7 +158,8 @@ static void a_broken_row_among_good_ones_is_a_warning(void **state)
     }
     rows.row[1].line = 23;
     vector_of(9)[3] = NAN;
-    assert_says(look("base_loss"), PREFLIGHT_WARN, "the row at rows.jsonl:23 is not a finite number");
+    assert_says(look("base_loss"), PREFLIGHT_WARN,
+                "the row at rows.jsonl:23 is not a finite number");
     assert_says(look("first_step"), PREFLIGHT_GO, "lowers the loss of its own rows");
 }
 
@@ -251,6 +254,28 @@ static void it_costs_a_small_share_of_the_run(void **state)
     assert_says(look("first_step"), PREFLIGHT_GO, "the run is too short");
 }
 
+static void the_journal_has_a_record_for_each_check(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct run_journal j;
+    struct buf text;
+    rows.row[TOY_TRAIN] = rows.row[3];
+    (void)look("targets");
+    buf_init(&text, BUF_NO_LIMIT);
+    ASSERT_OK(run_journal_open(&j, temporary_folder(), 0, &err));
+    preflight_journal(&p, &j);
+    run_journal_close(&j);
+    ASSERT_OK(file_read(&text, file_join(&t.arena, temporary_folder(), "journal.jsonl"), &err));
+    const char *content = buf_string(&text);
+    assert_non_null(strstr(content, "{\"record\": \"preflight\", \"check\": \"targets\", \"ok\": "
+                                    "true, \"action\": \"go\", \"reason\": \""));
+    assert_non_null(strstr(content, "\"check\": \"duplicates\", \"ok\": false, \"action\": "
+                                    "\"warn\""));
+    assert_non_null(strstr(content, "\", \"numbers\": [1.0, 0.0]}\n"));
+    buf_release(&text);
+}
+
 int main(void)
 {
     static bool lora;
@@ -275,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_smaller_step_is_named_where_only_it_helps, begin, end),
         cmocka_unit_test_setup_teardown(a_gradient_of_nothing_is_a_warning, begin, end),
         cmocka_unit_test_setup_teardown(without_slots_a_copy_is_taken_where_it_fits, begin, end),
+        cmocka_unit_test_setup_teardown(the_journal_has_a_record_for_each_check, begin, end),
         cmocka_unit_test_setup_teardown(it_costs_a_small_share_of_the_run, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/file.h"
+#include "train/run_journal.h"
 #include "train/verdict.h"
 
 static struct rows rows;
@@ -37,6 +39,13 @@ static void open_verdict(void)
     ASSERT_OK(verdict_init(&v, &t.arena, &options, &err));
 }
 
+static void end_verdict(struct verdict *of)
+{
+    struct err err = {0};
+    (void)verdict_test_loss(of);
+    ASSERT_OK(verdict_end(of, &err));
+}
+
 static void training_is_judged_better_further_away_and_in_words(void **state)
 {
     (void)state;
@@ -47,7 +56,7 @@ static void training_is_judged_better_further_away_and_in_words(void **state)
     stepper_evaluate(&t.stepper, &rows.store, t.test.rows, t.test.n, &sums);
     assert_true(v.state.base_loss == sums.loss && isnan(v.state.tuned_loss));
     toy_run_train(&t, 40, 0.004);
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     stepper_evaluate(&t.stepper, &rows.store, t.test.rows, t.test.n, &sums);
     assert_true(v.state.tuned_loss == sums.loss);
     assert_int_equal(v.state.tokens, 2 * sums.tokens);
@@ -66,7 +75,7 @@ static void a_run_that_does_nothing_cannot_be_told(void **state)
     struct err err = {0};
     open_verdict();
     ASSERT_OK(verdict_begin(&v, &err));
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_int_equal(verdict_of(&v), BOOTSTRAP_UNSURE);
     assert_true(v.test.difference == 0 && v.divergence.kl == 0);
     assert_non_null(strstr(v.reason, "cannot be told"));
@@ -83,11 +92,11 @@ static void a_run_that_breaks_the_model_is_not_better(void **state)
     open_verdict();
     ASSERT_OK(verdict_begin(&v, &err));
     toy_run_train(&t, 3, 1);
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_int_equal(verdict_of(&v), BOOTSTRAP_WORSE);
     assert_non_null(strstr(v.reason, "not better: on 10 test rows the loss rose"));
     toy_run_train(&t, 3, 1e30);
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_int_equal(verdict_of(&v), BOOTSTRAP_WORSE);
     assert_non_null(strstr(v.reason, "not a number any more"));
     assert_non_null(strstr(v.reason, "no numbers any more"));
@@ -101,7 +110,7 @@ static void few_test_rows_cannot_tell(void **state)
     open_verdict();
     ASSERT_OK(verdict_begin(&v, &err));
     toy_run_train(&t, 40, 0.01);
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_int_equal(verdict_of(&v), BOOTSTRAP_UNSURE);
     assert_non_null(strstr(v.reason, "with 3 test rows that may be chance"));
 }
@@ -115,7 +124,7 @@ static void without_test_rows_there_is_still_the_divergence(void **state)
     ASSERT_OK(verdict_begin(&v, &err));
     toy_run_train(&t, 40, 0.01);
     assert_true(isnan(verdict_test_loss(&v)));
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_int_equal(verdict_of(&v), BOOTSTRAP_NO_ROWS);
     assert_true(v.divergence.kl > 0);
     assert_non_null(strstr(v.reason, "there are no test rows"));
@@ -138,7 +147,7 @@ static void what_it_costs_is_a_share_of_the_run(void **state)
     open_verdict();
     assert_true(v.cost == 0);
     ASSERT_OK(verdict_begin(&v, &err));
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_non_null(strstr(v.reason, "was not measured: the run is too short"));
 }
 
@@ -154,7 +163,7 @@ static void a_verdict_that_was_put_back_says_the_same(void **state)
     first = v;
     v.has_tokenizer = false; /* it is first's now */
     toy_run_train(&t, 10, 0.01);
-    ASSERT_OK(verdict_end(&first, &err));
+    end_verdict(&first);
 
     open_verdict();
     memcpy(v.base, first.base, t.test.n * sizeof *v.base);
@@ -165,10 +174,60 @@ static void a_verdict_that_was_put_back_says_the_same(void **state)
     memcpy(v.passages.ids, first.passages.ids, v.passages.tokens_most * sizeof *v.passages.ids);
     memcpy(v.passages.base, first.passages.base, v.passages.tokens_most * sizeof *v.passages.base);
     verdict_resume(&v);
-    ASSERT_OK(verdict_end(&v, &err));
+    end_verdict(&v);
     assert_string_equal(v.reason, first.reason);
     assert_true(v.divergence.kl == first.divergence.kl && v.test.low == first.test.low);
     verdict_release(&first);
+}
+
+static const char *journal_of(const struct verdict *of)
+{
+    struct err err = {0};
+    struct run_journal j;
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    ASSERT_OK(run_journal_open(&j, temporary_folder(), 0, &err));
+    ASSERT_OK(verdict_journal(of, &j, &err));
+    run_journal_close(&j);
+    ASSERT_OK(file_read(&text, file_join(&t.arena, temporary_folder(), "journal.jsonl"), &err));
+    const char *content = arena_string(&t.arena, buf_span(&text));
+    buf_release(&text);
+    return content;
+}
+
+static void the_journal_has_the_answers_and_the_verdict(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    toy_run_train(&t, 40, 0.004);
+    end_verdict(&v);
+    const char *text = journal_of(&v);
+    assert_ptr_equal(strstr(text, "{\"record\": \"answer\", \"prompt\": \""), text);
+    assert_non_null(strstr(text, "\", \"expected\": \""));
+    assert_non_null(strstr(text, "\", \"base\": \""));
+    assert_non_null(strstr(text, "\", \"tuned\": \""));
+    assert_non_null(strstr(text, "{\"record\": \"verdict\", \"base_loss\": "));
+    assert_non_null(strstr(text, "\"rows\": 10, \"better\": true, \"kl\": "));
+    assert_non_null(strstr(text, "\"action\": \"better\", \"reason\": \"better: on 10 test"));
+}
+
+static void what_was_not_measured_is_null_in_the_journal(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    t.test.n = 0;
+    options.run_cost = 100;
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    end_verdict(&v);
+    const char *text = journal_of(&v);
+    assert_ptr_equal(strstr(text, "{\"record\": \"verdict\", \"base_loss\": null, \"tuned_loss\": "
+                                  "null, \"difference\": null, \"low\": null, \"high\": null, "
+                                  "\"rows\": 0, \"better\": false, \"kl\": null"),
+                     text);
+    assert_non_null(strstr(text, "\"action\": \"not_measured\""));
 }
 
 static void a_model_without_a_tokenizer_is_an_error(void **state)
@@ -195,6 +254,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(what_it_costs_is_a_share_of_the_run, begin, end),
         cmocka_unit_test_setup_teardown(a_verdict_that_was_put_back_says_the_same, begin, end),
+        cmocka_unit_test_setup_teardown(the_journal_has_the_answers_and_the_verdict, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_not_measured_is_null_in_the_journal, begin, end),
         cmocka_unit_test_setup_teardown(a_model_without_a_tokenizer_is_an_error, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

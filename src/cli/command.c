@@ -82,6 +82,14 @@ const struct command command_table[] = {
      "what the machine has free. A YAML file may hold arguments and options:\n"
      "pace plan run.yaml.",
      cmd_plan, .takes_run_file = true},
+    {"pretrain", FOR_PRETRAIN, "CONFIG DATA -o OUT", 2, 2, "train a small model from scratch",
+     "Trains a model with random weights on the rows of DATA. CONFIG is a config.json\n"
+     "or the folder of one; where no tokenizer.json stands beside it, a byte-level\n"
+     "BPE with its vocab_size is trained on the data first. From there on it is pace\n"
+     "tune: the learning rate is found and guarded, what is not given is chosen.\n"
+     "OUT/model is a Hugging Face folder, in the dtype that config.json names. A YAML\n"
+     "file may hold arguments and options: pace pretrain run.yaml.",
+     cmd_pretrain, .takes_run_file = true},
     {"schedule", FOR_SCHEDULE, "[SCHEDULE...]", 0, 16, "the learning rate of every step of a run",
      "Prints, draws or compares learning-rate schedules: the rate that each update of\n"
      "a run is made with, as Hugging Face's Trainer and torch compute it. SCHEDULE is\n"

@@ -31,6 +31,7 @@ bool cmd_find(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);
 bool cmd_merge(const struct options *options, struct err *err);
 bool cmd_plan(const struct options *options, struct err *err);
+bool cmd_pretrain(const struct options *options, struct err *err);
 bool cmd_schedule(const struct options *options, struct err *err);
 bool cmd_selftest(const struct options *options, struct err *err);
 bool cmd_tokenize(const struct options *options, struct err *err);

@@ -109,6 +109,15 @@ static bool check_class(const struct arch *arch, struct arena *arena, struct spa
     return json_close(&r, err);
 }
 
+/* Of a model with weights those decide; of a fresh one what its description says. */
+static void read_dtype(struct model_config *c, const struct config_keys *keys)
+{
+    const char *name = keys->dtype ? keys->dtype : "";
+    c->dtype = strcmp(name, "bfloat16") == 0  ? DTYPE_BF16
+               : strcmp(name, "float16") == 0 ? DTYPE_F16
+                                              : DTYPE_F32;
+}
+
 static bool read_eos(struct model_config *c, struct arena *arena, const struct config_keys *keys,
                      struct err *err)
 {
@@ -443,6 +452,7 @@ bool model_config_parse(struct model_config *config, struct arena *arena, struct
         return false;
     read_parts(config, &keys);
     read_scales(config, &keys);
+    read_dtype(config, &keys);
     return read_act(config, &keys, err) && read_eos(config, arena, &keys, err) &&
            read_rope(config, arena, &keys, err) && read_layers(config, arena, &keys, err) &&
            config_check_numbers(config, err);

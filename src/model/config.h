@@ -73,6 +73,7 @@ struct model_config {
     struct layer_config *layers; /* [n_layers] */
 
     double init_range; /* standard deviation of fresh weights */
+    enum dtype dtype;  /* that a fresh model is saved in: float32, or the 16 bits it asks for */
     int32_t bos, pad;  /* -1: none */
     int32_t eos[8];
     size_t n_eos;

@@ -3,7 +3,7 @@
  *
  * Every name that a thing goes by is a row; the first row that is present wins over later ones by
  * the order in the file, which never matters: no file has two. null is the same as absent. Keys
- * without a row say nothing about what a decoder computes (dtype, dropout, generation, versions)
+ * without a row say nothing about what a decoder computes (dropout, generation, versions)
  * and are passed over. Those that would change it have rows, if only to be refused by config.c.
  */
 #include "model/config_json.h"
@@ -78,6 +78,8 @@ static const struct row key_rows[] = {
     {"n_routed_experts", COUNT, AT(experts)},
     {"quantization_config", RAW, AT(quantization)},
     {"text_config", RAW, AT(text_config)},
+    {"dtype", TEXT, AT(dtype)},
+    {"torch_dtype", TEXT, AT(dtype)},
     {"bos_token_id", NUMBER, AT(bos)},
     {"pad_token_id", NUMBER, AT(pad)},
     {"eos_token_id", RAW, AT(eos)},

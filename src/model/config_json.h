@@ -14,7 +14,7 @@ enum flag { FLAG_ABSENT, FLAG_NO, FLAG_YES };
  * `window` is UINT64_MAX where it is absent, 0 where it is null; `max_window_layers` is 28. */
 struct config_keys {
     const char *model_type;
-    const char *hidden_act, *hidden_activation, *activation_function;
+    const char *hidden_act, *hidden_activation, *activation_function, *dtype;
     uint64_t width, n_layers, heads, kv_heads, head, feed_forward, vocabulary, max_positions;
     uint64_t original_positions;
     uint64_t window, max_window_layers, window_pattern, no_rope_interval;

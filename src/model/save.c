@@ -108,18 +108,24 @@ static bool save_config(const struct model *model, const char *path, const char 
 
 /* ----------------------------------------------------------------------------------- weights -- */
 
+/* The tensor that a parameter was read from; NULL for a fresh one. */
+static const struct tensor *origin_of(const struct model *model, const char *name)
+{
+    return model->files ? weights_find(model->files, name) : NULL;
+}
+
 /* The type that a parameter is saved in, from the tensor that it was read from. */
-static enum dtype dtype_of(const struct tensor *there)
+static enum dtype dtype_of(const struct model *model, const struct tensor *there)
 {
     bool is_half = there && (there->dtype == DTYPE_BF16 || there->dtype == DTYPE_F16);
-    return is_half ? there->dtype : DTYPE_F32;
+    return is_half ? there->dtype : model->files ? DTYPE_F32 : model->config.dtype;
 }
 
 static struct tensor describe(const struct model *model, const struct merged *m)
 {
     const struct weight *w = &m->base->weight;
-    const struct tensor *there = weights_find(model->files, m->base->name);
-    struct tensor t = {.name = span_of(m->name), .dtype = dtype_of(there)};
+    const struct tensor *there = origin_of(model, m->base->name);
+    struct tensor t = {.name = span_of(m->name), .dtype = dtype_of(model, there)};
     bool is_vector = there ? there->n_dims == 1 : w->rows == 1;
     t.n_dims = is_vector ? 1 : 2;
     t.dims[0] = is_vector ? w->width : w->rows;
@@ -132,7 +138,7 @@ bool model_round(struct model *model)
     bool changed = false;
     for (size_t i = 0; i < model->n_params; i++) {
         struct param *p = model->params[i];
-        enum dtype dtype = dtype_of(weights_find(model->files, p->name));
+        enum dtype dtype = dtype_of(model, origin_of(model, p->name));
         if (!p->grad || dtype == DTYPE_F32)
             continue;
         for (size_t k = 0; k < param_count(p); k++) {
@@ -194,7 +200,7 @@ static bool save_weights(const struct model *model, const char *path, struct err
 
 bool model_can_save(const struct model *model, struct err *err)
 {
-    if (model->files && !model->files->is_gguf)
+    if (!model->files || !model->files->is_gguf)
         return true;
     err_set(err, ERR_USAGE, "only a model from a Hugging Face folder can be saved as one");
     return false;

@@ -6,15 +6,17 @@
 
 #include "model/model.h"
 
-/* True for a model that model_save takes: one from a Hugging Face folder. Errors: ERR_USAGE. */
+/* True for a model that model_save takes: one from a Hugging Face folder, or a fresh one. Errors:
+ * ERR_USAGE. */
 MUST_CHECK bool model_can_save(const struct model *model, struct err *err);
 
 /*
  * Writes model.safetensors with the base's parameters as they are now and the adapters folded in,
- * each in the dtype that it had in its file; config.json (a copy of the one in the folder `path`,
- * which the model was opened from; tie_word_embeddings is false where an adapter ended the tie) and
- * generation_config.json where there is one. The folder is there; it is not `path`. Errors: ERR_IO;
- * ERR_USAGE for a model that is not from such a folder; ERR_INPUT for numbers that are not finite.
+ * each in the dtype that it had in its file (of a fresh model: that of its description);
+ * config.json (a copy of the one in the folder `path`, which the model was opened from;
+ * tie_word_embeddings is false where an adapter ended the tie) and generation_config.json where
+ * there is one. The folder is there; it is not `path`. Errors: ERR_IO; ERR_USAGE for a model that
+ * is not from such a folder; ERR_INPUT for numbers that are not finite.
  */
 MUST_CHECK bool model_save(const struct model *model, const char *path, const char *folder,
                            struct err *err);

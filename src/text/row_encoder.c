@@ -23,7 +23,7 @@
 #include "text/end_token.h"
 
 /* The ChatML template, for models that have none. */
-static const char chatml[] =
+const char row_encoder_chatml[] =
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + "
     "message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
@@ -32,7 +32,7 @@ static bool open_chat(struct row_encoder *e, const char *model, const char *temp
                       struct err *err)
 {
     if (template_path && strcmp(template_path, "chatml") == 0)
-        e->has_chat = chat_open_text(&e->chat, span_of(chatml), &e->chat_error);
+        e->has_chat = chat_open_text(&e->chat, span_of(row_encoder_chatml), &e->chat_error);
     else
         e->has_chat = chat_open(
             &e->chat, &(struct chat_source){.model = model, .template_path = template_path},

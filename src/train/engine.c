@@ -31,6 +31,15 @@ bool engine_open(struct engine *e, const char *path, const struct options *o, st
     return ok;
 }
 
+bool engine_create(struct engine *e, const char *path, const struct options *o, struct err *err)
+{
+    bool ok = engine_start(e, o, err) &&
+              model_create(&e->model, path, &e->backend, (uint64_t)o->seed, err);
+    if (!ok)
+        engine_close(e);
+    return ok;
+}
+
 void engine_close(struct engine *e)
 {
     model_close(&e->model);

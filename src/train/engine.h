@@ -24,6 +24,10 @@ MUST_CHECK bool engine_start(struct engine *e, const struct options *o, struct e
 MUST_CHECK bool engine_open(struct engine *e, const char *path, const struct options *o,
                             struct err *err);
 
+/* The same with random weights for the description at `path`. Errors: those of model_create. */
+MUST_CHECK bool engine_create(struct engine *e, const char *path, const struct options *o,
+                              struct err *err);
+
 /* Safe on a zeroed struct and after a failure. */
 void engine_close(struct engine *e);
 

@@ -20,6 +20,7 @@ enum {
     WANTED_STEPS = 200,
     LEAST_BATCH = 4,
     MOST_BATCH = 32,
+    PRETRAIN_TOKENS = 8192,
     DEFAULT_RANK = 16,
     DEFAULT_ALPHA = 32
 };
@@ -79,7 +80,10 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
     }
     const char *reason = "adapters suffice and forget less";
     *method = PACE_LORA;
-    if (job->is_preference) {
+    if (o->from_scratch) {
+        *method = PACE_FULL;
+        reason = "the weights are random";
+    } else if (job->is_preference) {
         *method = PACE_DPO_LORA;
         reason = "the data holds preferences";
     } else if (job->model.is_quantized) {
@@ -90,15 +94,32 @@ static bool choose_method(struct job *job, const struct options *o, struct err *
     return true;
 }
 
+/* Tokens of a corpus in a model's parameters beyond which reading it once is enough (Hoffmann et
+ * al. 2022, arXiv:2203.15556); up to four passes over less are nearly as good as fresh text
+ * (Muennighoff et al. 2023, arXiv:2305.16264). */
+static const double TOKENS_A_PARAMETER = 20, MOST_PASSES = 4;
+
+static void choose_passes(struct job *job)
+{
+    double wanted = TOKENS_A_PARAMETER * job->model.parameters;
+    double passes = round(wanted / fmax((double)job->trained_tokens, 1));
+    job->rate_job.epochs = fmin(fmax(passes, 1), MOST_PASSES);
+}
+
 static void choose_epochs(struct job *job, const struct options *o)
 {
     double epochs = job->rows < 1000 ? 3 : job->rows < 10000 ? 2 : 1;
     const char *reason = job->rows < 1000    ? "fewer than 1,000 rows"
                          : job->rows < 10000 ? "fewer than 10,000 rows"
                                              : "10,000 rows or more";
-    if (options_given(o, "num-train-epochs"))
-        epochs = o->num_train_epochs;
     job->rate_job.epochs = epochs;
+    if (options_given(o, "num-train-epochs")) {
+        job->rate_job.epochs = o->num_train_epochs;
+    } else if (o->from_scratch) {
+        choose_passes(job);
+        reason = "twenty tokens a parameter, four passes at most";
+    }
+    epochs = job->rate_job.epochs;
     if (o->max_steps <= 0)
         note_number(job, "num-train-epochs", epochs, unless_given(o, "num-train-epochs", reason));
 }
@@ -110,18 +131,30 @@ static uint64_t usual_batch(double rows)
     return (uint64_t)fmin(fmax(wanted, LEAST_BATCH), MOST_BATCH);
 }
 
+/* Rows that come nearest to PRETRAIN_TOKENS in a step; text enough for a gradient to point
+ * somewhere, while a small model still wants many steps. */
+static uint64_t pretrain_batch(const struct job *job)
+{
+    double tokens = (double)job->trained_tokens / fmax((double)job->all_rows, 1);
+    double rows = pow(2, round(log2(PRETRAIN_TOKENS / fmax(tokens, 1))));
+    return (uint64_t)fmin(fmax(rows, 1), 4096);
+}
+
 static void choose_batch(struct job *job, const struct options *o)
 {
     double rows =
         o->max_steps > 0 ? (double)o->max_steps * 16 : (double)job->rows * job->rate_job.epochs;
+    uint64_t usual = o->from_scratch ? pretrain_batch(job) : usual_batch(rows);
+    const char *reason =
+        o->from_scratch ? "some eight thousand tokens a step" : "brings the run near 200 steps";
     job->accumulation = (uint64_t)o->gradient_accumulation_steps;
     if (options_given(o, "per-device-train-batch-size"))
         job->batch_rows = (uint64_t)o->per_device_train_batch_size;
     else
-        job->batch_rows = max_size((size_t)(usual_batch(rows) / job->accumulation), 1);
+        job->batch_rows = max_size((size_t)(usual / job->accumulation), 1);
     job->batch_rows = min_size((size_t)job->batch_rows, max_size((size_t)job->rows, 1));
     note_number(job, "per-device-train-batch-size", (double)job->batch_rows,
-                unless_given(o, "per-device-train-batch-size", "brings the run near 200 steps"));
+                unless_given(o, "per-device-train-batch-size", reason));
     if (options_given(o, "gradient-accumulation-steps"))
         note_number(job, "gradient-accumulation-steps", (double)job->accumulation, NULL);
 }
@@ -177,7 +210,8 @@ bool job_choose(struct job *job, const struct options *o, struct err *err)
                            .parameters = job->model.parameters,
                            .hidden_size = (double)job->model.hidden_size,
                            .rows = (double)job->rows,
-                           .weight_decay = o->weight_decay};
+                           .weight_decay = o->weight_decay,
+                           .from_scratch = o->from_scratch};
     job->n_choices = 0;
     if (!choose_method(job, o, err))
         return false;

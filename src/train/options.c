@@ -17,7 +17,8 @@
 
 /* Commands that go together. */
 enum {
-    TRAINERS = FOR_PLAN | FOR_TUNE,                          /* of a run, as it is to be made */
+    TUNERS = FOR_PLAN | FOR_TUNE,                            /* of a base's fine-tuning */
+    TRAINERS = TUNERS | FOR_PRETRAIN,                        /* of a run, as it is to be made */
     JOBS = FOR_FIND | TRAINERS,                              /* of a model and data */
     READERS = FOR_DATA | FOR_EVAL | JOBS,                    /* of rows */
     TALKERS = READERS | FOR_CHAT,                            /* of chat templates */
@@ -28,7 +29,7 @@ enum {
 const struct option_row option_table[] = {
     {"model", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_TOKENIZE | FOR_DATA, AT(model), 0, 0,
      "MODEL", "a Hugging Face folder, a tokenizer.json or a .gguf file"},
-    {"adapter", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_EVAL | FOR_CHAT | WRITERS | TRAINERS,
+    {"adapter", NULL, 0, OPTION_TEXT, PURPOSE_INPUT, FOR_EVAL | FOR_CHAT | WRITERS | TUNERS,
      AT(adapter), 0, 0, "DIR", "a PEFT folder: applied, or in training gone on from"},
 
     {"lines", NULL, 0, OPTION_BOOL, PURPOSE_TEXT, FOR_TOKENIZE, AT(lines), 0, 0, NULL,
@@ -62,24 +63,24 @@ const struct option_row option_table[] = {
     {"seed", NULL, 0, OPTION_INT, PURPOSE_DATA, TALKERS, AT(seed), 0, 1e15, "N",
      "of every random choice, the split included (42)"},
 
-    {"r", "lora-r", 0, OPTION_INT, PURPOSE_ADAPTER, JOBS, AT(lora_rank), 1, 1 << 16, "N",
-     "rank of the adapters (16)"},
-    {"lora-alpha", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, JOBS, AT(lora_alpha), 1e-6, 1e6, "X",
-     "what their output is scaled with, over the rank (32)"},
-    {"use-rslora", NULL, 0, OPTION_BOOL, PURPOSE_ADAPTER, JOBS, AT(use_rslora), 0, 0, NULL,
-     "scale over the square root of the rank instead"},
-    {"lora-dropout", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, TRAINERS, AT(lora_dropout), 0, 0.99,
+    {"r", "lora-r", 0, OPTION_INT, PURPOSE_ADAPTER, FOR_FIND | TUNERS, AT(lora_rank), 1, 1 << 16,
+     "N", "rank of the adapters (16)"},
+    {"lora-alpha", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, FOR_FIND | TUNERS, AT(lora_alpha), 1e-6,
+     1e6, "X", "what their output is scaled with, over the rank (32)"},
+    {"use-rslora", NULL, 0, OPTION_BOOL, PURPOSE_ADAPTER, FOR_FIND | TUNERS, AT(use_rslora), 0, 0,
+     NULL, "scale over the square root of the rank instead"},
+    {"lora-dropout", NULL, 0, OPTION_NUMBER, PURPOSE_ADAPTER, TUNERS, AT(lora_dropout), 0, 0.99,
      "X", "share of their input that is left out, at random (0)"},
-    {"target-modules", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(target_modules), 0, 0,
+    {"target-modules", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TUNERS, AT(target_modules), 0, 0,
      "NAMES", "the layers that get adapters: names with commas, or all-linear (all-linear)"},
-    {"modules-to-save", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(modules_to_save), 0, 0,
+    {"modules-to-save", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TUNERS, AT(modules_to_save), 0, 0,
      "NAMES", "modules that are trained whole beside them"},
-    {"rank-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(rank_pattern), 0, 0,
-     "JSON", "other ranks for some of them: {\"q_proj\": 32}"},
-    {"alpha-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TRAINERS, AT(alpha_pattern), 0, 0,
+    {"rank-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TUNERS, AT(rank_pattern), 0, 0, "JSON",
+     "other ranks for some of them: {\"q_proj\": 32}"},
+    {"alpha-pattern", NULL, 0, OPTION_TEXT, PURPOSE_ADAPTER, TUNERS, AT(alpha_pattern), 0, 0,
      "JSON", "other alphas for some of them"},
 
-    {"method", NULL, 0, OPTION_TEXT, PURPOSE_RUN, JOBS, AT(method), 0, 0, "METHOD",
+    {"method", NULL, 0, OPTION_TEXT, PURPOSE_RUN, FOR_FIND | TUNERS, AT(method), 0, 0, "METHOD",
      "auto, lora, qlora, full or dpo (auto)"},
     {"per-device-train-batch-size", "batch", 0, OPTION_INT, PURPOSE_RUN, JOBS,
      AT(per_device_train_batch_size), 1, 1 << 24, "N",
@@ -92,8 +93,9 @@ const struct option_row option_table[] = {
      "AdamW's (0)"},
     {"max-steps", "steps", 0, OPTION_INT, PURPOSE_RUN, FOR_SCHEDULE | JOBS, AT(max_steps), -1, 1e15,
      "N", "optimizer updates of the run; -1: not given"},
-    {"eval-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_SCHEDULE | FOR_TUNE, AT(eval_steps), 0,
-     1e15, "N", "updates from one evaluation to the next; below 1: a share of the run"},
+    {"eval-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_SCHEDULE | FOR_TUNE | FOR_PRETRAIN,
+     AT(eval_steps), 0, 1e15, "N",
+     "updates from one evaluation to the next; below 1: a share of the run"},
     {"optim", NULL, 0, OPTION_TEXT, PURPOSE_RUN, TRAINERS, AT(optim), 0, 0, "NAME",
      "the optimizer, by Hugging Face's names (adamw_torch)"},
     {"optim-args", NULL, 0, OPTION_TEXT, PURPOSE_RUN, TRAINERS, AT(optim_args), 0, 0, "NAME=X,...",
@@ -106,10 +108,11 @@ const struct option_row option_table[] = {
      "what is added to its denominator (1e-8)"},
     {"max-grad-norm", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, TRAINERS, AT(max_grad_norm), 0, 1e15,
      "X", "gradients longer than this are scaled down to it; 0: never (1)"},
-    {"no-shuffle", NULL, 0, OPTION_BOOL, PURPOSE_RUN, FOR_TUNE, AT(no_shuffle), 0, 0, NULL,
-     "rows in the order of the file, in every epoch"},
-    {"logging-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE, AT(logging_steps), 0, 1e15,
-     "N", "updates from one line of the log to the next; below 1: a share of the run"},
+    {"no-shuffle", NULL, 0, OPTION_BOOL, PURPOSE_RUN, FOR_TUNE | FOR_PRETRAIN, AT(no_shuffle), 0, 0,
+     NULL, "rows in the order of the file, in every epoch"},
+    {"logging-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE | FOR_PRETRAIN,
+     AT(logging_steps), 0, 1e15, "N",
+     "updates from one line of the log to the next; below 1: a share of the run"},
 
     {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | TRAINERS,
      AT(learning_rate), 0, 0, "RATE", "the peak, which the schedule is multiplied with"},
@@ -146,10 +149,11 @@ const struct option_row option_table[] = {
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
      "products in bfloat16; false: float32; chosen for training if absent"},
 
-    {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE | WRITERS, AT(output_dir), 0, 0,
-     "OUT", "the folder for the result"},
-    {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_TUNE | WRITERS,
-     AT(overwrite_output_dir), 0, 0, NULL, "write into OUT though it is not empty"},
+    {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE | FOR_PRETRAIN | WRITERS,
+     AT(output_dir), 0, 0, "OUT", "the folder for the result"},
+    {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT,
+     FOR_TUNE | FOR_PRETRAIN | WRITERS, AT(overwrite_output_dir), 0, 0, NULL,
+     "write into OUT though it is not empty"},
     {"logits", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EVAL, AT(logits_path), 0, 0,
      "FILE.safetensors", "write the logits of the first --rows rows: [rows, T, V]"},
     {"rows", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_EVAL, AT(rows), 1, 1e9, "N",

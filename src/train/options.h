@@ -28,7 +28,8 @@ enum option_user {
     FOR_PLAN = 1 << 10,
     FOR_TUNE = 1 << 11,
     FOR_MERGE = 1 << 12,
-    FOR_ALL = (1 << 13) - 1,
+    FOR_PRETRAIN = 1 << 13,
+    FOR_ALL = (1 << 14) - 1,
 };
 
 /* What an option is for: help lists them under these headings. */
@@ -77,6 +78,7 @@ struct options {
     struct span needless[OPTIONS_MOST_NEEDLESS]; /* known, not needed, passed over */
     size_t n_needless;
 
+    bool from_scratch; /* pace pretrain: the weights are random; not an option */
     bool help;
     bool json;
     bool quiet;

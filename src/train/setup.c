@@ -171,14 +171,22 @@ static bool check_full(const struct setup *s, struct err *err)
     return false;
 }
 
+static bool open_engine(struct setup *s, struct err *err)
+{
+    const struct options *o = s->options;
+    return o->from_scratch ? engine_create(&s->engine, o->arguments[0], o, err)
+                           : engine_open(&s->engine, o->arguments[0], o, err);
+}
+
 /* Decides what is trained, and lists it. */
 static bool choose_params(struct setup *s, struct err *err)
 {
     struct model *m = &s->engine.model;
     bool full = setup_trains_all(s);
-    bool ok = full                  ? check_full(s, err) && model_train_all(m, err)
-              : s->options->adapter ? true
-                                    : attach(s, err);
+    bool ok = s->options->from_scratch ? true
+              : full                   ? check_full(s, err) && model_train_all(m, err)
+              : s->options->adapter    ? true
+                                       : attach(s, err);
     if (!ok)
         return false;
     struct param **all = full ? m->params : m->adapters;

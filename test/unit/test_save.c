@@ -148,17 +148,21 @@ static void a_description_of_generation_comes_along(void **state)
     model_close(&model);
 }
 
-static void a_model_that_is_from_no_folder_is_refused(void **state)
+static void a_fresh_model_is_saved_in_the_type_that_its_description_names(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct model model;
-    const char *from = config_folder(TINY_LLAMA);
-    ASSERT_OK(model_create(&model, from, plain_backend(), 1, &err));
-    ASSERT_FAILS(model_save(&model, from, new_folder("fresh"), &err),
-                 "only a model from a Hugging Face folder can be saved as one");
-    assert_int_equal(err.kind, ERR_USAGE);
-    model_close(&model);
+    struct model fresh, opened;
+    const char *from = config_folder(TINY_LLAMA ", \"torch_dtype\": \"bfloat16\""),
+               *to = new_folder("fresh");
+    ASSERT_OK(model_create(&fresh, from, plain_backend(), 1, &err));
+    assert_true(model_round(&fresh));
+    ASSERT_OK(model_save(&fresh, from, to, &err));
+    ASSERT_OK(model_open(&opened, to, plain_backend(), &err));
+    assert_int_equal(opened.n_params, fresh.n_params);
+    assert_int_equal(opened.params[0]->weight.dtype, DTYPE_BF16);
+    model_close(&fresh);
+    model_close(&opened);
 }
 
 static void a_folder_that_is_not_there_is_named(void **state)
@@ -189,7 +193,7 @@ int main(void)
         cmocka_unit_test(rounding_gives_the_losses_of_the_saved_model),
         cmocka_unit_test(float32_is_not_rounded),
         cmocka_unit_test(a_description_of_generation_comes_along),
-        cmocka_unit_test(a_model_that_is_from_no_folder_is_refused),
+        cmocka_unit_test(a_fresh_model_is_saved_in_the_type_that_its_description_names),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, release);

@@ -1,0 +1,137 @@
+/*
+ * pretrain.c - a tokenizer and a description for a model that is to be trained from nothing.
+ *
+ * The tokenizer is a byte-level BPE with three special tokens in the places that SmolLM2 has them
+ * in: <|endoftext|> ends every text, <|im_start|> and <|im_end|> frame the turns of a conversation
+ * (ChatML), whether the data holds conversations or not, so that the model can be tuned on some
+ * later. It learns from all rows, those that will be held out as well: no merge tells what a
+ * particular row says. Of a corpus larger than CORPUS_BYTES the beginning is enough.
+ */
+#include "train/pretrain.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "model/config.h"
+#include "model/save.h"
+#include "text/bpe_train.h"
+#include "text/dataset.h"
+#include "text/row_encoder.h"
+
+const char pretrain_folder[] = "tokenizer";
+
+enum { CORPUS_BYTES = 200 << 20 };
+
+static const char *const special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+
+static const char tokenizer_config[] = "{\n"
+                                       "  \"bos_token\": \"<|endoftext|>\",\n"
+                                       "  \"clean_up_tokenization_spaces\": false,\n"
+                                       "  \"eos_token\": \"<|endoftext|>\",\n"
+                                       "  \"pad_token\": \"<|endoftext|>\",\n"
+                                       "  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n"
+                                       "}\n";
+
+static bool feed_row(struct bpe_train *t, const struct dataset_row *row, size_t *bytes,
+                     struct err *err)
+{
+    *bytes += row->prompt.len + row->completion.len;
+    bool ok = bpe_train_feed(t, row->prompt, err) && bpe_train_feed(t, row->completion, err);
+    for (size_t i = 0; ok && i < row->chat.count; i++) {
+        *bytes += row->chat.messages[i].content.len;
+        ok = bpe_train_feed(t, row->chat.messages[i].content, err);
+    }
+    return ok;
+}
+
+static bool feed_data(struct bpe_train *t, const struct options *o, struct err *err)
+{
+    struct dataset dataset;
+    struct dataset_row row;
+    struct dataset_options options = {
+        .columns = o->columns, .as_chat = true, .skip_bad_rows = o->skip_bad_rows};
+    size_t bytes = 0;
+    bool more = true, ok = dataset_open(&dataset, o->arguments[1], &options, err);
+    if (!ok)
+        return false;
+    while (bytes < CORPUS_BYTES && (ok = dataset_next(&dataset, &row, &more, err)) && more) {
+        if (!(ok = feed_row(t, &row, &bytes, err)))
+            break;
+    }
+    dataset_close(&dataset);
+    return ok;
+}
+
+static bool train_tokenizer(const struct options *o, size_t vocabulary, const char *folder,
+                            struct err *err)
+{
+    struct bpe_train train;
+    struct bpe_train_options options = {
+        .vocab_size = vocabulary, .special = special, .n_special = COUNT_OF(special)};
+    struct arena arena = {0};
+    struct buf json;
+    if (vocabulary < 256 + COUNT_OF(special)) {
+        err_set(err, ERR_INPUT, "vocab_size %zu has no room for 256 bytes and %zu special tokens",
+                vocabulary, COUNT_OF(special));
+        err_hint(err, "2048 and more serve small models");
+        return false;
+    }
+    buf_init(&json, BUF_NO_LIMIT);
+    bpe_train_init(&train, &options);
+    bool ok = feed_data(&train, o, err);
+    if (ok) {
+        bpe_train_run(&train);
+        if (train.n_tokens < vocabulary)
+            log_note("the data make %zu tokens, fewer than the vocabulary of %zu", train.n_tokens,
+                     vocabulary);
+        bpe_train_write(&train, &json);
+        ok = file_put(file_join(&arena, folder, "tokenizer.json"), buf_span(&json), err) &&
+             file_put(file_join(&arena, folder, "tokenizer_config.json"), span_of(tokenizer_config),
+                      err) &&
+             file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(row_encoder_chatml),
+                      err);
+    }
+    bpe_train_release(&train);
+    buf_release(&json);
+    arena_release(&arena);
+    return ok;
+}
+
+static bool copy_config(const char *from, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    struct file_map map;
+    bool ok = file_map(&map, from, err);
+    if (ok) {
+        ok = file_put(file_join(&arena, folder, "config.json"), map.bytes, err);
+        file_unmap(&map);
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+bool pretrain_prepare(const struct options *o, struct err *err)
+{
+    struct arena arena = {0};
+    struct model_config config;
+    const char *path = o->arguments[0];
+    bool is_folder = file_kind_of(path) == FILE_FOLDER, ok = false;
+    const char *folder = file_join(&arena, o->output_dir, pretrain_folder);
+    const char *from = is_folder ? file_join(&arena, path, "config.json") : path;
+    if (!model_config_read(&config, &arena, path, err))
+        goto done;
+    if (config.is_gguf) {
+        err_set(err, ERR_INPUT, "a GGUF file has weights already; a config.json is wanted");
+        err_in(err, "%s", path);
+        goto done;
+    }
+    if (!file_make_folder(folder, err) || !copy_config(from, folder, err))
+        goto done;
+    if (is_folder && file_kind_of(file_join(&arena, path, "tokenizer.json")) == FILE_REGULAR)
+        ok = model_copy_companions(path, folder, err);
+    else
+        ok = train_tokenizer(o, config.vocabulary, folder, err);
+
+done:
+    arena_release(&arena);
+    return ok;
+}

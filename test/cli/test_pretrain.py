@@ -1,0 +1,76 @@
+"""pace pretrain from outside: a description and text in, a model with its own tokenizer out.
+
+Run by meson: test_pretrain.py PROGRAM.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+WORLD = pathlib.Path(__file__).resolve().parents[2] / "demo/world.py"
+CONFIG = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 32, "intermediate_size": 64,
+          "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 400, "max_position_embeddings": 256,
+          "tie_word_embeddings": True, "torch_dtype": "bfloat16"}
+
+
+class Pretrain(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(self.scratch.cleanup)
+        self.folder = pathlib.Path(self.scratch.name)
+        self.config, self.data, self.out = (self.folder / name for name in ("config.json", "world.jsonl", "out"))
+        self.config.write_text(json.dumps(CONFIG))
+        text = subprocess.run([sys.executable, WORLD, "text", "--bytes", "200000"], capture_output=True, check=True)
+        self.data.write_bytes(text.stdout)
+
+    def run_pace(self, *words):
+        done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_a_model_with_a_tokenizer_of_its_own(self):
+        code, out, err = self.run_pace("pretrain", self.config, self.data, "-o", self.out, "--steps", "100", "--batch",
+                                       "16", "--json")
+        self.assertEqual(code, 0, err)
+        report = json.loads(out)
+        self.assertAlmostEqual(report["base"]["loss"], 6.0, delta=0.3)  # ln 400
+        self.assertLess(report["tuned"]["loss"], report["base"]["loss"] - 1)
+        self.assertEqual(report["plan"]["method"], "full")
+        self.assertIn("the weights are random", err)
+        code, text, _ = self.run_pace("inspect", self.out / "model", "--json")
+        self.assertEqual(code, 0)
+        self.assertIn("BF16", text)
+        code, text, err = self.run_pace("eval", self.out / "model", self.data, "--json", "--rows", "20")
+        self.assertEqual(code, 0, err)
+        self.assertLess(json.loads(text)["loss"], report["base"]["loss"] - 1)
+        code, text, err = self.run_pace("tune", self.out / "model", self.data, "-o", self.folder / "more", "--steps", "3",
+                                        "--lr", "1e-3", "--json")
+        self.assertEqual(code, 0, err)
+
+    def test_the_same_seed_gives_the_same_model(self):
+        models = []
+        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+            code, _, err = self.run_pace("pretrain", self.config, self.data, "-o", self.folder / name, "--steps", "3",
+                                         "--batch", "4", "--lr", "1e-3", "--seed", seed)
+            self.assertEqual(code, 0, err)
+            models.append((self.folder / name / "model/model.safetensors").read_bytes())
+        self.assertEqual(models[0], models[1])
+        self.assertNotEqual(models[0], models[2])
+
+    def test_what_does_not_belong_to_it_is_named(self):
+        for code, message, words in (
+                (2, "--r", ["--r", "8"]),
+                (2, "--method", ["--method", "lora"]),
+                (3, "/none", ["/none"]),
+        ):
+            arguments = [self.config, self.data] if words[0] != "/none" else ["/none", self.data]
+            more = words if words[0] != "/none" else []
+            got, out, err = self.run_pace("pretrain", *arguments, "-o", self.out, *more)
+            self.assertEqual((got, out), (code, ""), err)
+            self.assertIn(message, err)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

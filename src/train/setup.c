@@ -150,7 +150,9 @@ static void choose_products(struct setup *s)
 /* The model, and how it is computed. */
 static bool open_engine(struct setup *s, struct err *err)
 {
-    if (!engine_open(&s->engine, s->options->arguments[0], s->options, err))
+    const struct options *o = s->options;
+    if (!(o->from_scratch ? engine_create(&s->engine, o->arguments[0], o, err)
+                          : engine_open(&s->engine, o->arguments[0], o, err)))
         return false;
     choose_products(s);
     return true;
@@ -169,13 +171,6 @@ static bool check_full(const struct setup *s, struct err *err)
             (double)bytes / 1e6, (double)bound / 1e6);
     err_hint(err, "--method lora trains adapters, which take far less");
     return false;
-}
-
-static bool open_engine(struct setup *s, struct err *err)
-{
-    const struct options *o = s->options;
-    return o->from_scratch ? engine_create(&s->engine, o->arguments[0], o, err)
-                           : engine_open(&s->engine, o->arguments[0], o, err);
 }
 
 /* Decides what is trained, and lists it. */

@@ -11,7 +11,7 @@
 bool cmd_pretrain(const struct options *o, struct err *err)
 {
     struct arena arena = {0};
-    if (!output_prepare(o, err) || !pretrain_prepare(o, err))
+    if (!output_check(o, err) || !output_begin(o, err) || !pretrain_prepare(o, err))
         return false;
     struct options *run = arena_array(&arena, struct options, 1);
     *run = *o;

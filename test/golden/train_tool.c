@@ -23,6 +23,7 @@
 static struct tool {
     const char *adapter, *optim, *schedule, *backend;
     size_t rows, tokens, threads; /* of a step; of a batch */
+    size_t bf16;                  /* 1: the products; 2: what is kept as well */
     int64_t steps;
     double rate, warmup, decay, clip, rank;
     bool shares;
@@ -65,7 +66,8 @@ static void read_option(const char *word)
         {"rate", NULL, &tool.rate, NULL},         {"warmup", NULL, &tool.warmup, NULL},
         {"decay", NULL, &tool.decay, NULL},       {"clip", NULL, &tool.clip, NULL},
         {"rank", NULL, &tool.rank, NULL},         {"rows", NULL, NULL, &tool.rows},
-        {"tokens", NULL, NULL, &tool.tokens},     {"threads", NULL, NULL, &tool.threads}};
+        {"tokens", NULL, NULL, &tool.tokens},     {"threads", NULL, NULL, &tool.threads},
+        {"bf16", NULL, NULL, &tool.bf16}};
     if (value && span_is(name, "steps")) {
         tool.steps = strtoll(value + 1, NULL, 10);
         return;
@@ -216,7 +218,8 @@ static void run(struct model *model, struct backend *backend)
     model_record(model, &tape, &(struct record_options){.longest = longest});
     must(run_init(&run, &tape, backend,
                   &(struct run_options){
-                      .rows = tool.tokens, .targets = tool.tokens, .keys = longest, .trains = true},
+                      .rows = tool.tokens, .targets = tool.tokens, .keys = longest, .trains = true,
+                      .keeps_bf16 = tool.bf16 > 1},
                   &err));
     stepper_init(&stepper, &arena,
                  &(struct stepper_options){.run = &run,
@@ -252,6 +255,7 @@ int main(int argc, char **argv)
         read_option(argv[i]);
     must(thread_pool_open(&threads, tool.threads, &err));
     backend_init(&backend, strcmp(tool.backend, "cpu") == 0 ? &backend_cpu : &backend_ref, threads);
+    backend.products = tool.bf16 > 0 ? PRODUCTS_BF16 : PRODUCTS_F32;
     read_rows(argv[2]);
     must(model_open(&model, argv[1], &backend, &err));
     run(&model, &backend);

@@ -18,7 +18,7 @@
 #include "train/model_info.h"
 #include "train/options.h"
 
-enum { JOB_CHOICES = 9, JOB_VALUE_SIZE = 24 };
+enum { JOB_CHOICES = 16, JOB_VALUE_SIZE = 24 };
 
 /* What was chosen for an option: its value, and why. */
 struct job_choice {

@@ -16,6 +16,7 @@
 #include "train/setup.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/cgroup.h"
 #include "base/mem.h"
@@ -33,6 +34,9 @@ enum { STATES_OF_GUARD = 3, STATES_OF_SEARCH = 2 };
 /* Rows that the evaluations of a run and its test may read, in those that are trained on (a row
  * that is measured costs a third of one that is trained on); but so many of either at least. */
 static const double EVAL_ROWS = 0.1, TEST_ROWS = 0.1;
+/* Of the steps: the recipe that the prior's rates were measured with. */
+static const double WARMUP_SHARE = 0.03;
+
 enum { EVAL_LEAST = 32, EVAL_USUAL = 64, TEST_LEAST = 64 };
 
 /* ----------------------------------------------------------------------------------- options -- */
@@ -263,10 +267,39 @@ struct order_options setup_order(const struct setup *s)
                                   .seed = (uint64_t)s->options->seed};
 }
 
+/* Where the rate is ours to find, so is its warmup: fresh optimiser states make the first steps
+ * the largest. A rate that was given keeps Hugging Face's default, which is none. */
+static bool chooses_warmup(const struct setup *s, const struct pace_schedule *schedule)
+{
+    const struct options *o = s->options;
+    return s->learning_rate == 0 && pace_schedule_uses_warmup(schedule->kind) &&
+           !options_given(o, "warmup-steps") && !options_given(o, "warmup-ratio");
+}
+
 bool setup_schedule(const struct setup *s, double learning_rate, struct pace_schedule *schedule,
                     struct err *err)
 {
-    return schedule_options_read(s->options, learning_rate, s->steps, schedule, err);
+    if (!schedule_options_read(s->options, learning_rate, s->steps, schedule, err))
+        return false;
+    if (chooses_warmup(s, schedule))
+        schedule->warmup_steps = pace_warmup_steps(0, WARMUP_SHARE, s->steps);
+    return true;
+}
+
+/* The schedule's part in the list of what was chosen. */
+static void note_schedule(struct setup *s)
+{
+    const struct pace_schedule *schedule = &s->rate.schedule;
+    bool is_given = options_given(s->options, "lr-scheduler-type");
+    char warmup[JOB_VALUE_SIZE];
+    if (s->learning_rate > 0 && !is_given)
+        return;
+    job_note_choice(&s->job, "lr-scheduler-type", pace_schedule_name(schedule->kind),
+                    is_given ? NULL : "down to zero; ahead of a cosine at equal steps");
+    if (!chooses_warmup(s, schedule))
+        return;
+    (void)snprintf(warmup, sizeof warmup, "%lld", (long long)schedule->warmup_steps);
+    job_note_choice(&s->job, "warmup-steps", warmup, "3 % of the run, as the rates were measured");
 }
 
 static bool choose_steps(struct setup *s, struct err *err)
@@ -286,7 +319,10 @@ static bool choose_steps(struct setup *s, struct err *err)
     s->rate.prior_rate = s->prior.learning_rate;
     s->rate.prior_sd = s->prior.sd;
     double peak = s->learning_rate > 0 ? s->learning_rate : s->prior.learning_rate;
-    return setup_schedule(s, peak, &s->rate.schedule, err);
+    if (!setup_schedule(s, peak, &s->rate.schedule, err))
+        return false;
+    note_schedule(s);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------- memory --

@@ -172,11 +172,13 @@ static void a_rate_that_is_to_be_found_needs_states_and_averages(void **state)
     ASSERT_OK(setup_open(&s, &options, &err));
     assert_true(s.learning_rate == 0.02 && s.rate.schedule.learning_rate == 0.02);
     assert_true(s.n_states == 0 && !s.averages && s.rate.n_slots == 0);
+    assert_int_equal(s.rate.schedule.warmup_steps, 0);
     setup_close(&s);
     options.learning_rate = "auto";
     ASSERT_OK(setup_open(&s, &options, &err));
     assert_true(s.learning_rate == 0 && s.rate.schedule.learning_rate == s.prior.learning_rate);
     assert_true(s.n_states == 2 && s.averages && s.rate.n_slots == 0);
+    assert_int_equal(s.rate.schedule.warmup_steps, 1); /* 3 % of 12, rounded up */
     uint64_t all = s.memory.total;
     setup_close(&s);
     /* Where memory is short the search gives way, not the run. */

@@ -29,15 +29,6 @@ static void put_findings(const struct doctor_case *c, struct buf *out)
     buf_add_text(out, "</dl>\n");
 }
 
-/* Inside a page an <svg> needs no name space: so that no address at all stands in it. */
-static void add_without_name_space(struct buf *out, struct span svg)
-{
-    struct span name_space = span_of(" xmlns=\"http://www.w3.org/2000/svg\"");
-    size_t at = span_find(svg, name_space);
-    buf_add(out, span_part(svg, 0, at));
-    buf_add(out, span_from(svg, min_size(at + name_space.len, svg.len)));
-}
-
 static void put_curve(const struct doctor_case *c, struct buf *out)
 {
     struct arena arena = {0};
@@ -46,7 +37,7 @@ static void put_curve(const struct doctor_case *c, struct buf *out)
     buf_init(&svg, BUF_NO_LIMIT);
     if (plot.n_lines > 0)
         plot_svg(&svg, &plot, WIDTH, HEIGHT);
-    add_without_name_space(out, buf_span(&svg));
+    html_add_svg(out, buf_span(&svg));
     buf_add_byte(out, '\n');
     buf_release(&svg);
     arena_release(&arena);

@@ -1,18 +1,11 @@
 /*
- * explain_view.c - what `pace explain` shows.
+ * explain_view.c - what `pace explain` shows on the terminal.
  *
- * On the terminal: how the run was set up and where the losses went, a plot of loss and learning
- * rate with a mark at each decision that changed the run, the decisions as the sentences that the
- * run itself wrote, and how it ended. A sentence comes from a file and goes through term_add_safe.
- *
- * The JSON:
- *
- *   path, format "journal", guard, schedule, learning_rate, total_steps, warmup_steps,
- *   gradients, evaluations, steps (done), loss {first, last}, eval {first, best, best_step, last},
- *   decisions [{step, last_step, count, action, advice, rule, reason, numbers, learning_rate}],
- *   end "done" | "stopped" | "unfinished", cut (the file ends inside a line)
- *
- * Numbers that are not there, or not finite, are null.
+ * The order is that of the run: what it was and what was chosen, what was known of the learning
+ * rate, where the losses went (a plot, with a mark at each decision that changed the run), what
+ * happened, in the sentences that the run itself wrote, and what came of it. A journal that lacks a
+ * part (a run that was killed, one of an earlier version) is told without it. All texts come from a
+ * file and go through term_add_safe.
  */
 #include "cli/explain_view.h"
 
@@ -21,25 +14,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "format/json.h"
 #include "report/plot.h"
+#include "report/words.h"
 
-enum { LABEL_COLUMNS = 10, STEP_COLUMNS = 8, ACTION_COLUMNS = 11, PLOT_ROWS = 16 };
+enum {
+    LABEL_COLUMNS = 10,
+    STEP_COLUMNS = 8,
+    ACTION_COLUMNS = 11,
+    ACTION_SIZE = 64,
+    PLOT_ROWS = 16
+};
+
+/* More rows left out than these are counted alone. */
+enum { ROWS_TOLD = 10 };
 
 struct view {
+    const struct report *report;
+    const struct facts *facts;
     const struct story *story;
     const struct term *term;
+    struct arena *arena;
     struct buf *out;
 };
 
 static const char *plural(int64_t n)
 {
     return n == 1 ? "" : "s";
-}
-
-static const char *action_label(enum pace_action action)
-{
-    return action == PACE_ROLL_BACK ? "roll back" : pace_action_name(action);
 }
 
 static const char *guard_name(enum pace_guard guard)
@@ -89,36 +89,69 @@ static void add_wrapped(struct view *v, struct span text, size_t indent)
 }
 
 /* A line with its name in a column of its own; what does not fit goes on below. */
-static void add_entry(struct view *v, const char *label, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static void add_entry(struct view *v, const char *label, const char *format, ...)
+static void add_entry(struct view *v, const char *label, const char *text)
 {
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     buf_printf(v->out, "%s%-*s%s", term_style(v->term, TERM_DIM), LABEL_COLUMNS, label,
                term_style(v->term, TERM_PLAIN));
     add_wrapped(v, span_of(text), LABEL_COLUMNS);
 }
 
+static void add_format(struct view *v, const char *label, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static void add_format(struct view *v, const char *label, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    add_entry(v, label, text);
+}
+
+static void add_heading(struct view *v, const char *text)
+{
+    buf_printf(v->out, "\n%s%s%s\n", term_style(v->term, TERM_BOLD), text,
+               term_style(v->term, TERM_PLAIN));
+}
+
 /* ---------------------------------------------------------------------------------- opening -- */
+
+static void add_run(struct view *v)
+{
+    const struct facts *f = v->facts;
+    struct arena *a = v->arena;
+    if (!f->has_run)
+        return;
+    add_entry(v, "model", f->model ? f->model : "not known");
+    add_format(v, "", "%s parameters, %s trained", words_size(a, f->parameters),
+               words_size(a, f->trained_parameters));
+    add_entry(v, "data", f->data ? f->data : "not known");
+    add_format(v, "", "%s rows to train on, %s held out, %s to test on",
+               words_count(a, f->train_rows), words_count(a, f->eval_rows),
+               words_count(a, f->test_rows));
+    add_entry(v, "method",
+              arena_printf(a, "%s, %s", f->method ? f->method : "not known",
+                           f->optimizer ? f->optimizer : "optimizer not known"));
+}
 
 static void add_setup(struct view *v)
 {
     const struct pace_rate_options *o = &v->story->journal->options;
     const struct pace_schedule *s = &o->schedule;
     char warmup[48] = "", prior[96] = "";
+    if (!v->story->journal->has_options)
+        return;
     if (s->warmup_steps > 0)
-        snprintf(warmup, sizeof warmup, ", %" PRId64 " of warmup", s->warmup_steps);
+        (void)snprintf(warmup, sizeof warmup, ", %" PRId64 " of warmup", s->warmup_steps);
     if (o->prior_rate > 0)
-        snprintf(prior, sizeof prior, "; a rate of %.3g was expected, give or take %.2g decades",
-                 o->prior_rate, o->prior_sd);
-    add_entry(v, "schedule", "%s, learning rate %.4g, %" PRId64 " step%s%s",
-              pace_schedule_name(s->kind), s->learning_rate, s->total_steps, plural(s->total_steps),
-              warmup);
-    add_entry(v, "guard", "%s%s", guard_name(o->guard), prior);
+        (void)snprintf(prior, sizeof prior,
+                       "; a rate of %.3g was expected, give or take %.2g decades", o->prior_rate,
+                       o->prior_sd);
+    add_format(v, "schedule", "%s, learning rate %.4g, %" PRId64 " step%s%s",
+               pace_schedule_name(s->kind), s->learning_rate, s->total_steps,
+               plural(s->total_steps), warmup);
+    add_format(v, "guard", "%s%s", guard_name(o->guard), prior);
 }
 
 static void add_losses(struct view *v)
@@ -126,244 +159,269 @@ static void add_losses(struct view *v)
     const struct story *s = v->story;
     char best[64] = "";
     if (s->n_gradients > 0)
-        add_entry(v, "loss", "%.4g at first, %.4g at the end", s->first_loss, s->last_loss);
+        add_format(v, "loss", "%.4g at first, %.4g at the end", s->first_loss, s->last_loss);
     if (isfinite(s->best_eval))
-        snprintf(best, sizeof best, "; lowest %.4g at step %" PRId64, s->best_eval,
-                 s->best_eval_step);
+        (void)snprintf(best, sizeof best, "; lowest %.4g at step %" PRId64, s->best_eval,
+                       s->best_eval_step);
     if (s->n_evals > 0)
-        add_entry(v, "held out", "%.4g at first, %.4g at the end%s", s->first_eval, s->last_eval,
-                  best);
+        add_format(v, "held out", "%.4g at first, %.4g at the end%s", s->first_eval, s->last_eval,
+                   best);
+}
+
+/* An option and its reason, or a check that did not hold. */
+static void add_item(struct view *v, const char *name, const char *value, const char *reason)
+{
+    const char *text = value ? arena_printf(v->arena, "%s %s: %s", name, value, reason)
+                             : arena_printf(v->arena, "%s: %s", name, reason);
+    buf_add_text(v->out, "  ");
+    add_wrapped(v, span_of(text), 2);
+}
+
+static void add_choices(struct view *v)
+{
+    const struct facts *f = v->facts;
+    if (f->n_options > 0)
+        add_heading(v, "Chosen");
+    for (size_t i = 0; i < f->n_options; i++)
+        add_item(v, f->options[i].option ? f->options[i].option : "an option",
+                 f->options[i].value ? f->options[i].value : "none",
+                 f->options[i].reason ? f->options[i].reason : "given");
+}
+
+static void add_warnings(struct view *v)
+{
+    const struct facts *f = v->facts;
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_checks; i++) {
+        if (f->checks[i].ok)
+            continue;
+        if (n++ == 0)
+            add_heading(v, "Warnings before the first step");
+        add_item(v, words_key(v->arena, f->checks[i].check), NULL,
+                 f->checks[i].reason ? f->checks[i].reason : "did not hold");
+    }
+}
+
+/* ---------------------------------------------------------------------------- learning rate -- */
+
+static void add_arm(struct view *v, const struct facts_arm *arm)
+{
+    struct arena *a = v->arena;
+    bool goes_on = v->facts->search.arm >= 0 && arm->arm == v->facts->search.arm;
+    const char *loss = isfinite(arm->loss)
+                           ? arena_printf(a, "loss %s", words_spread(a, arm->loss, arm->se))
+                           : "no loss";
+    const char *text = arena_printf(
+        a, "%s %s, %s steps: %s, %s%s%s%s", goes_on ? "*" : "-", words_rate(a, arm->learning_rate),
+        words_count(a, arm->steps), loss, arm->status ? words_key(a, arm->status) : "not known",
+        arm->reason && arm->reason[0] ? "; " : "", arm->reason ? arm->reason : "",
+        goes_on ? " (the run goes on from it)" : "");
+    buf_add_text(v->out, "  ");
+    add_wrapped(v, span_of(text), 4);
+}
+
+static void add_costs(struct view *v)
+{
+    const struct facts_search *s = &v->facts->search;
+    struct arena *a = v->arena;
+    if (isfinite(s->low) && isfinite(s->high))
+        add_format(v, "80 %", "%s to %s", words_rate(a, s->low), words_rate(a, s->high));
+    if (isfinite(s->double_cost))
+        add_format(v, "twice it", "would cost %s nats per token", words_loss(a, s->double_cost));
+    if (isfinite(s->half_cost))
+        add_format(v, "half it", "would cost %s nats per token", words_loss(a, s->half_cost));
+    if (isfinite(s->cost))
+        add_format(v, "search", "%s of the run's computing", words_share(a, s->cost));
+}
+
+static void add_rate(struct view *v)
+{
+    const struct facts *f = v->facts;
+    struct arena *a = v->arena;
+    if (!f->prior.is_there && !f->search.is_there && f->n_arms == 0)
+        return;
+    add_heading(v, "Learning rate");
+    if (f->prior.is_there)
+        add_format(v, "guess", "%s, 80 %% from %s to %s", words_rate(a, f->prior.learning_rate),
+                   words_rate(a, f->prior.low), words_rate(a, f->prior.high));
+    for (size_t i = 0; i < f->n_arms; i++)
+        add_arm(v, &f->arms[i]);
+    if (f->search.is_there || v->story->journal->has_options) {
+        add_format(v, "rate", "%s", words_rate(a, report_rate(v->report)));
+        add_entry(v, "because", words_rate_origin(a, f));
+    }
+    add_costs(v);
 }
 
 /* ------------------------------------------------------------------------------------- plot -- */
 
-struct curves {
-    double *step, *loss, *rate;
-    double *eval_step, *eval_loss;
-    size_t n, n_evals;
-    struct plot_mark *marks;
-    size_t n_marks;
-};
-
-/* A point that is a gap in both lines. */
-static void add_gap(struct curves *c)
-{
-    c->step[c->n] = c->loss[c->n] = c->rate[c->n] = NAN;
-    c->n++;
-}
-
-/* Where a decision leads back the lines are broken, not drawn backwards. */
-static void add_points(struct curves *c, const struct story *s)
-{
-    const struct journal *j = s->journal;
-    int64_t before = -1;
-    for (size_t i = 0; i < j->n_entries; i++) {
-        const struct journal_entry *entry = &j->entries[i];
-        double step = (double)s->steps[i];
-        if (entry->obs.kind == PACE_OBS_EVAL) {
-            c->eval_step[c->n_evals] = step;
-            c->eval_loss[c->n_evals++] = entry->obs.loss;
-            continue;
-        }
-        if (s->steps[i] < before)
-            add_gap(c);
-        before = s->steps[i];
-        c->step[c->n] = step;
-        c->loss[c->n] = entry->obs.loss;
-        c->rate[c->n] = entry->decision.apply_update ? entry->decision.learning_rate : NAN;
-        c->n++;
-    }
-}
-
 /* Only what changes the run is marked: gradients scaled down can be many. */
-static void add_marks(struct curves *c, const struct story *s)
+static size_t make_marks(const struct timeline *t, struct plot_mark *marks, struct arena *arena)
 {
-    for (size_t i = 0; i < s->n_events; i++) {
-        enum pace_action advice = s->events[i].entry->decision.advice;
-        if (advice == PACE_GO || advice == PACE_CLIP || advice == PACE_SKIP)
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_items; i++) {
+        if (!t->items[i].changes_run)
             continue;
-        c->marks[c->n_marks++] =
-            (struct plot_mark){(double)s->events[i].step, action_label(advice)};
+        char *label = arena_alloc(arena, ACTION_SIZE);
+        timeline_label(t->items[i].advice, label, ACTION_SIZE);
+        marks[n++] = (struct plot_mark){(double)t->items[i].step, label};
     }
-}
-
-/* Losses that shoot up, and rates that were cut or raised several times, need a logarithm. */
-static void pick_scales(struct plot *plot, const struct curves *c, const struct story *s)
-{
-    double most = 0, changed = 1, furthest = 1;
-    for (size_t i = 0; i < c->n; i++)
-        most = isfinite(c->loss[i]) ? fmax(most, c->loss[i]) : most;
-    for (size_t i = 0; i < s->journal->n_entries; i++) {
-        changed *= s->journal->entries[i].decision.change;
-        furthest = fmax(furthest, fmax(changed, 1 / changed));
-    }
-    plot->log_y = most > 5 * fmax(s->first_loss, s->last_loss);
-    plot->log_right = furthest > 5;
-    for (size_t i = 0; plot->log_right && i < c->n; i++)
-        c->rate[i] = c->rate[i] > 0 ? c->rate[i] : NAN; /* the first of a warmup is zero */
+    return n;
 }
 
 static void add_plot(struct view *v)
 {
-    const struct story *s = v->story;
-    struct arena arena = {0};
-    size_t most = 2 * s->journal->n_entries;
-    struct curves c = {
-        .step = arena_array(&arena, double, most),
-        .loss = arena_array(&arena, double, most),
-        .rate = arena_array(&arena, double, most),
-        .eval_step = arena_array(&arena, double, most),
-        .eval_loss = arena_array(&arena, double, most),
-        .marks = arena_array(&arena, struct plot_mark, s->n_events),
-    };
-    add_points(&c, s);
-    add_marks(&c, s);
+    const struct trace *t = &v->report->trace;
+    struct plot_mark *marks = arena_array(v->arena, struct plot_mark, v->report->timeline.n_items);
     struct plot_line lines[] = {
-        {.label = "loss", .x = c.step, .y = c.loss, .n = c.n},
-        {.label = "learning rate", .x = c.step, .y = c.rate, .n = c.n, .on_right = true},
-        {.label = "held out", .x = c.eval_step, .y = c.eval_loss, .n = c.n_evals, .is_dots = true},
+        {.label = "loss", .x = t->loss.x, .y = t->loss.y, .n = t->loss.n},
+        {.label = "learning rate",
+         .x = t->rate.x,
+         .y = t->rate.y,
+         .n = t->rate.n,
+         .on_right = true},
+        {.label = "held out", .x = t->eval.x, .y = t->eval.y, .n = t->eval.n, .is_dots = true},
     };
     struct plot plot = {.x_label = "step",
                         .lines = lines,
-                        .n_lines = c.n_evals > 0 ? 3 : 2,
-                        .marks = c.marks,
-                        .n_marks = c.n_marks};
-    pick_scales(&plot, &c, s);
+                        .n_lines = t->eval.n > 0 ? 3 : 2,
+                        .marks = marks,
+                        .n_marks = make_marks(&v->report->timeline, marks, v->arena),
+                        .log_y = t->log_loss,
+                        .log_right = t->log_rate};
     struct plot_screen screen = {(int)v->term->width, PLOT_ROWS, v->term->has_color,
                                  v->term->has_unicode};
     buf_add_byte(v->out, '\n');
     plot_text(v->out, &plot, &screen);
-    arena_release(&arena);
 }
 
-/* -------------------------------------------------------------------------------- decisions -- */
+/* ----------------------------------------------------------------------------- what happened -- */
 
-static void add_event(struct view *v, const struct story_event *e)
+/* What was decided, with the place of a row that was left out. */
+static const char *event_text(struct view *v, const struct timeline_item *item)
+{
+    const struct facts_incident *i = item->incident;
+    if (!i || !i->file || !isfinite(i->line))
+        return item->reason;
+    return arena_printf(v->arena, "%s, line %.0f: %s", i->file, i->line, item->reason);
+}
+
+static void add_event(struct view *v, const struct timeline_item *item)
 {
     const size_t indent = STEP_COLUMNS + 2 + ACTION_COLUMNS;
-    buf_printf(v->out, "%*" PRId64 "  %s%-*s%s", STEP_COLUMNS, e->step,
-               term_style(v->term, TERM_BOLD), ACTION_COLUMNS,
-               action_label(e->entry->decision.advice), term_style(v->term, TERM_PLAIN));
-    add_wrapped(v, e->entry->reason, indent);
-    if (e->n > 1)
-        buf_printf(v->out, "%*s%zu more like it, the last at step %" PRId64 "\n", (int)indent, "",
-                   e->n - 1, e->last_step);
+    char label[ACTION_SIZE];
+    struct buf safe;
+    buf_init(&safe, BUF_NO_LIMIT);
+    timeline_label(item->advice, label, sizeof label);
+    size_t columns = term_add_line(v->term, &safe, span_of(label), ACTION_COLUMNS - 1);
+    buf_printf(v->out, "%*" PRId64 "  %s%s%s%*s", STEP_COLUMNS, item->step,
+               term_style(v->term, TERM_BOLD), buf_string(&safe), term_style(v->term, TERM_PLAIN),
+               (int)(ACTION_COLUMNS - columns), "");
+    add_wrapped(v, span_of(event_text(v, item)), indent);
+    if (item->n > 1) {
+        const char *more = arena_printf(v->arena, "%zu more like it, the last at step %" PRId64,
+                                        item->n - 1, item->last_step);
+        buf_printf(v->out, "%*s", (int)indent, "");
+        add_wrapped(v, span_of(more), indent);
+    }
+    buf_release(&safe);
+}
+
+static bool is_row(const struct timeline_item *item)
+{
+    return item->incident && item->incident->row >= 0;
 }
 
 static void add_events(struct view *v)
 {
-    const struct story *s = v->story;
-    if (s->n_events == 0) {
-        buf_add_text(v->out, "\nNothing happened: every update was made as scheduled.\n");
+    const struct timeline *t = &v->report->timeline;
+    size_t n_rows = 0;
+    if (v->story->n_gradients + v->story->n_evals == 0 && t->n_items == 0)
+        return;
+    if (t->n_items == 0) {
+        buf_add_byte(v->out, '\n');
+        add_wrapped(v, span_of("Nothing happened: every update was made as scheduled."), 0);
         return;
     }
+    bool is_advice = v->story->journal->options.guard != PACE_GUARD_ACT;
     buf_printf(v->out, "\n%s%*s  %s%s\n", term_style(v->term, TERM_DIM), STEP_COLUMNS, "step",
-               s->journal->options.guard == PACE_GUARD_ACT ? "decision" : "advice",
-               term_style(v->term, TERM_PLAIN));
-    for (size_t i = 0; i < s->n_events; i++)
-        add_event(v, &s->events[i]);
+               is_advice ? "advice" : "decision", term_style(v->term, TERM_PLAIN));
+    for (size_t i = 0; i < t->n_items; i++) {
+        n_rows += is_row(&t->items[i]);
+        if (!is_row(&t->items[i]) || n_rows <= ROWS_TOLD)
+            add_event(v, &t->items[i]);
+    }
+    if (n_rows > ROWS_TOLD)
+        buf_printf(v->out, "%*s  %zu rows more were left out\n", STEP_COLUMNS, "",
+                   n_rows - ROWS_TOLD);
+}
+
+/* -------------------------------------------------------------------------------------- end -- */
+
+static void add_verdict(struct view *v)
+{
+    const char *forgotten = words_forgotten(v->arena, v->facts);
+    if (!v->facts->verdict.is_there)
+        return;
+    buf_add_byte(v->out, '\n');
+    add_format(v, "verdict", "%s.", words_headline(v->facts));
+    add_entry(v, "", words_verdict(v->arena, v->facts));
+    if (forgotten)
+        add_entry(v, "forgotten", forgotten);
+}
+
+static const char *end_words(const struct report *r)
+{
+    static const struct {
+        const char *status, *words;
+    } ends[] = {
+        {"done", "all steps are done"},
+        {"stopped", "the guard ended the run"},
+        {"interrupted", "the run was interrupted"},
+        {"unfinished", "the journal ends here: the run was killed, or is still going on"},
+    };
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        if (strcmp(report_status(r), ends[i].status) == 0)
+            return ends[i].words;
+    }
+    return report_status(r);
 }
 
 static void add_end(struct view *v)
 {
-    static const char *const ends[] = {
-        [STORY_DONE] = "all steps are done",
-        [STORY_STOPPED] = "the guard ended the run",
-        [STORY_UNFINISHED] = "the journal ends here: the run was killed, or is still going on",
-    };
     const struct story *s = v->story;
+    const struct facts_end *end = &v->facts->end;
     char again[48] = "";
-    int64_t n_again = s->n_gradients - s->end_step;
+    int64_t n_again = s->n_gradients - (s->end_step - s->first_step);
     if (n_again > 0)
-        snprintf(again, sizeof again, "; %" PRId64 " step%s done again", n_again, plural(n_again));
+        (void)snprintf(again, sizeof again, "; %" PRId64 " step%s done again", n_again,
+                       plural(n_again));
     buf_add_byte(v->out, '\n');
-    add_entry(v, "end", "step %" PRId64 ": %s", s->end_step, ends[s->end]);
-    add_entry(v, "computed", "%" PRId64 " gradient%s, %" PRId64 " evaluation%s%s", s->n_gradients,
-              plural(s->n_gradients), s->n_evals, plural(s->n_evals), again);
+    add_entry(v, "end",
+              arena_printf(v->arena, "step %" PRId64 ": %s", s->end_step, end_words(v->report)));
+    add_format(v, "computed", "%" PRId64 " gradient%s, %" PRId64 " evaluation%s%s", s->n_gradients,
+               plural(s->n_gradients), s->n_evals, plural(s->n_evals), again);
+    if (isfinite(end->tokens) && isfinite(end->seconds))
+        add_format(v, "", "%s tokens in %s, %s of memory at most",
+                   words_count(v->arena, end->tokens), words_time(v->arena, end->seconds),
+                   words_bytes(v->arena, end->peak_memory_bytes));
 }
 
-void explain_view_text(const struct story *story, const char *path, const struct term *term,
-                       struct buf *out)
+void explain_view_text(const struct report *r, const struct term *term, struct buf *out)
 {
-    struct view v = {story, term, out};
-    add_entry(&v, "journal", "%s", path);
+    struct arena arena = {0};
+    struct view v = {r, &r->facts, &r->story, term, &arena, out};
+    add_entry(&v, "journal", r->path);
+    add_run(&v);
     add_setup(&v);
     add_losses(&v);
-    if (story->n_gradients > 1)
+    add_choices(&v);
+    add_warnings(&v);
+    add_rate(&v);
+    if (r->story.n_gradients > 1)
         add_plot(&v);
     add_events(&v);
+    add_verdict(&v);
     add_end(&v);
-}
-
-/* ------------------------------------------------------------------------------------- JSON -- */
-
-static void put_losses(struct json_writer *w, const struct story *s)
-{
-    json_key(w, "loss");
-    json_begin_object(w);
-    json_member_double(w, "first", s->first_loss);
-    json_member_double(w, "last", s->last_loss);
-    json_end(w);
-    json_key(w, "eval");
-    if (s->n_evals == 0) {
-        json_put_null(w);
-        return;
-    }
-    json_begin_object(w);
-    json_member_double(w, "first", s->first_eval);
-    json_member_double(w, "best", s->best_eval);
-    json_member_int(w, "best_step", s->best_eval_step);
-    json_member_double(w, "last", s->last_eval);
-    json_end(w);
-}
-
-static void put_event(struct json_writer *w, const struct story_event *e)
-{
-    const struct pace_rate_decision *d = &e->entry->decision;
-    json_begin_object(w);
-    json_member_int(w, "step", e->step);
-    json_member_int(w, "last_step", e->last_step);
-    json_member_int(w, "count", (int64_t)e->n);
-    json_member_text(w, "action", pace_action_name(d->action));
-    json_member_text(w, "advice", pace_action_name(d->advice));
-    json_member_text(w, "rule", pace_reason_name(d->reason));
-    json_key(w, "reason");
-    json_put_string(w, e->entry->reason);
-    json_key(w, "numbers");
-    json_begin_array(w);
-    for (int i = 0; i < PACE_NUMBERS; i++)
-        json_put_double(w, d->number[i]);
-    json_end(w);
-    json_member_double(w, "learning_rate", d->learning_rate);
-    json_end(w);
-}
-
-void explain_view_json(const struct story *s, const char *path, struct buf *out)
-{
-    static const char *const ends[] = {
-        [STORY_DONE] = "done", [STORY_STOPPED] = "stopped", [STORY_UNFINISHED] = "unfinished"};
-    const struct pace_rate_options *o = &s->journal->options;
-    struct json_writer w = {.out = out, .indent = 2};
-    json_begin_object(&w);
-    json_member_text(&w, "path", path);
-    json_member_text(&w, "format", "journal");
-    json_member_text(&w, "guard", guard_name(o->guard));
-    json_member_text(&w, "schedule", pace_schedule_name(o->schedule.kind));
-    json_member_double(&w, "learning_rate", o->schedule.learning_rate);
-    json_member_int(&w, "total_steps", o->schedule.total_steps);
-    json_member_int(&w, "warmup_steps", o->schedule.warmup_steps);
-    json_member_int(&w, "gradients", s->n_gradients);
-    json_member_int(&w, "evaluations", s->n_evals);
-    json_member_int(&w, "steps", s->end_step);
-    put_losses(&w, s);
-    json_key(&w, "decisions");
-    json_begin_array(&w);
-    for (size_t i = 0; i < s->n_events; i++)
-        put_event(&w, &s->events[i]);
-    json_end(&w);
-    json_member_text(&w, "end", ends[s->end]);
-    json_key(&w, "cut");
-    json_put_bool(&w, s->journal->is_cut);
-    json_end(&w);
-    buf_add_byte(out, '\n');
+    arena_release(&arena);
 }

@@ -5,13 +5,12 @@
 #define PACE_CLI_EXPLAIN_VIEW_H
 
 #include "cli/term.h"
-#include "report/story.h"
+#include "report/report.h"
 
-/* For the terminal: opening, plot, decisions, end. `path` is the journal's. */
-void explain_view_text(const struct story *story, const char *path, const struct term *term,
-                       struct buf *out);
+/* For the terminal: opening, learning rate, plot, what happened, verdict, end. */
+void explain_view_text(const struct report *report, const struct term *term, struct buf *out);
 
-/* The document of --json. */
-void explain_view_json(const struct story *story, const char *path, struct buf *out);
+/* The document of --json; explain_json.c lists its members. */
+void explain_view_json(const struct report *report, struct buf *out);
 
 #endif

@@ -21,6 +21,9 @@ enum { JOURNAL_VERSION = 1, SENTENCE_MOST = 512 };
 /* No whole entry is shorter: what a journal of n bytes can hold is known before it is read. */
 enum { SHORTEST_ENTRY = 80 };
 
+/* Whoever counts on from a step must not overflow. */
+static const int64_t steps_most = (int64_t)1 << 53;
+
 /* ----------------------------------------------------------------------------------- fields -- */
 
 enum field_type { FIELD_NUMBER, FIELD_COUNT, FIELD_SLOT };
@@ -382,6 +385,8 @@ static void read_entry(struct json_reader *json, struct journal_entry *entry)
         entry->decision.advice = entry->decision.action;
     if (!has_action)
         json_fail(json, "the record has no action");
+    else if (entry->decision.step < 0 || entry->decision.step > steps_most)
+        json_fail(json, "no run has a step %lld", (long long)entry->decision.step);
 }
 
 /* The text, and how far it has been read. */

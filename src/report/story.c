@@ -46,7 +46,16 @@ static int64_t step_behind(const struct journal_entry *entry, int64_t step)
     if (d->restore_slot >= 0)
         return d->step;
     bool is_done = d->apply_update || d->action == PACE_SKIP;
-    return entry->obs.kind == PACE_OBS_STEP && is_done ? step + 1 : step;
+    bool is_next = entry->obs.kind == PACE_OBS_STEP && is_done && step < INT64_MAX;
+    return is_next ? step + 1 : step;
+}
+
+/* The first steps of a run may be those of the search's better arm: its own begin behind them. */
+static int64_t first_step(const struct journal *j)
+{
+    if (j->n_entries == 0 || j->entries[0].decision.restore_slot >= 0)
+        return 0;
+    return j->entries[0].decision.step;
 }
 
 static void see_eval(struct story *s, double loss, int64_t step)
@@ -85,7 +94,7 @@ static enum story_end end_of(const struct journal *j)
         if (d->action == PACE_STOP)
             return d->reason == PACE_REASON_DONE ? STORY_DONE : STORY_STOPPED;
     }
-    return last->step + 1 >= j->options.schedule.total_steps ? STORY_DONE : STORY_UNFINISHED;
+    return last->step >= j->options.schedule.total_steps - 1 ? STORY_DONE : STORY_UNFINISHED;
 }
 
 void story_make(struct story *s, const struct journal *j, struct arena *arena)
@@ -93,7 +102,7 @@ void story_make(struct story *s, const struct journal *j, struct arena *arena)
     *s = (struct story){.journal = j, .first_eval = NAN, .best_eval = NAN, .last_eval = NAN};
     s->events = arena_array(arena, struct story_event, j->n_entries);
     s->steps = arena_array(arena, int64_t, j->n_entries);
-    int64_t step = 0;
+    int64_t step = s->first_step = first_step(j);
     for (size_t i = 0; i < j->n_entries; i++) {
         const struct journal_entry *entry = &j->entries[i];
         s->steps[i] = step;

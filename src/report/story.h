@@ -32,7 +32,8 @@ struct story {
     double first_eval, best_eval, last_eval;
     int64_t best_eval_step;
     enum story_end end;
-    int64_t end_step; /* steps done */
+    int64_t first_step; /* above 0 where it went on from a short run of the search */
+    int64_t end_step;   /* steps done */
 };
 
 /* The journal must outlive the story; arrays live in the arena. */

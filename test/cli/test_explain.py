@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 
+import made_runs
+
 PROGRAM = None
 
 
@@ -126,6 +128,58 @@ class Explain(unittest.TestCase):
             code, out, err = self.explain(str(path))
             self.assertEqual((code, out), (3, ""), content[:20])
             self.assertIn("hint", err)
+
+    def test_the_whole_run_is_told(self):
+        made_runs.write("searched", self.folder)
+        code, out, _ = self.explain(str(self.folder))
+        self.assertEqual(code, 0)
+        for words in ("models/Qwen2.5-0.5B", "1,890 rows to train on, 105 held out", "lora-r 16: the adapter of this rank",
+                      "guess     3e-4, 80 % from", "* 1.9e-4, 30 steps: loss 1.966 ± 0.012", "4 short runs put the best rate",
+                      "twice it  would cost 0.0210 nats", "verdict   Better than its base.", "forgotten On 4,096 tokens",
+                      "step 240: all steps are done", "712,448 tokens in 18 min 52 s"):
+            self.assertIn(words, out)
+
+    def test_incidents_of_every_kind_are_in_the_story(self):
+        made_runs.write("with_incidents", self.folder)
+        _, out, _ = self.explain(str(self.folder), COLUMNS="120")
+        self.assertIn("base loss: the base's loss is 12.4", out)
+        self.assertRegex(out, r" 46  roll back  loss rose")
+        self.assertRegex(out, r" 51  quarantine data/support\.jsonl, line 151: its loss is not a number")
+        self.assertRegex(out, r"240  average    the average of the last half")
+
+    def test_every_made_run_has_a_story_that_fits_and_a_document(self):
+        for name in made_runs.RUNS:
+            if name == "long":
+                continue
+            with self.subTest(name):
+                made_runs.write(name, self.folder)
+                for columns in (40, 100):
+                    code, out, _ = self.explain(str(self.folder), COLUMNS=str(columns))
+                    self.assertEqual(code, 0)
+                    self.assertNotIn("\x1b", out)
+                    wide = [line for line in out.split("\n") if len(line) > columns and str(self.folder) not in line
+                            and not any(len(word) > columns - 24 for word in line.split())]
+                    self.assertEqual(wide if name != "hostile" else [], [])
+                code, out, _ = self.explain(str(self.folder), "--json")
+                self.assertEqual(code, 0)
+                json.loads(out, parse_constant=lambda word: self.fail(word))
+
+    def test_a_run_killed_in_its_search_is_told_as_far_as_it_goes(self):
+        made_runs.write("in_the_search", self.folder)
+        code, out, _ = self.explain(str(self.folder))
+        self.assertEqual(code, 0)
+        self.assertIn("- 1.9e-4, 30 steps", out)
+        self.assertIn("step 0: the journal ends here", out)
+        document = json.loads(self.explain(str(self.folder), "--json")[1])
+        self.assertEqual((document["end"], document["schedule"], len(document["arms"])), ("unfinished", None, 2))
+
+    def test_the_document_has_what_the_run_recorded(self):
+        made_runs.write("interrupted", self.folder)
+        document = json.loads(self.explain(str(self.folder), "--json")[1])
+        self.assertEqual(document["end"], "interrupted")
+        self.assertEqual(document["run"]["rows"], {"train": 1890, "eval": 105, "test": 105})
+        self.assertEqual(document["search"]["double_cost"], 0.021)
+        self.assertEqual(document["learning_rate"], 2.1e-4)
 
     def test_a_sentence_cannot_command_the_terminal(self):
         lines = [options(), step(0, 2.0, "cut", "oscillation", "\x1b[2Jgone \u202egnihton\x07")]

@@ -281,6 +281,9 @@ static void what_is_wrong_is_named_with_its_line(void **state)
     ASSERT_FAILS(read_with("{\"record\": \"step\", \"action\": \"go\", \"numbers\": [1,2,3,4,5], "
                            "\"reason\": \"more numbers than a decision has\"}"),
                  "more than 4 numbers");
+    ASSERT_FAILS(read_with("{\"record\": \"step\", \"action\": \"go\", \"step\": -1, "
+                           "\"reason\": \"a step before the first\"}"),
+                 "no run has a step -1");
     ASSERT_FAILS(read_with("{\"record\": \"step\", \"loss\": 1.5, \"reason\": \"none, and it is a "
                            "long sentence, too\"}"),
                  "the record has no action");

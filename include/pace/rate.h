@@ -296,6 +296,7 @@ enum pace_reason {
     PACE_REASON_NON_FINITE_STATE, /* batch after batch: the weights themselves are broken */
     PACE_REASON_LOSS_SPIKE,
     PACE_REASON_DIVERGENCE,
+    PACE_REASON_COLLAPSED,      /* the loss is that of a guess, exactly, batch after batch */
     PACE_REASON_HELD_OUT_RISEN, /* the held-out loss is far above its best, or above the start */
     PACE_REASON_HARDER_DATA,    /* a rise that a lower rate did not change: its cut is taken back */
     PACE_REASON_OSCILLATION,

@@ -10,6 +10,7 @@
  *   go back to before a spike, and on from there   PaLM, arXiv 2204.02311, 5.1      guard_risen
  *   halve the rate before changing anything else   every guide there is             guard_risen
  *   the same, by means over many losses            (noise hides what explodes)      guard_lost
+ *   the same, where all tokens are given alike     (the loss of a guess, exactly)   guard_collapsed
  *   the same, by held-out losses                   (which have hardly any noise)    guard_held_out_
  *   raise it three- to five-fold where the loss    the same guides; with a prior    guard_flat,
  *   does not move                                  as the second witness            guard_slow_
@@ -44,6 +45,7 @@ static const struct guard_row {
     {PACE_OBS_STEP, guard_no_targets},
     {PACE_OBS_STEP, guard_raise_failed},
     {PACE_OBS_STEP, guard_not_finite},
+    {PACE_OBS_STEP, guard_collapsed},
     {PACE_OBS_STEP, guard_risen},
     {PACE_OBS_STEP, guard_lost},
     {PACE_OBS_STEP, guard_gradient},

@@ -79,6 +79,13 @@
 /* A start at less than this share of the loss of a guess is one of a trained model. */
 #define GUARD_BELOW_GUESS 0.9
 
+/* So many losses in a row, each that of a guess to within this share, are a model that gives all
+ * tokens alike: batches of a model that says anything differ by a hundredth. The first loss must
+ * have been further away, by so many times. */
+#define GUARD_GUESSES 8
+#define GUARD_GUESS_SHARE 1e-4
+#define GUARD_GUESS_AWAY 5
+
 /* --- oscillation: swings around the trend of so many losses, against their usual size */
 #define GUARD_SWING 32
 #define GUARD_SWING_RATIO 4.0
@@ -98,6 +105,10 @@
 /* Where a prior says that the rate is too low by more than two of its deviations, slow is enough:
  * two findings that agree need less of each. */
 #define GUARD_SLOW_SHARE 0.1
+/* A prior that says so by as many deviations needs no certainty of the losses beside it. */
+#define GUARD_SURE 4.0
+/* No prior is better than this, in decades. */
+#define GUARD_PRIOR_SD_LEAST 0.05
 /* With half of the run left, a raise can still pay. */
 #define GUARD_RAISE_BEFORE 0.5
 #define GUARD_RAISE_LEAST 3.0
@@ -227,10 +238,10 @@ guard_rule guard_no_targets, guard_not_finite, guard_gradient; /* guard_batch.c 
 bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess,
                        struct guard_verdict *v);
 
-guard_rule guard_risen, guard_lost, guard_oscillation;             /* guard_loss.c */
-guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;    /* guard_raise.c */
-guard_rule guard_plateau;                                          /* guard_trend.c */
-guard_rule guard_best_so_far, guard_held_out_risen, guard_overfit, /* guard_eval.c */
+guard_rule guard_collapsed, guard_risen, guard_lost, guard_oscillation; /* guard_loss.c */
+guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;         /* guard_raise.c */
+guard_rule guard_plateau;                                               /* guard_trend.c */
+guard_rule guard_best_so_far, guard_held_out_risen, guard_overfit,      /* guard_eval.c */
     guard_best_at_the_end;
 
 /* ================================================================================== remedies == */

@@ -65,7 +65,7 @@ static bool is_hopeless(const struct guard_scene *s)
 {
     double guess = s->rate->options.uniform_loss;
     return guess > 0 && s->memory->start < GUARD_BELOW_GUESS * guess &&
-           s->loss_now > guess + s->sigma;
+           s->loss_now > guess + sigma_at(s, guess);
 }
 
 static void watch_alarm(struct pace_alarm *a, const struct guard_scene *s)
@@ -91,6 +91,8 @@ static void raise_alarm(struct pace_alarm *a, struct guard_scene *s)
     struct pace_alarm far = {.since = s->memory->lowest_step};
     reference(s, &near);
     far_reference(s, &far);
+    if (is_hopeless(s)) /* noise is as large as what exploded: what counts is the guess */
+        near.margin = fmin(near.margin, fabs(s->rate->options.uniform_loss - near.reference));
     s->strain = (s->loss_now - near.reference) / near.margin;
     if (s->strain > 1)
         *a = near;
@@ -99,6 +101,7 @@ static void raise_alarm(struct pace_alarm *a, struct guard_scene *s)
     else
         return;
     a->raised = true;
+    a->due = is_hopeless(s);
     a->check = s->step + patience(s->total);
     a->most = s->loss_now - a->reference;
 }

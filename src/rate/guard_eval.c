@@ -115,7 +115,8 @@ bool guard_held_out_risen(const struct guard_scene *s, struct guard_verdict *v)
         return false;
     double reference = h->n == 0 ? fmax(m->start, m->lowest) : h->lowest;
     int64_t since = h->n == 0 ? 0 : h->lowest_step;
-    v->above_start = s->obs->loss > m->start + GUARD_EVAL_SHARE * fabs(m->start);
+    bool is_below_base = h->n > 0 && h->lowest_step == 0; /* what training has led to, that is */
+    v->above_start = is_below_base || s->obs->loss > m->start + GUARD_EVAL_SHARE * fabs(m->start);
     v->onset = since + GUARD_ONSET_MARGIN;
     if (!v->above_start && guard_is_the_data(s, v->onset, s->obs->loss - reference, v))
         return true;

@@ -7,6 +7,8 @@
  * from before the spike and to leave out the data around it; ours is to go back and to go on
  * slower, since for fine-tuning the usual cause is the learning rate.
  *
+ * A loss that stays at that of a guess, to the last digits, is a model that says nothing any more.
+ *
  * The same event is called divergence where it undoes half of all progress, or goes above where
  * the run started: then the first cut is a larger one.
  */
@@ -88,6 +90,39 @@ bool guard_lost(const struct guard_scene *s, struct guard_verdict *v)
     v->number[1] = last->mean;
     v->number[2] = (double)(s->step - v->onset);
     v->number[3] = m->start;
+    return true;
+}
+
+/* How many of the newest losses are that of a guess, to the last digits. */
+static int64_t count_guesses(const struct pace_window *w, double guess)
+{
+    int64_t n = 0;
+    while (n < w->held &&
+           fabs(w->value[(w->next - 1 - n) % PACE_WINDOW] - guess) < GUARD_GUESS_SHARE * guess)
+        n++;
+    return n;
+}
+
+/*
+ * A model that gives all tokens alike has that loss on every batch, without noise, and no gradient:
+ * it fell there from above, and nothing rises, so no other rule sees it. One that began there is
+ * another matter: a head of zeros is somebody's start.
+ */
+bool guard_collapsed(const struct guard_scene *s, struct guard_verdict *v)
+{
+    const struct pace_memory *m = s->memory;
+    double guess = s->rate->options.uniform_loss;
+    int64_t n = guess > 0 ? count_guesses(&m->loss, guess) : 0;
+    bool began_there = fabs(m->first - guess) < GUARD_GUESS_AWAY * GUARD_GUESS_SHARE * guess;
+    if (n < GUARD_GUESSES || began_there)
+        return false;
+    v->action = PACE_ROLL_BACK;
+    v->reason = PACE_REASON_COLLAPSED;
+    v->onset = m->loss.step[(m->loss.next - n) % PACE_WINDOW];
+    v->is_broken = true;
+    v->above_start = true;
+    v->number[0] = guess;
+    v->number[1] = (double)n;
     return true;
 }
 

@@ -36,9 +36,15 @@ static double lacking(const struct guard_scene *s)
     return o->prior_rate > 0 ? o->prior_rate / used : NAN;
 }
 
+/* By how many of its deviations the prior says that the rate is too low; NaN without a prior. */
+static double low_by_prior(const struct guard_scene *s)
+{
+    return log10(lacking(s)) / fmax(s->rate->options.prior_sd, GUARD_PRIOR_SD_LEAST);
+}
+
 static bool is_low_by_prior(const struct guard_scene *s)
 {
-    return log10(lacking(s)) > GUARD_SIGNIFICANT * s->rate->options.prior_sd;
+    return low_by_prior(s) > GUARD_SIGNIFICANT;
 }
 
 static double raise_by(const struct guard_scene *s, bool not_at_all)
@@ -51,20 +57,36 @@ static double raise_by(const struct guard_scene *s, bool not_at_all)
     return fmin(fmax(by, GUARD_RAISE_LEAST), GUARD_RAISE_MOST);
 }
 
+/* A single block against what the loss was before: no error is known, for who needs none. */
+static void single_block(const struct guard_scene *s, int64_t block, struct trend *t)
+{
+    const struct pace_memory *m = s->memory;
+    double before = m->n_raises > 0 ? m->raise_level : m->start;
+    t->level = m->block[block].mean;
+    t->level_se = s->sigma / sqrt((double)guard_block_steps(s->total));
+    t->descent = before - t->level;
+    t->se = INFINITY;
+    t->steps = guard_block_steps(s->total);
+}
+
 bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
 {
     const struct pace_memory *m = s->memory;
     int64_t now = block_beginning(s), from = block_after(s, m->trend_from);
     int64_t warm = block_after(s, s->rate->options.schedule.warmup_steps);
+    bool is_sure = low_by_prior(s) > GUARD_SURE;
     struct trend t;
-    if (now < warm + GUARD_FLAT_BLOCKS || !may_raise(s) || lacking(s) < 1)
+    if (now < warm + (is_sure ? 1 : GUARD_FLAT_BLOCKS) || !may_raise(s) || lacking(s) < 1)
         return false;
-    if (!block_trend(s, from, now, &t))
+    if (is_sure && now == from + 1)
+        single_block(s, from, &t);
+    else if (!block_trend(s, from, now, &t))
         return false;
     double error = GUARD_SIGNIFICANT * t.se, share = (fmax(t.descent, 0) + error) / fabs(t.level);
     double pace = share * (double)s->total / (double)t.steps;
     bool flat = t.descent < error && share < GUARD_FLAT_SHARE && pace < GUARD_FLAT_PACE;
-    bool slow = is_low_by_prior(s) && share < GUARD_SLOW_SHARE;
+    double slowest = is_sure ? t.descent / fabs(t.level) : share;
+    bool slow = is_low_by_prior(s) && slowest < GUARD_SLOW_SHARE;
     if (!flat && !slow)
         return false;
     v->action = PACE_RAISE;
@@ -73,6 +95,8 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     v->level = t.level;
     v->level_se = t.level_se;
     block_tell(&t, v);
+    if (isinf(t.se))
+        v->number[1] = 0;
     return true;
 }
 

@@ -41,6 +41,9 @@ static const struct reason_row {
          "loss rose from {0} to {1} within {2} steps and stayed there (its noise: {3})"},
     [PACE_REASON_DIVERGENCE] = {"divergence",
                                 "loss was {3} at the start, {0} at its lowest, and is {1} now"},
+    [PACE_REASON_COLLAPSED] =
+        {"collapsed", "loss is {0}, that of a guess among all tokens, on {1} batches in a row: the "
+                      "model gives all tokens alike"},
     [PACE_REASON_HELD_OUT_RISEN] = {"held_out_risen",
                                     "held-out loss is {1}, {2} steps after a loss of {0}"},
     [PACE_REASON_HARDER_DATA] = {"harder_data",

@@ -59,6 +59,12 @@ const struct sim_scenario sim_scenarios[] = {
     {"rate x30, overflow", SIM_TOO_HIGH, 30, {0}, {.overflows = true}},
     {"rate x300, overflow", SIM_TOO_HIGH, 300, {0}, {.overflows = true}},
 
+    {"as pace tune", SIM_CLEAN, 1, {0}, {0}, .is_tuned = true},
+    {"rate x10, as pace tune", SIM_TOO_HIGH, 10, {0}, {0}, .is_tuned = true},
+    {"rate x100, as pace tune", SIM_TOO_HIGH, 100, {0}, {0}, .is_tuned = true},
+    {"rate /30, as pace tune", SIM_TOO_LOW, 1.0 / 30, {0}, {0}, .is_tuned = true},
+    {"rate /1000, as pace tune", SIM_TOO_LOW, 1.0 / 1000, {0}, {0}, .is_tuned = true},
+
     {"few rows, many epochs", SIM_OVER_FIT, 1, {0}, {.few_rows = true}},
     {"few rows, rate x5", SIM_OVER_FIT, 5, {0}, {.few_rows = true}},
 };
@@ -142,10 +148,13 @@ void sim_case_job(const struct sim_case *c, const struct sim_scenario *s,
     o->uniform_loss = g->landscape.uniform_loss;
     o->steps_per_epoch = (int64_t)sim_landscape_batches(&g->landscape);
     o->n_slots = PACE_SLOTS;
-    if (!isnan(c->prior_error)) {
-        o->prior_rate = g->good_rate * pow(10, c->prior_error);
+    if (!isnan(c->prior_error) || s->is_tuned) {
+        o->prior_rate = g->good_rate * pow(10, isnan(c->prior_error) ? 0 : c->prior_error);
         o->prior_sd = 0.25;
     }
     bool has_evals = c->has_evals || s->terms.few_rows;
     job->eval_every = has_evals ? 1 + c->plan.steps / 20 : 0;
+    job->evaluates_first = s->is_tuned;
+    if (s->is_tuned)
+        job->eval_every = (c->plan.steps + 2) / 3;
 }

@@ -30,6 +30,7 @@ struct sim_scenario {
     struct sim_terms terms;
     bool is_blind;     /* the trainer tells the loss alone: no norms, no batches, no counts */
     bool is_unclipped; /* no ordinary clipping */
+    bool is_tuned;     /* with a prior, a held-out loss before the first update, and few others */
     bool is_hopeless;  /* nothing can be learned: all that can be done is to stop soon */
 };
 

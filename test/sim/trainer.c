@@ -134,6 +134,8 @@ void sim_train(const struct sim_job *job, struct sim_result *result)
         run.slot[i].x[0] = NAN; /* what was never kept must not be restored */
     }
     pace_rate_init(&run.rate, &job->options);
+    if (job->evaluates_first)
+        evaluate(&run);
     while (!pace_rate_finished(&run.rate) && !result->endless) {
         int64_t before = run.rate.step;
         struct pace_rate_obs obs = observe_step(&run);

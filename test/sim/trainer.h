@@ -30,7 +30,8 @@ struct sim_job {
     enum sim_order order;
     struct pace_rate_options options;
     struct sim_faults faults;
-    int64_t eval_every; /* updates; 0: never */
+    int64_t eval_every;   /* updates; 0: never */
+    bool evaluates_first; /* before the first update as well */
     /* Called after each decision has been taken and before it is obeyed; NULL: nobody listens. */
     void (*listen)(void *listener, const struct pace_rate *rate, const struct sim_event *event);
     void *listener;

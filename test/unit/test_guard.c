@@ -311,7 +311,7 @@ static void a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_
         see(&run, 3.5 + 0.3 * noise(run.rate.step), 1);
     eval(&run, 3.65);
     assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
-    assert_true(run.d.step == 0 && run.d.change == 0.5);
+    assert_true(run.d.step == 0 && run.d.change == 0.25); /* nothing was gained: the larger cut */
 }
 
 static void a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be(void **state)
@@ -334,6 +334,47 @@ static void a_rate_far_too_high_is_seen_within_twenty_steps(void **state)
     assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
     assert_int_equal(run.d.step, 0);
     assert_true(run.d.change == 0.25);
+}
+
+static void a_trained_model_that_does_worse_than_a_guess_is_seen_within_five_steps(void **state)
+{
+    (void)state;
+    static const double losses[] = {5, 11.3, 19.1, 12.6, 10.1, 8.3, 9.8};
+    struct made_run run = made(150);
+    run.rate.options.uniform_loss = log(512);
+    for (size_t i = 0; i < COUNT_OF(losses) && run.d.action == PACE_GO; i++)
+        see(&run, losses[i], 30);
+    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
+    assert_true(run.rate.step == 0 && run.d.change == 0.25);
+}
+
+static void a_model_that_gives_all_tokens_alike_goes_back_and_in_the_end_stops(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    double guess = log(512);
+    run.rate.options.uniform_loss = guess;
+    while (!pace_rate_finished(&run.rate)) {
+        int64_t step = run.rate.step;
+        see(&run, step < 4 ? 8 + noise(step) : guess * (1 + 1e-6 * noise(step)), 1e-4);
+        if (run.d.action == PACE_ROLL_BACK)
+            assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_COLLAPSED);
+        assert_true(run.count[PACE_GO] < 300);
+    }
+    assert_in_range(run.count[PACE_ROLL_BACK], 2, 8);
+    assert_decision(&run, PACE_STOP, PACE_REASON_GIVE_UP);
+}
+
+static void a_head_of_zeros_begins_with_the_loss_of_a_guess(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    double guess = log(512);
+    run.rate.options.uniform_loss = guess;
+    while (!pace_rate_finished(&run.rate))
+        see(&run, guess - fmax(0, 0.01 * (double)(run.rate.step - 30)), 0.1);
+    assert_never(&run, PACE_ROLL_BACK);
+    assert_never(&run, PACE_STOP);
 }
 
 static void epochs_that_step_down_are_no_incident(void **state)
@@ -432,6 +473,18 @@ static void a_slow_descent_is_obeyed_unless_a_prior_expects_more(void **state)
         if (with_prior)
             assert_decision(&run, PACE_RAISE, PACE_REASON_SLOW);
     }
+}
+
+static void a_prior_that_is_sure_needs_one_block_of_a_slow_descent(void **state)
+{
+    (void)state;
+    struct made_run run = made(200);
+    run.rate.options.prior_rate = 1; /* of a rate of 1e-3 */
+    run.rate.options.prior_sd = 0.3;
+    while (run.rate.step < 50)
+        see(&run, 3 + 0.3 * noise(run.rate.step), 1);
+    assert_int_equal(run.count[PACE_RAISE], 3); /* the rest is within four deviations */
+    assert_true(run.rate.scale == 125);
 }
 
 static void held_out_losses_show_a_slow_descent_through_the_noise(void **state)
@@ -691,6 +744,9 @@ int main(void)
         cmocka_unit_test(a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate),
         cmocka_unit_test(a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be),
         cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
+        cmocka_unit_test(a_head_of_zeros_begins_with_the_loss_of_a_guess),
+        cmocka_unit_test(a_model_that_gives_all_tokens_alike_goes_back_and_in_the_end_stops),
+        cmocka_unit_test(a_trained_model_that_does_worse_than_a_guess_is_seen_within_five_steps),
         cmocka_unit_test(epochs_that_step_down_are_no_incident),
         cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),
         cmocka_unit_test(noise_that_grows_is_no_oscillation),
@@ -699,6 +755,7 @@ int main(void)
         cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
         cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
         cmocka_unit_test(a_slow_descent_is_obeyed_unless_a_prior_expects_more),
+        cmocka_unit_test(a_prior_that_is_sure_needs_one_block_of_a_slow_descent),
         cmocka_unit_test(held_out_losses_show_a_slow_descent_through_the_noise),
         cmocka_unit_test(a_raise_that_makes_it_worse_is_taken_back_and_not_repeated),
         cmocka_unit_test(a_plateau_at_a_constant_rate_is_annealed),

@@ -6,10 +6,11 @@
  * draws: the same observations give the same decisions, bit for bit. State is plain data: copying
  * the struct is a checkpoint.
  *
- * Four parts, each usable without the others:
+ * Five parts, each usable without the others:
  *
  *   schedules   pace_schedule_*   how the rate changes over a run, as Hugging Face and torch do it
  *   prior       pace_prior        a first guess of the rate, and how far it may be off
+ *   search      pace_search_*     short runs at neighbouring rates, and what they say of the guess
  *   controller  pace_rate_*       schedule and guard in one: asked before every update
  *   diagnosis   pace_diagnose     what a finished log says of its learning rate
  *
@@ -78,6 +79,9 @@ struct pace_problem {
     char what[240];
     char hint[240];
 };
+
+/* Numbers that a sentence has room for. */
+enum { PACE_NUMBERS = 4 };
 
 /* ================================================================================ schedules == */
 
@@ -263,6 +267,153 @@ struct pace_prior {
 /* A first guess of the peak learning rate. Defined, positive and finite for every job. */
 PACE_API void pace_prior(const struct pace_job *job, struct pace_prior *prior);
 
+/* =================================================================================== search == */
+
+/*
+ * Finds the peak rate with short runs. The search is asked what to run next, and told what came of
+ * it:
+ *
+ *     pace_search_options_init(&options);         // prior, steps, budget, cost of an evaluation
+ *     pace_search_init(&search, &options);
+ *     for (;;) {
+ *         struct pace_search_request r = pace_search_next(&search);
+ *         if (r.action == PACE_SEARCH_DONE)
+ *             break;
+ *         restore_initial_state();                // each arm is the beginning of the run itself
+ *         for (step = 0; step < r.steps; step++)  // with r.learning_rate as the schedule's peak
+ *             if (!pace_search_watch(&search, loss_of(step)))
+ *                 break;                          // it diverges: what is left of it is not run
+ *         pace_search_tell(&search, held_out_loss(), se);    // of weights averaged from
+ *     }                                                      // r.average_from on
+ *     pace_search_find(&search, &found);          // the rate, how sure, and what an error costs
+ *
+ * Arms run on the same rows in the same order, so that their losses differ by the rate alone. The
+ * main run may go on from the arm `found.arm` with the chosen rate's schedule. No clock, no draws,
+ * no pointers: a copy of the struct is a checkpoint, also between two steps of an arm.
+ */
+
+/* How the rate is searched for: rows of a table in src/rate/search.c. */
+enum pace_search_method {
+    PACE_SEARCH_PRIOR, /* the prior alone */
+    PACE_SEARCH_RACE,  /* short beginnings of the run at neighbouring rates */
+    PACE_SEARCH_METHOD_COUNT
+};
+
+/* The journal's word: "prior", "race". */
+PACE_API const char *pace_search_method_name(enum pace_search_method method);
+
+struct pace_search_options {
+    enum pace_search_method method;
+    double prior_rate, prior_sd; /* pace_prior's, or experience; sd in decades */
+    int64_t total_steps;         /* of the run */
+    double budget;               /* share of the run that the search may compute, at most 0.25 */
+    double eval_cost;            /* of one held-out evaluation, in training steps */
+    double epochs;               /* times that the run sees each row; 0: not known */
+    int64_t held_out_rows;       /* that arms are measured on */
+    bool is_full;                /* all weights are trained, not adapters */
+    int n_states;                /* that can be kept beside the running one; arms need one */
+};
+
+enum { PACE_SEARCH_ARMS = 5, PACE_SEARCH_STEPS = 128 };
+
+/* The defaults: race, a budget of 0.25, nothing known. */
+PACE_API void pace_search_options_init(struct pace_search_options *o);
+
+/* False, with the problem told, where the options make no search. */
+PACE_API bool pace_search_options_check(const struct pace_search_options *o,
+                                        struct pace_problem *problem);
+
+enum pace_search_action {
+    PACE_SEARCH_BASE, /* measure the state that the run begins with, and tell: no step is made */
+    PACE_SEARCH_ARM,
+    PACE_SEARCH_DONE
+};
+
+/* What to do next. */
+struct pace_search_request {
+    enum pace_search_action action;
+    int arm; /* its number, from 0 */
+    double learning_rate;
+    int64_t steps;
+    int64_t average_from; /* weights behind more updates than these go into the average */
+};
+
+enum pace_arm_status {
+    PACE_ARM_RUNNING,
+    PACE_ARM_MEASURED,
+    PACE_ARM_DIVERGED, /* stopped early, or its held-out loss was not finite */
+    PACE_ARM_STATUS_COUNT
+};
+
+/* The journal's word: "measured", "diverged". */
+PACE_API const char *pace_arm_status_name(enum pace_arm_status status);
+
+struct pace_arm {
+    double learning_rate;
+    enum pace_arm_status status;
+    bool is_edge;    /* it lies beyond the others: the best was at the edge */
+    int64_t done;    /* steps */
+    double loss, se; /* held-out; se of its difference to the base's, 0: not known */
+    double train;    /* mean training loss of the second half of its steps */
+    double trace[PACE_SEARCH_STEPS]; /* its training losses */
+};
+
+struct pace_search {
+    struct pace_search_options options;
+    struct pace_arm arms[PACE_SEARCH_ARMS];
+    int n_arms;        /* begun */
+    int64_t arm_steps; /* of each; 0: there is room for none */
+    double base_loss;  /* held-out, before the first step; NAN: not measured */
+    double spent;      /* steps, evaluations counted */
+    struct pace_search_request request;
+};
+
+/* The options must pass pace_search_options_check. */
+PACE_API void pace_search_init(struct pace_search *s, const struct pace_search_options *o);
+
+PACE_API struct pace_search_request pace_search_next(const struct pace_search *s);
+
+/* Takes the training loss of the running arm's next step, NaN and infinity included. False: the arm
+ * is to end here; pace_search_tell is still to be called, with NAN. */
+PACE_API bool pace_search_watch(struct pace_search *s, double loss);
+
+/* Takes the held-out loss of the base or of the running arm; `se`: that of its difference to the
+ * base's loss on the same rows, 0 where it is not known. */
+PACE_API void pace_search_tell(struct pace_search *s, double loss, double se);
+
+/* Why the rate is what it is: a row each in src/rate/search_reason.c. */
+enum pace_search_reason {
+    PACE_FOUND_ASKED,     /* the prior alone, as asked */
+    PACE_FOUND_TOO_SHORT, /* the run is too short for arms that tell anything */
+    PACE_FOUND_NO_ROWS,   /* no held-out rows to measure on */
+    PACE_FOUND_NO_MEMORY, /* no room for a second state */
+    PACE_FOUND_BROKEN,    /* no arm could be measured: far below the lowest that was tried */
+    PACE_FOUND_AGREES,    /* the arms moved the guess by little */
+    PACE_FOUND_HIGHER,
+    PACE_FOUND_LOWER,
+    PACE_FOUND_COUNT
+};
+
+/* What the search has found. */
+struct pace_search_result {
+    double learning_rate;
+    double low, high, sd;          /* an 80 % interval; decades */
+    double double_cost, half_cost; /* nats that twice and half of it are expected to cost */
+    double curvature; /* nats per squared decade, below the best rate; NAN: not known */
+    double cost;      /* share of the run that was computed */
+    int arm;          /* the main run may go on from it; -1: from the start */
+    enum pace_search_method method;
+    enum pace_search_reason reason;
+    double number[PACE_NUMBERS]; /* what the sentence says */
+};
+
+/* May be asked before the search is done: what is known so far. */
+PACE_API void pace_search_find(const struct pace_search *s, struct pace_search_result *result);
+
+/* The journal's word: "higher"; and the sentence, as snprintf writes. */
+PACE_API const char *pace_search_reason_name(enum pace_search_reason reason);
+PACE_API size_t pace_search_explain(const struct pace_search_result *r, char *text, size_t size);
+
 /* ============================================================================== controller == */
 
 enum pace_guard {
@@ -316,7 +467,7 @@ enum pace_reason {
 /* The journal's word: "loss_spike". */
 PACE_API const char *pace_reason_name(enum pace_reason reason);
 
-enum { PACE_SLOTS = 4, PACE_SLOT_BEST = 0, PACE_NUMBERS = 4 };
+enum { PACE_SLOTS = 4, PACE_SLOT_BEST = 0 };
 
 struct pace_rate_options {
     struct pace_schedule schedule; /* its learning_rate is the peak of the run */

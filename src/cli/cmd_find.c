@@ -1,42 +1,93 @@
 /*
- * cmd_find.c - pace find: which learning rate, before anything is trained.
+ * cmd_find.c - pace find: which learning rate, before anything is trained for good.
  *
- * What is there is the first guess (--prior-only). The search that tests it with short runs needs
- * the training engine; until that is built the command says so and ends with code 2, so that no
- * script takes the guess for a measurement.
+ * With --prior-only the first guess, which needs the model's description and the data alone. Else
+ * the search of train/find on a run that is set up as pace tune would, and a line on how far it is.
  */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/find_view.h"
+#include "train/find.h"
 
-static bool show(const struct options *o, const struct job *job, struct err *err)
+static bool show(const struct options *o, struct find_shown *shown, struct err *err)
 {
-    struct pace_prior prior;
     struct buf out;
     buf_init(&out, BUF_NO_LIMIT);
-    pace_prior(&job->rate_job, &prior);
+    shown->data = o->arguments[1];
     if (o->json) {
-        find_view_json(job, &prior, &out);
+        find_view_json(shown, &out);
     } else {
         struct term term = term_of_stdout();
-        find_view_text(job, &prior, o->arguments[1], &term, &out);
+        find_view_text(shown, &term, &out);
     }
     bool ok = command_print(&out, err);
     buf_release(&out);
     return ok;
 }
 
-bool cmd_find(const struct options *o, struct err *err)
+static bool guess(const struct options *o, struct err *err)
 {
-    if (!o->prior_only) {
-        err_set(err, ERR_USAGE, "the search for the rate is not built yet");
-        err_hint(err,
-                 "pace find --prior-only gives the first guess that the search will start from");
-        return false;
-    }
     struct job job;
+    struct pace_prior prior;
     struct arena arena = {0};
-    bool ok =
-        job_read(&job, &arena, o->arguments[0], o->arguments[1], o, err) && show(o, &job, err);
+    struct find_shown shown = {.job = &job, .prior = &prior};
+    bool ok = job_read(&job, &arena, o->arguments[0], o->arguments[1], o, err);
+    if (ok) {
+        pace_prior(&job.rate_job, &prior);
+        ok = show(o, &shown, err);
+    }
     arena_release(&arena);
     return ok;
+}
+
+/* A line at each arm's end; on a terminal one that is written over at each step. */
+static bool tell(void *context, const struct find_event *e)
+{
+    const bool *is_terminal = context;
+    const char *end = *is_terminal ? "" : "\n", *begin = *is_terminal ? "\r\033[K" : "";
+    if (e->moment == FIND_STEP && !*is_terminal)
+        return true;
+    if (e->arm < 0)
+        (void)fprintf(stderr, "%sheld-out loss of the base: %.4f%s", begin, e->loss, end);
+    else
+        (void)fprintf(stderr, "%sarm %d, rate %.3g, step %lld: loss %.4f   %.0f %% of the search%s",
+                      begin, e->arm + 1, e->search->arms[e->arm].learning_rate,
+                      (long long)e->search->arms[e->arm].done, e->loss, 100 * e->share, end);
+    return true;
+}
+
+static bool search(const struct options *o, struct err *err)
+{
+    struct setup setup;
+    struct find find;
+    struct find_options options;
+    struct pace_search_result result;
+    struct options wanted = *o;
+    bool is_terminal = isatty(STDERR_FILENO);
+    wanted.learning_rate = NULL; /* one that is given, in a run file say, is not what is asked */
+    if (!setup_open(&setup, &wanted, err))
+        return false;
+    find_options_init(&options);
+    if (!o->quiet) {
+        options.on_event = tell;
+        options.context = &is_terminal;
+    }
+    find_init(&find, &setup, &options);
+    (void)find_run(&find); /* which `tell` never ends */
+    if (is_terminal && !o->quiet)
+        (void)fputs("\r\033[K", stderr);
+    pace_search_find(&find.memory.search, &result);
+    struct find_shown shown = {
+        .job = &setup.job, .prior = &setup.prior, .search = {&find.memory.search, &result}};
+    bool ok = show(o, &shown, err);
+    setup_close(&setup);
+    return ok;
+}
+
+bool cmd_find(const struct options *o, struct err *err)
+{
+    return o->prior_only ? guess(o, err) : search(o, err);
 }

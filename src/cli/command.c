@@ -51,13 +51,14 @@ const struct command command_table[] = {
      "as far as it goes. Logs of other trainers: pace doctor.",
      cmd_explain, .takes_run_file = false},
     {"find", FOR_FIND, "MODEL DATA", 2, 2, "which learning rate, and why",
-     "Guesses the learning rate for fine-tuning MODEL on DATA, from config.json (or a\n"
-     ".gguf file) and the data alone, and shows what the guess is made up of: each\n"
-     "term with its effect, the number of training runs it rests on and where they\n"
-     "come from; and what other tools would set. MODEL is a Hugging Face folder, a\n"
-     "config.json or a .gguf file; weights are not read. What is not given (epochs,\n"
-     "batch, rank) is chosen, and the choice explained. The search that tests the\n"
-     "guess is not built yet: --prior-only must be given.",
+     "Finds the learning rate for pace tune with the same arguments: a first guess\n"
+     "from other jobs' runs, tested by short beginnings of the run at neighbouring\n"
+     "rates, which cost at most a quarter of it. Shows the arms, what a wrong rate\n"
+     "would cost, what the guess is made up of (each term with its effect, the number\n"
+     "of runs it rests on and where they come from), and what other tools would set.\n"
+     "What is not given (epochs, batch, rank) is chosen, and the choice explained.\n"
+     "Nothing is saved. --prior-only: the guess alone, from config.json (or a .gguf\n"
+     "file) and the data; weights are not read.",
      cmd_find, .takes_run_file = true},
     {"inspect", FOR_INSPECT, "MODEL", 1, 1, "what is in a file of weights: tensors and metadata",
      "Reads a .safetensors or .gguf file, or a model folder (whole, in shards, or an\n"

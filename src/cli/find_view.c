@@ -1,16 +1,18 @@
 /*
- * find_view.c - what `pace find` shows of the first guess.
+ * find_view.c - what `pace find` shows: the first guess, and the search that tested it.
  *
- * Three tables: the terms of the guess (what, how much it moves the rate, from how many runs), the
- * choices that were made for the user, and the rates that other tools would have set, each with
- * what it would cost if the guess were right. The cost is that of a bowl of 3.7 % of the loss for a
- * squared decade, the median of the sweep that the prior is fitted on (doc/RATE.md).
+ * The search has its own view (search_view.c). Of the guess, three tables: the terms of the guess
+ * (what, how much it moves the rate, from how many runs), the choices that were made for the user,
+ * and the rates that other tools would have set, each with what it would cost if the guess were
+ * right. The cost is that of a bowl of 3.7 % of the loss for a squared decade, the median of the
+ * sweep that the prior is fitted on (doc/RATE.md).
  *
  * The JSON:
  *
  *   learning_rate, low, high (80 %), prior {learning_rate, sd, low, high,
  *     terms [{name, value, effect, se, runs, source}]} (effects in decades; they add up),
- *   arms [] (no search was made), cost 0, reason,
+ *   arms [{learning_rate, loss, se, status, steps, train_loss}], cost (share of the run), reason,
+ *   search {…} (search_view.h; absent with --prior-only, and arms are [] then),
  *   job {method, model_type, parameters, hidden_size, rows, tokens_per_step, rows_per_step, steps,
  *     epochs, choices [{option, value, reason}]} (reason null: given),
  *   others [{name, learning_rate, source}]
@@ -81,6 +83,7 @@ static void each_other(const struct job *job, void *context,
 /* ------------------------------------------------------------------------------------- text -- */
 
 struct view {
+    const struct find_shown *shown;
     const struct job *job;
     const struct pace_prior *prior;
     const struct term *term;
@@ -203,20 +206,38 @@ static void add_size(struct buf *line, double count)
     buf_printf(line, "%.3g %s", count / units[i].unit, units[i].name);
 }
 
-static void put_top(struct view *v, const char *data)
+/* What is told in the end: the search's rate, or the guess. */
+struct told {
+    double learning_rate, low, high, cost;
+};
+
+static struct told told_of(const struct find_shown *shown)
+{
+    const struct pace_search_result *r = shown->search.result;
+    const struct pace_prior *p = shown->prior;
+    if (r)
+        return (struct told){r->learning_rate, r->low, r->high, r->cost};
+    return (struct told){p->learning_rate, p->low, p->high, 0};
+}
+
+static bool was_run(const struct find_shown *shown)
+{
+    return shown->search.search && shown->search.search->n_arms > 0;
+}
+
+static void put_top(struct view *v)
 {
     const struct job *job = v->job;
     const struct pace_job *r = &job->rate_job;
-    const struct pace_prior *p = v->prior;
-    buf_printf(v->out,
-               "%slearning rate %.3g%s   80 %%: %.2g to %.2g (a guess: nothing was trained)\n",
-               term_style(v->term, TERM_BOLD), p->learning_rate, term_style(v->term, TERM_PLAIN),
-               p->low, p->high);
+    struct told told = told_of(v->shown);
+    buf_printf(v->out, "%slearning rate %.3g%s   80 %%: %.2g to %.2g%s\n",
+               term_style(v->term, TERM_BOLD), told.learning_rate, term_style(v->term, TERM_PLAIN),
+               told.low, told.high, was_run(v->shown) ? "" : " (a guess: nothing was trained)");
     buf_printf(&v->line, "model         %s, ", r->model_type ? r->model_type : "kind not known");
     add_size(&v->line, r->parameters);
     buf_printf(&v->line, " parameters, width %" PRIu64, job->model.hidden_size);
     end_line(v);
-    buf_printf(&v->line, "data          %s", data);
+    buf_printf(&v->line, "data          %s", v->shown->data);
     end_line(v);
     buf_add_text(&v->line, "rows          ");
     term_add_count(&v->line, job->rows);
@@ -225,16 +246,18 @@ static void put_top(struct view *v, const char *data)
     end_line(v);
 }
 
-void find_view_text(const struct job *job, const struct pace_prior *prior, const char *data,
-                    const struct term *term, struct buf *out)
+void find_view_text(const struct find_shown *shown, const struct term *term, struct buf *out)
 {
-    struct view v = {.job = job, .prior = prior, .term = term, .out = out};
+    struct view v = {
+        .shown = shown, .job = shown->job, .prior = shown->prior, .term = term, .out = out};
     buf_init(&v.line, 4096);
-    put_top(&v, data);
+    put_top(&v);
+    if (shown->search.search)
+        search_view_text(&shown->search, term, out);
     put_terms(&v);
     put_choices(&v);
     put_others(&v);
-    buf_printf(out, "\nTo paste: --learning-rate %.3g\n", prior->learning_rate);
+    buf_printf(out, "\nTo paste: --learning-rate %.3g\n", told_of(shown).learning_rate);
     buf_release(&v.line);
 }
 
@@ -303,24 +326,43 @@ static void json_other(void *context, const struct other *other, double rate)
     json_end(w);
 }
 
-void find_view_json(const struct job *job, const struct pace_prior *prior, struct buf *out)
+/* Without a search: what every script may rely on all the same. */
+static void json_no_search(struct json_writer *w)
+{
+    json_key(w, "arms");
+    json_begin_array(w);
+    json_end(w);
+    json_member_int(w, "cost", 0);
+    json_member_text(w, "reason", "a first guess from other jobs' runs; nothing was trained");
+}
+
+static void json_search(struct json_writer *w, const struct search_shown *shown)
+{
+    char reason[512];
+    (void)pace_search_explain(shown->result, reason, sizeof reason);
+    search_view_json_arms(shown, w);
+    json_member_double(w, "cost", shown->result->cost);
+    json_member_text(w, "reason", reason);
+    search_view_json_outcome(shown, w);
+}
+
+void find_view_json(const struct find_shown *shown, struct buf *out)
 {
     struct json_writer w = {.out = out, .indent = 2};
+    struct told told = told_of(shown);
     json_begin_object(&w);
-    json_member_double(&w, "learning_rate", prior->learning_rate);
-    json_member_double(&w, "low", prior->low);
-    json_member_double(&w, "high", prior->high);
-    json_prior(&w, prior);
-    json_key(&w, "arms");
-    json_begin_array(&w);
-    json_end(&w);
-    json_key(&w, "cost");
-    json_put_int(&w, 0);
-    json_member_text(&w, "reason", "a first guess from other jobs' runs; nothing was trained");
-    json_job(&w, job);
+    json_member_double(&w, "learning_rate", told.learning_rate);
+    json_member_double(&w, "low", told.low);
+    json_member_double(&w, "high", told.high);
+    json_prior(&w, shown->prior);
+    if (shown->search.search)
+        json_search(&w, &shown->search);
+    else
+        json_no_search(&w);
+    json_job(&w, shown->job);
     json_key(&w, "others");
     json_begin_array(&w);
-    each_other(job, &w, json_other);
+    each_other(shown->job, &w, json_other);
     json_end(&w);
     json_end(&w);
     buf_add_byte(out, '\n');

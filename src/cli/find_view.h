@@ -4,14 +4,21 @@
 #ifndef PACE_CLI_FIND_VIEW_H
 #define PACE_CLI_FIND_VIEW_H
 
-#include "cli/term.h"
+#include "cli/search_view.h"
 #include "train/job.h"
 
-/* For the terminal. `data`: the data's path as the user gave it. */
-void find_view_text(const struct job *job, const struct pace_prior *prior, const char *data,
-                    const struct term *term, struct buf *out);
+/* A job, the first guess for it, and the search that tested the guess. */
+struct find_shown {
+    const struct job *job;
+    const struct pace_prior *prior;
+    struct search_shown search; /* search.search NULL: the guess alone was asked for */
+    const char *data;           /* the path as the user gave it */
+};
+
+/* For the terminal. */
+void find_view_text(const struct find_shown *shown, const struct term *term, struct buf *out);
 
 /* The document of --json; find_view.c lists its fields. */
-void find_view_json(const struct job *job, const struct pace_prior *prior, struct buf *out);
+void find_view_json(const struct find_shown *shown, struct buf *out);
 
 #endif

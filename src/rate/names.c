@@ -18,6 +18,17 @@ const char *pace_action_name(enum pace_action action)
     return names[action];
 }
 
+const char *pace_arm_status_name(enum pace_arm_status status)
+{
+    static const char *const names[PACE_ARM_STATUS_COUNT] = {
+        [PACE_ARM_RUNNING] = "running",
+        [PACE_ARM_MEASURED] = "measured",
+        [PACE_ARM_DIVERGED] = "diverged",
+    };
+    CHECK((unsigned)status < PACE_ARM_STATUS_COUNT);
+    return names[status];
+}
+
 const char *pace_finding_name(enum pace_finding_kind kind)
 {
     static const char *const names[PACE_FINDING_COUNT] = {

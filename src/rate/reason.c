@@ -73,6 +73,29 @@ static const struct reason_row {
     [PACE_REASON_DONE] = {"done", "all {0} steps are done"},
 };
 
+/* Why the search found what it found. {0}: arms, {1}: their steps, {2}: a factor, {3}: percent by
+ * which the held-out loss had fallen; TOO_SHORT: {0}: steps of the run; BROKEN: {2}: the lowest. */
+static const struct reason_row found[PACE_FOUND_COUNT] = {
+    [PACE_FOUND_ASKED] = {"asked", "the first guess alone, from other jobs' runs; nothing was "
+                                   "trained"},
+    [PACE_FOUND_TOO_SHORT] = {"too_short", "the first guess alone: in a run of {0} steps a quarter "
+                                           "has no room for arms that tell anything"},
+    [PACE_FOUND_NO_ROWS] = {"no_rows", "the first guess alone: there are no held-out rows to "
+                                       "measure arms on"},
+    [PACE_FOUND_NO_MEMORY] = {"no_memory", "the first guess alone: there is no memory for a second "
+                                           "state of what is trained"},
+    [PACE_FOUND_BROKEN] = {"broken", "none of {0} arms could be measured, down to a rate of {2}: "
+                                     "the rate is not what is wrong, or it must be far lower"},
+    [PACE_FOUND_AGREES] = {"agrees",
+                           "{0} arms of {1} steps, in which the held-out loss fell by {3} "
+                           "%, agree with the first guess (by a factor of {2})"},
+    [PACE_FOUND_HIGHER] = {"higher",
+                           "{0} arms of {1} steps, in which the held-out loss fell by {3} "
+                           "%, speak for {2} times the first guess"},
+    [PACE_FOUND_LOWER] = {"lower", "{0} arms of {1} steps, in which the held-out loss fell by {3} "
+                                   "%, speak for the first guess divided by {2}"},
+};
+
 static const struct remedy_row {
     const char *done;
     const char *advised;
@@ -183,5 +206,21 @@ size_t pace_rate_explain(const struct pace_rate_decision *d, char *text, size_t 
     }
     if (size > 0 && t.len == 0)
         text[0] = '\0';
+    return t.len;
+}
+
+const char *pace_search_reason_name(enum pace_search_reason reason)
+{
+    CHECK((unsigned)reason < PACE_FOUND_COUNT);
+    return found[reason].word;
+}
+
+size_t pace_search_explain(const struct pace_search_result *r, char *text, size_t size)
+{
+    struct text t = {text, size, 0};
+    struct pace_rate_decision numbers = {0};
+    CHECK((unsigned)r->reason < PACE_FOUND_COUNT);
+    memcpy(numbers.number, r->number, sizeof numbers.number);
+    fill_in(&t, &numbers, found[r->reason].seen);
     return t.len;
 }

@@ -1,4 +1,4 @@
-"""pace find from outside: the first guess from config.json and data alone.
+"""pace find from outside: the first guess from config.json and data alone, and the search on a tiny model.
 
     test_find.py PROGRAM
 """
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import tiny
 
 PROGRAM = None
 LLAMA = {"model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 16,
@@ -102,11 +104,67 @@ class Find(unittest.TestCase):
         self.assertEqual(code, 0, err)
         self.assertNotIn("\x1b", out)
 
-    def test_the_search_is_not_there_yet_and_says_what_is(self):
+    def search(self, *words, **environment):
+        model = tiny.write_model(pathlib.Path(self.folder.name) / "tiny")
+        data = pathlib.Path(self.folder.name) / "tiny.jsonl"
+        tiny.write_rows(data, 80)
+        return self.run_find(model, data, "--max-steps", "80", "--batch", "8", "--eval-split", "16",
+                             "--test-split", "8", *words, **environment)
+
+    def test_a_search_tells_arms_interval_reason_and_bill(self):
+        code, out, err = self.search("--json", "--threads", "1")
+        self.assertEqual(code, 0, err)
+        found = json.loads(out)
+        self.assertTrue(0 < found["cost"] <= 0.25)
+        self.assertTrue(found["low"] < found["learning_rate"] < found["high"])
+        self.assertGreaterEqual(len(found["arms"]), 2)
+        self.assertEqual(found["arms"][0]["learning_rate"], found["prior"]["learning_rate"])
+        for arm in found["arms"]:
+            self.assertEqual(arm["status"], "measured")
+            self.assertLess(arm["loss"], 10)
+            self.assertGreater(arm["se"], 0)
+        steps = sum(arm["steps"] for arm in found["arms"])
+        self.assertTrue(steps / 80 < found["cost"])
+        self.assertIn("arms of", found["reason"])
+        outcome = found["search"]
+        self.assertEqual(outcome["method"], "race")
+        self.assertTrue(outcome["double_cost"] > 0 and outcome["half_cost"] > 0)
+        self.assertIn("held-out loss of the base", err)
+
+    def test_a_search_gives_the_same_whatever_the_threads_and_saves_nothing(self):
+        one = self.search("--json", "--threads", "1", "--quiet")
+        self.assertEqual(one[2], "")
+        before = sorted(pathlib.Path(self.folder.name).rglob("*"))
+        words = (pathlib.Path(self.folder.name) / "tiny", pathlib.Path(self.folder.name) / "tiny.jsonl")
+        two = self.run_find(*words, "--max-steps", "80", "--batch", "8", "--eval-split", "16", "--test-split",
+                            "8", "--json", "--threads", "2", "--quiet")
+        self.assertEqual(one[:2], two[:2])
+        self.assertEqual(before, sorted(pathlib.Path(self.folder.name).rglob("*")))
+
+    def test_a_person_sees_the_arms_the_bowl_and_the_bill(self):
+        code, out, err = self.search(COLUMNS="90")
+        self.assertEqual(code, 0, err)
+        for text in ("learning rate ", "80 %", "Arms: ", "measured", "the bowl", "chosen", "if wrong:",
+                     "the bill:", "of the run of 80 steps", "--learning-rate "):
+            self.assertIn(text, out)
+        self.assertNotIn("nothing was trained", out)
+
+    def test_a_short_run_and_one_without_held_out_rows_keep_the_guess(self):
+        for words, reason in (("--max-steps", "20"), "too_short"), (("--eval-split", "0"), "no_rows"):
+            with self.subTest(reason):
+                code, out, err = self.search("--json", *words)
+                self.assertEqual(code, 0, err)
+                found = json.loads(out)
+                self.assertEqual(found["search"]["reason"], reason)
+                self.assertEqual((found["arms"], found["cost"]), ([], 0))
+                self.assertAlmostEqual(found["learning_rate"] / found["prior"]["learning_rate"], 1, 12)
+                self.folder.cleanup()
+                os.makedirs(self.folder.name)
+
+    def test_a_model_without_weights_can_be_guessed_for_but_not_searched(self):
         code, out, err = self.run_find(self.model, self.data)
-        self.assertEqual((code, out), (2, ""))
-        self.assertIn("not built yet", err)
-        self.assertIn("--prior-only", err)
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn("pace: ", err)
 
     def test_what_is_wrong_ends_with_its_code(self):
         for code, words in [

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""regret.py - how much worse than the best of a grid is the rate that pace find names?
+
+    regret.py PROGRAM --jobs FILE [--out FILE] [--threads N] [--only TEXT]
+    regret.py --summary FILE
+
+A job is a line: a name, then the words behind `pace tune` (model, data, options), as in
+
+    tales-lora  models/stories260K tales.txt --max-steps 100 --max-length 64
+
+For each: `pace find` with these words; nine runs of `pace tune --learning-rate X --guard off` at rates
+10^(k/4), the middle one nearest to the prior's rate, with more of them where the best is at an edge; and
+one run each at the found rate and at the prior's. Losses are those of the test rows, so the grid's best
+is the best of nine on the very rows that it is judged on, which favours the grid.
+
+    regret = (loss at the found rate - best loss of the grid) / (base loss - best loss of the grid)
+
+in percent of the gain. Jobs that are in --out already are passed over.
+"""
+import argparse
+import csv
+import json
+import math
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+COLUMNS = ("name method steps base best best_rate found_rate found_loss prior_rate prior_loss cost "
+           "reason regret prior_regret grid").split()
+GRID, EDGES_MOST = 9, 6
+
+
+def run(program, words):
+    done = subprocess.run([program, *words], capture_output=True, text=True)
+    if done.returncode not in (0, 6):
+        sys.exit(f"{shlex.join(words)}: {done.stderr}")
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+class Job:
+    def __init__(self, program, words, threads):
+        self.program, self.words, self.threads = program, words, threads
+        self.base, self.losses = None, {}
+
+    def tune(self, rate):
+        """Loss on the test rows; infinite where the run broke."""
+        if rate not in self.losses:
+            with tempfile.TemporaryDirectory() as out:
+                report = run(self.program, ["tune", *self.words, "--learning-rate", repr(rate), "--guard",
+                                            "off", "--json", "--quiet", "--threads", self.threads,
+                                            "--overwrite-output-dir", "-o", out])
+            loss = report["tuned"]["loss"] if report else None
+            self.losses[rate] = loss if loss is not None and math.isfinite(loss) else math.inf
+            self.base = report["base"]["loss"] if report else self.base
+        return self.losses[rate]
+
+    def find(self):
+        return run(self.program, ["find", *self.words, "--json", "--quiet", "--threads", self.threads])
+
+    def grid(self, middle):
+        """{k: loss} of the rates 10^(k/4), the best not at an edge if that can be had."""
+        centre = round(4 * math.log10(middle))
+        losses = {k: self.tune(10 ** (k / 4)) for k in range(centre - GRID // 2, centre + GRID // 2 + 1)}
+        for _ in range(EDGES_MOST):
+            best = min(losses, key=losses.get)
+            if best not in (min(losses), max(losses)):
+                break
+            k = best + (1 if best == max(losses) else -1)
+            losses[k] = self.tune(10 ** (k / 4))
+        return losses
+
+
+def judge(name, job):
+    found = job.find()
+    prior_rate = found["prior"]["learning_rate"]
+    grid = job.grid(prior_rate)
+    best = min(grid.values())
+    row = dict(name=name, method=found["job"]["method"], steps=found["job"]["steps"], base=job.base,
+               best=best, best_rate=10 ** (min(grid, key=grid.get) / 4),
+               found_rate=found["learning_rate"], found_loss=job.tune(found["learning_rate"]),
+               prior_rate=prior_rate, prior_loss=job.tune(prior_rate), cost=found["cost"],
+               reason=found["search"]["reason"],
+               grid=" ".join(f"{k / 4:.2f}:{grid[k]:.4f}" for k in sorted(grid)))
+    for key in ("", "prior_"):
+        loss = row["prior_loss" if key else "found_loss"]
+        row[key + "regret"] = 100 * (loss - best) / (job.base - best)
+    return row
+
+
+def summary(path):
+    with open(path, newline="", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f, delimiter="\t"))
+    for key, title in (("regret", "pace find"), ("prior_regret", "the prior alone")):
+        values = sorted(float(r[key]) for r in rows)
+        mean = sum(values) / len(values)
+        median, p90 = values[len(values) // 2], values[min(len(values) - 1, int(0.9 * len(values)))]
+        print(f"{title}: {len(values)} jobs, regret in % of the gain: mean {mean:.2f}, median "
+              f"{median:.2f}, p90 {p90:.2f}, worst {values[-1]:.2f}")
+    off = [math.log10(float(r["prior_rate"]) / float(r["best_rate"])) for r in rows]
+    found = [math.log10(float(r["found_rate"]) / float(r["best_rate"])) for r in rows]
+    for name, x in (("found", found), ("prior", off)):
+        mean = sum(x) / len(x)
+        sd = math.sqrt(sum((v - mean) ** 2 for v in x) / len(x))
+        print(f"{name}: {mean:+.2f} decades from the grid's best on average, sd {sd:.2f}")
+    print(f"cost: mean {sum(float(r['cost']) for r in rows) / len(rows):.3f} of the run, most "
+          f"{max(float(r['cost']) for r in rows):.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", nargs="?")
+    parser.add_argument("--jobs")
+    parser.add_argument("--out", default="regret.tsv")
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--summary")
+    args = parser.parse_args()
+    if args.summary:
+        return summary(args.summary)
+    out = pathlib.Path(args.out)
+    if not out.exists():
+        out.write_text("\t".join(COLUMNS) + "\n")
+    for line in open(args.jobs, encoding="utf-8"):
+        words = [os.path.expandvars(w) for w in shlex.split(line, comments=True)]
+        finished = {row.split("\t", 1)[0] for row in out.read_text().splitlines()[1:]}
+        if not words or words[0] in finished or args.only not in words[0]:
+            continue
+        row = judge(words[0], Job(args.program, words[1:], args.threads))
+        with open(out, "a", encoding="utf-8") as f:
+            f.write("\t".join(str(row[key]) for key in COLUMNS) + "\n")
+        print(f"{row['name']}: regret {row['regret']:.2f} % of the gain (prior {row['prior_regret']:.2f}), "
+              f"cost {row['cost']:.3f}, {row['reason']}", flush=True)
+    summary(out)
+
+
+if __name__ == "__main__":
+    main()

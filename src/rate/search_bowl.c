@@ -1,0 +1,287 @@
+/*
+ * search_bowl.c - what the arms say of the best rate.
+ *
+ * An arm's score is its loss in percent of the base's: the mean of what it has on held-out rows
+ * with averaged weights and in training over the second half of its steps (rows that it saw for the
+ * first time, so held out as well). Through the best score and its neighbours goes a parabola in
+ * log10 of the rate, whose curvature is drawn a little to a usual one:
+ *
+ *     sum (score - a - b x - k x^2)^2 + RIDGE (k - USUAL)^2 -> least        x from the arms' middle
+ *     vertex v = middle - b / 2k, in decades from the prior's rate
+ *
+ * The vertex is the best rate of a short run, and a short run is not the long one, above all where
+ * the long one repeats its rows: it over-learns, and wants less. So the vertex counts as an
+ * observation of the best rate, with a shift and a noise that were measured on sweeps of whole runs
+ * (doc/RATE.md):
+ *
+ *     best = v + shift, give or take noise      one epoch: +0.04, 0.13 decades
+ *                                               five: -0.2, 1.0 (0.5 where v is below the prior)
+ *
+ * between them by the logarithm of the epochs. After one epoch the arms decide nearly alone, after
+ * five they hardly count. To it comes the noise of this job's own scores: the spread of the
+ * training losses' differences from step to step between its outermost arms.
+ *
+ * The prior that is observed upon has a heavy tail: four jobs in five lie within its spread, the
+ * fifth within three times as much. So arms that speak clearly against the prior are believed.
+ */
+#include "rate/search.h"
+
+#include <math.h>
+
+/* In percent of the base's loss per squared decade. */
+#define BOWL_USUAL 20.0
+#define BOWL_LEAST 2.0
+#define BOWL_RIDGE 0.003
+/* No vertex is believed so far outside of what was tried, and no rate is chosen there. */
+#define BOWL_OUTSIDE 0.3
+/* The chosen rate stays so far below one that diverged. */
+#define BOWL_CLEARANCE 0.2
+/* The tail of the prior: its share, and how many times as wide it is. */
+#define BOWL_TAIL 0.2
+#define BOWL_TAIL_TIMES 3.0
+
+/* How far a short run's vertex counts. */
+struct reliability {
+    double shift, noise;
+};
+
+static double square(double x)
+{
+    return x * x;
+}
+
+static struct reliability reliability_of(double epochs, bool is_below)
+{
+    double repeats = epochs > 1 ? fmin(log(epochs) / log(5), 1) : 0;
+    double once = 0.13, often = is_below ? 0.5 : 1.0;
+    return (struct reliability){.shift = 0.04 - 0.24 * repeats,
+                                .noise = once * pow(often / once, repeats)};
+}
+
+/* ---------------------------------------------------------------------------------- scores -- */
+
+struct scores {
+    int n;
+    double x[PACE_SEARCH_ARMS], y[PACE_SEARCH_ARMS]; /* decades from the prior; % of the base */
+    int lowest, highest;                             /* arms: of the measured rates */
+};
+
+static double offset(const struct pace_search *s, int i)
+{
+    return log10(s->arms[i].learning_rate / s->options.prior_rate);
+}
+
+static void take_scores(const struct pace_search *s, struct scores *t)
+{
+    *t = (struct scores){.lowest = -1, .highest = -1};
+    double scale = 100 / fmax(fabs(s->base_loss), 1e-6);
+    for (int i = 0; i < s->n_arms; i++) {
+        const struct pace_arm *arm = &s->arms[i];
+        if (arm->status != PACE_ARM_MEASURED)
+            continue;
+        t->x[t->n] = offset(s, i);
+        t->y[t->n++] = fmin(fmax(scale * (arm->loss + arm->train) / 2, -1e6), 1e6);
+        if (t->lowest < 0 || offset(s, i) < offset(s, t->lowest))
+            t->lowest = i;
+        if (t->highest < 0 || offset(s, i) > offset(s, t->highest))
+            t->highest = i;
+    }
+}
+
+/* The best score and its neighbours on both sides, where more than three were measured. */
+static void keep_nearest(struct scores *t)
+{
+    int best = 0;
+    for (int i = 1; i < t->n; i++) /* by rate */
+        for (int j = i; j > 0 && t->x[j] < t->x[j - 1]; j--) {
+            double x = t->x[j], y = t->y[j];
+            t->x[j] = t->x[j - 1];
+            t->y[j] = t->y[j - 1];
+            t->x[j - 1] = x;
+            t->y[j - 1] = y;
+        }
+    for (int i = 1; i < t->n; i++)
+        best = t->y[i] < t->y[best] ? i : best;
+    if (t->n <= 3)
+        return;
+    int first = best == 0 ? 0 : best == t->n - 1 ? t->n - 3 : best - 1;
+    for (int i = 0; i < 3; i++) {
+        t->x[i] = t->x[first + i];
+        t->y[i] = t->y[first + i];
+    }
+    t->n = 3;
+}
+
+/* A parabola's vertex, and its curvature. */
+struct vertex {
+    double x, k;
+};
+
+/* Moments of the arms around their middle. */
+struct moments {
+    double xx, xxx, xxxx, xy, xxy, y;
+};
+
+static struct moments moments_of(const struct scores *t, double middle)
+{
+    struct moments m = {0};
+    for (int i = 0; i < t->n; i++)
+        m.y += t->y[i] / t->n;
+    for (int i = 0; i < t->n; i++) {
+        double x = t->x[i] - middle, y = t->y[i] - m.y;
+        m.xx += x * x;
+        m.xxx += x * x * x;
+        m.xxxx += x * x * x * x;
+        m.xy += x * y;
+        m.xxy += x * x * y;
+    }
+    return m;
+}
+
+/* The least squares of the essay, with a and b solved for: one equation in k is left. */
+static struct vertex fit(const struct scores *t)
+{
+    double middle = 0;
+    for (int i = 0; i < t->n; i++)
+        middle += t->x[i] / t->n;
+    struct moments m = moments_of(t, middle);
+    if (t->n < 2 || !(m.xx > 0))
+        return (struct vertex){NAN, BOWL_USUAL};
+    double left = m.xxxx - m.xx * m.xx / t->n - m.xxx * m.xxx / m.xx;
+    double wanted = m.xxy - m.xxx * m.xy / m.xx;
+    double k = (wanted + BOWL_RIDGE * BOWL_USUAL) / (left + BOWL_RIDGE);
+    double b = (m.xy - k * m.xxx) / m.xx;
+    k = fmax(k, BOWL_LEAST);
+    return (struct vertex){middle - b / (2 * k), k};
+}
+
+/* What chance can do to the vertex, in decades. */
+static double noise_of(const struct pace_search *s, const struct scores *t, double k)
+{
+    const struct pace_arm *a = &s->arms[t->lowest], *b = &s->arms[t->highest];
+    double sum = 0, squares = 0, n = 0;
+    for (int64_t i = a->done / 2; i < a->done && i < b->done; i++) {
+        double d = b->trace[i] - a->trace[i];
+        sum += d;
+        squares += d * d;
+        n++;
+    }
+    if (n < 2)
+        return 0;
+    double variance = fmax(squares - sum * sum / n, 0) / (n - 1) / n;
+    double percent = 100 * sqrt(variance) / fmax(fabs(s->base_loss), 1e-6);
+    double apart = offset(s, t->highest) - offset(s, t->lowest);
+    return apart > 0 ? fmin(percent / (2 * k * apart), 10) : 0;
+}
+
+/* -------------------------------------------------------------------------------- estimate -- */
+
+/* The posterior of a normal prior around 0 after an observation, and how well it foretold it. */
+struct part {
+    double likelihood, mean, variance;
+};
+
+static struct part observe(double sd, double seen, double noise)
+{
+    double before = square(sd), error = square(noise), all = before + error;
+    return (struct part){.likelihood = exp(-square(seen) / (2 * all)) / sqrt(all),
+                         .mean = seen * before / all,
+                         .variance = before * error / all};
+}
+
+/* The prior, with its tail, after the vertex was seen; decades from the prior's rate. */
+static void move(const struct pace_search *s, struct scores *t, struct search_estimate *e)
+{
+    double prior_sd = s->options.prior_sd;
+    keep_nearest(t);
+    struct vertex vertex = fit(t);
+    if (isnan(vertex.x))
+        return;
+    double v = fmin(fmax(vertex.x, offset(s, t->lowest) - BOWL_OUTSIDE),
+                    offset(s, t->highest) + BOWL_OUTSIDE);
+    struct reliability r = reliability_of(s->options.epochs, v < 0);
+    double noise = hypot(r.noise, noise_of(s, t, vertex.k));
+    struct part usual = observe(prior_sd, v + r.shift, noise);
+    struct part tail = observe(BOWL_TAIL_TIMES * prior_sd, v + r.shift, noise);
+    double far = BOWL_TAIL * tail.likelihood, near = (1 - BOWL_TAIL) * usual.likelihood;
+    double share = far + near > 0 ? far / (far + near) : 1;
+    e->mean = (1 - share) * usual.mean + share * tail.mean;
+    double squares = (1 - share) * (usual.variance + square(usual.mean)) +
+                     share * (tail.variance + square(tail.mean));
+    e->sd = fmin(sqrt(fmax(squares - square(e->mean), 0)), prior_sd);
+}
+
+/* Within what was tried, or little beyond. */
+static void keep_near(const struct pace_search *s, const struct scores *t,
+                      struct search_estimate *e)
+{
+    e->mean = fmin(e->mean, offset(s, t->highest) + BOWL_OUTSIDE);
+    e->mean = fmax(e->mean, offset(s, t->lowest) - BOWL_OUTSIDE);
+    for (int i = 0; i < s->n_arms; i++)
+        if (s->arms[i].status == PACE_ARM_DIVERGED)
+            e->mean = fmin(e->mean, offset(s, i) - BOWL_CLEARANCE);
+}
+
+/* All arms diverged: as far again below the lowest of them. */
+static void give_up(const struct pace_search *s, struct search_estimate *e)
+{
+    double lowest = 0;
+    for (int i = 0; i < s->n_arms; i++)
+        lowest = fmin(lowest, offset(s, i));
+    e->mean = lowest - 2 * BOWL_OUTSIDE;
+    e->reason = PACE_FOUND_BROKEN;
+    e->number[0] = s->n_arms;
+    e->number[2] = s->options.prior_rate * pow(10, lowest);
+}
+
+static double fall_of(const struct pace_search *s)
+{
+    double best = s->base_loss;
+    for (int i = 0; i < s->n_arms; i++)
+        if (s->arms[i].status == PACE_ARM_MEASURED)
+            best = fmin(best, s->arms[i].loss);
+    return 1 - best / s->base_loss;
+}
+
+static void explain(const struct pace_search *s, struct search_estimate *e)
+{
+    static const double little = 0.08; /* decades: a factor of 1.2 */
+    e->reason = fabs(e->mean) < little ? PACE_FOUND_AGREES
+                : e->mean > 0          ? PACE_FOUND_HIGHER
+                                       : PACE_FOUND_LOWER;
+    e->number[0] = s->n_arms;
+    e->number[1] = (double)s->arm_steps;
+    e->number[2] = pow(10, fabs(e->mean));
+    e->number[3] = 100 * fall_of(s);
+}
+
+void search_bowl_estimate(const struct pace_search *s, struct search_estimate *e)
+{
+    struct scores t;
+    enum pace_search_reason obstacle = search_race_obstacle(s);
+    take_scores(s, &t);
+    *e = (struct search_estimate){.sd = s->options.prior_sd};
+    if (s->n_arms == 0) {
+        e->reason = obstacle != PACE_FOUND_COUNT ? obstacle : PACE_FOUND_BROKEN;
+        e->number[0] = obstacle == PACE_FOUND_TOO_SHORT ? (double)s->options.total_steps : 0;
+        e->number[2] = s->options.prior_rate;
+    } else if (t.n == 0) {
+        give_up(s, e);
+    } else {
+        move(s, &t, e);
+        keep_near(s, &t, e);
+        explain(s, e);
+    }
+    if (s->n_arms == 0)
+        e->mean = SEARCH_CAUTION * e->sd; /* the prior's rate has been lowered by it already */
+    e->mean += log10(s->options.prior_rate);
+}
+
+double search_bowl_curvature(const struct pace_search *s)
+{
+    /* Our sweeps: 5 to 10 % of the loss per squared decade where little is gained, 12 % where much
+     * is; a public one of models a thousand times as large: 4 %. */
+    double fall = s->n_arms > 0 && isfinite(s->base_loss) ? fmin(fmax(fall_of(s), 0), 0.4) : 0;
+    double base = isfinite(s->base_loss) && s->base_loss > 0 ? s->base_loss : 1;
+    return (0.04 + 0.25 * fall) * base;
+}

@@ -1,0 +1,232 @@
+/*
+ * find.c - the arms of the search, on our engine.
+ *
+ * An arm is the run's own beginning: the same state, rows and schedule, with another peak. So it
+ * costs nothing where the main run goes on from it, and two arms differ by the rate alone. It is
+ * made as the trainer makes a run without a guard: the controller gives rate and clipping, and the
+ * search alone says when to end it.
+ *
+ * An arm is measured with the mean of its weights over the second half of its steps, on held-out
+ * rows taken evenly from all of them; as many as cost about a hundredth of the run, so that five
+ * evaluations leave four fifths of the search's quarter to steps. They are measured in groups, each
+ * the same for every arm: the spread of the groups' differences to the base's losses is the error
+ * of an arm's difference, free of how hard the rows are.
+ *
+ * Two states are kept, in the setup's snapshots: the beginning, and that of the arm that is the
+ * best so far. Where the second does not fit, the main run starts over; where the first does not,
+ * or the mean of the weights, there is no race.
+ */
+#include "train/find.h"
+
+#include <math.h>
+
+#include "train/estimate.h"
+
+/* Slots of the setup's snapshots. */
+enum { INITIAL, HELD };
+
+/* The run's part that one evaluation may cost. */
+static const double EVAL_SHARE = 0.01;
+
+void find_options_init(struct find_options *options)
+{
+    *options = (struct find_options){.method = PACE_SEARCH_RACE, .budget = 0.25};
+}
+
+/* Mean tokens of a list's rows. */
+static double mean_length(const struct row_store *store, const uint32_t *rows, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)store->rows[rows[i]].len;
+    return n > 0 ? sum / (double)n : 0;
+}
+
+/* Rows to measure on, evenly from all that are held out, and what that costs in steps. */
+static double choose_rows(struct find *f)
+{
+    struct setup *s = f->setup;
+    double batch = (double)setup_order(s).batch_rows;
+    double step_cost = estimate_step_cost(setup_trains_all(s), s->run.plan.layers_redone,
+                                          s->engine.model.config.n_layers);
+    double rows = fmax(EVAL_SHARE * (double)s->steps * batch * step_cost, FIND_GROUPS);
+    f->n_rows = min_size(s->eval.n, (size_t)rows);
+    f->rows = arena_array(&s->arena, uint32_t, max_size(f->n_rows, 1));
+    for (size_t i = 0; i < f->n_rows; i++)
+        f->rows[i] = s->eval.rows[i * s->eval.n / f->n_rows];
+    double of_step = batch * mean_length(&s->store, s->train.rows, s->train.n) * step_cost;
+    return (double)f->n_rows * mean_length(&s->store, f->rows, f->n_rows) / of_step;
+}
+
+void find_init(struct find *f, struct setup *setup, const struct find_options *options)
+{
+    *f = (struct find){.setup = setup, .options = *options, .memory = {.held = -1, .begun = -1}};
+    struct order_options order = setup_order(setup);
+    order_init(&f->order, &setup->arena, &order);
+    pace_search_options_init(&f->search);
+    f->search.method = options->method;
+    f->search.budget = options->budget;
+    f->search.prior_rate = setup->prior.learning_rate;
+    f->search.prior_sd = setup->prior.sd;
+    f->search.total_steps = setup->steps;
+    f->search.epochs = setup->job.rate_job.epochs;
+    f->search.is_full = setup_trains_all(setup);
+    f->search.eval_cost = choose_rows(f);
+    f->search.held_out_rows = (int64_t)f->n_rows;
+    f->search.n_states = setup->averages ? (int)setup->n_states : 0;
+    if (f->search.n_states > 0)
+        snapshots_keep(&setup->snapshots, INITIAL);
+    pace_search_init(&f->memory.search, &f->search);
+}
+
+/* ---------------------------------------------------------------------------------- measure -- */
+
+/* The held-out loss of the weights as they are, and of each group. */
+static double measure(struct find *f, double group[FIND_GROUPS], double weight[FIND_GROUPS])
+{
+    double sum = 0, targets = 0;
+    for (size_t g = 0; g < FIND_GROUPS; g++) {
+        struct step_sums sums;
+        size_t first = g * f->n_rows / FIND_GROUPS, end = (g + 1) * f->n_rows / FIND_GROUPS;
+        group[g] = weight[g] = 0;
+        if (end == first)
+            continue;
+        stepper_evaluate(&f->setup->stepper, &f->setup->store, f->rows + first, end - first, &sums);
+        f->memory.eval_tokens += sums.tokens;
+        weight[g] = (double)sums.targets;
+        group[g] = sums.targets > 0 ? sums.loss : 0;
+        sum += weight[g] * group[g];
+        targets += weight[g];
+    }
+    return sum / targets;
+}
+
+/* The standard error of the weighted mean of the groups' differences; 0 below three groups. */
+static double error_of(const struct find_memory *m, const double group[FIND_GROUPS])
+{
+    double sum = 0, weights = 0, squares = 0;
+    int n = 0;
+    for (int g = 0; g < FIND_GROUPS; g++) {
+        sum += m->weight[g] * (group[g] - m->base[g]);
+        weights += m->weight[g];
+        n += m->weight[g] > 0;
+    }
+    if (n < 3)
+        return 0;
+    for (int g = 0; g < FIND_GROUPS; g++) {
+        double off = m->weight[g] * (group[g] - m->base[g] - sum / weights);
+        squares += off * off;
+    }
+    return sqrt(squares * n / (n - 1)) / weights;
+}
+
+/* ------------------------------------------------------------------------------------- arms -- */
+
+static bool tell(struct find *f, enum find_moment moment, int arm, double loss)
+{
+    const struct pace_search *s = &f->memory.search;
+    double budget = s->options.budget * (double)s->options.total_steps;
+    struct find_event event = {
+        .moment = moment, .search = s, .arm = arm, .loss = loss, .share = s->spent / budget};
+    return !f->options.on_event || f->options.on_event(f->options.context, &event);
+}
+
+static void begin_arm(struct find *f, const struct pace_search_request *r)
+{
+    struct pace_rate_options options = f->setup->rate;
+    options.guard = PACE_GUARD_OFF;
+    options.n_slots = 0;
+    options.schedule.learning_rate = r->learning_rate;
+    pace_rate_init(&f->memory.rate, &options);
+    snapshots_restore(&f->setup->snapshots, INITIAL);
+    average_restart(&f->setup->average);
+    f->memory.begun = r->arm;
+}
+
+/* Makes the arm's next step; false where the search ends the arm. */
+static bool step_arm(struct find *f, const struct pace_search_request *r, double *loss)
+{
+    struct step_sums sums;
+    size_t n;
+    struct setup *s = f->setup;
+    struct pace_rate *rate = &f->memory.rate;
+    const uint32_t *rows = order_step(&f->order, rate->step, &n);
+    stepper_train(&s->stepper, &s->store, rows, n, rate->step, &sums);
+    f->memory.tokens += sums.tokens;
+    *loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
+    struct pace_rate_obs obs = pace_rate_obs_step(*loss, sums.grad_norm);
+    pace_rate_observe(rate, &obs);
+    struct pace_rate_decision d = pace_rate_next(rate);
+    if (d.apply_update)
+        optim_step(&s->optim, d.learning_rate, d.gradient_scale);
+    if (rate->step > r->average_from)
+        average_add(&s->average);
+    return pace_search_watch(&f->memory.search, *loss);
+}
+
+/* The best arm's state is kept for the main run. */
+static void hold(struct find *f, int arm)
+{
+    struct pace_search_result so_far;
+    pace_search_find(&f->memory.search, &so_far);
+    if (so_far.arm != arm || f->search.n_states <= HELD)
+        return;
+    snapshots_keep(&f->setup->snapshots, HELD);
+    f->memory.held = arm;
+}
+
+static double end_arm(struct find *f, int arm)
+{
+    struct find_memory *m = &f->memory;
+    double group[FIND_GROUPS], weight[FIND_GROUPS], loss = NAN, se = 0;
+    if (m->search.arms[arm].status == PACE_ARM_RUNNING) {
+        average_show(&f->setup->average, true);
+        loss = measure(f, group, weight);
+        average_show(&f->setup->average, false);
+        se = error_of(m, group);
+    }
+    pace_search_tell(&m->search, loss, se);
+    hold(f, arm);
+    m->begun = -1;
+    return loss;
+}
+
+/* One thing that the search asks for: a step, an evaluation. False: on_event ended it. */
+static bool do_next(struct find *f, const struct pace_search_request *r)
+{
+    struct find_memory *m = &f->memory;
+    double loss;
+    if (r->action == PACE_SEARCH_BASE) {
+        loss = measure(f, m->base, m->weight);
+        pace_search_tell(&m->search, loss, 0);
+        return tell(f, FIND_ARM, -1, loss);
+    }
+    if (m->begun != r->arm)
+        begin_arm(f, r);
+    bool goes_on = m->search.arms[r->arm].done < r->steps && step_arm(f, r, &loss);
+    if (goes_on)
+        return tell(f, FIND_STEP, r->arm, loss);
+    loss = end_arm(f, r->arm);
+    return tell(f, FIND_ARM, r->arm, loss);
+}
+
+bool find_run(struct find *f)
+{
+    for (;;) {
+        struct pace_search_request r = pace_search_next(&f->memory.search);
+        if (r.action == PACE_SEARCH_DONE)
+            return true;
+        if (!do_next(f, &r))
+            return false;
+    }
+}
+
+int64_t find_go_on(struct find *f, const struct pace_search_result *result)
+{
+    if (f->search.n_states == 0)
+        return 0; /* nothing was run */
+    bool is_held = result->arm >= 0 && result->arm == f->memory.held;
+    snapshots_restore(&f->setup->snapshots, is_held ? HELD : INITIAL);
+    average_restart(&f->setup->average);
+    return is_held ? f->memory.search.arms[result->arm].done : 0;
+}

@@ -1,0 +1,78 @@
+/*
+ * find.h - runs what the search for the learning rate asks for: beginnings of the run itself.
+ *
+ *     find_init(&find, &setup, &options);
+ *     if (find_run(&find))                         false: on_event ended it; call it again to go on
+ *         pace_search_find(&find.memory.search, &result);
+ *     steps = find_go_on(&find, &result);          weights and optimiser as the main run begins
+ *
+ * All that is decided is pace_search's (rate.h). What a search remembers between two steps is
+ * find.memory, which is plain data, beside what the setup holds: weights, optimiser, average and
+ * snapshots. With all of them put back it goes on where it was.
+ */
+#ifndef PACE_TRAIN_FIND_H
+#define PACE_TRAIN_FIND_H
+
+#include "train/setup.h"
+
+/* Held-out rows are measured in so many groups, whose losses tell how sure a difference is. */
+enum { FIND_GROUPS = 12 };
+
+enum find_moment { FIND_STEP, FIND_ARM };
+
+/* What just happened: a step of an arm was made, or an arm (the base) was measured. */
+struct find_event {
+    enum find_moment moment;
+    const struct pace_search *search;
+    int arm;      /* -1: the base */
+    double loss;  /* of the step; held out, at the arm's end */
+    double share; /* of the search's budget that is spent */
+};
+
+struct find_options {
+    enum pace_search_method method;
+    double budget; /* share of the run; at most 0.25 */
+    /* False ends the search there (it can be taken up again); NULL: nobody listens. */
+    bool (*on_event)(void *context, const struct find_event *event);
+    void *context;
+};
+
+/* Plain data. */
+struct find_memory {
+    struct pace_search search;
+    struct pace_rate rate;        /* of the running arm */
+    double base[FIND_GROUPS];     /* held-out losses of the base */
+    double weight[FIND_GROUPS];   /* target tokens of the groups */
+    int begun, held;              /* the arm that runs; that whose state is kept; -1 */
+    uint64_t tokens, eval_tokens; /* that steps and evaluations read */
+};
+
+struct find {
+    struct setup *setup;
+    struct find_options options;
+    struct pace_search_options search;
+    struct order order;
+    uint32_t *rows; /* held out, measured on [n_rows] */
+    size_t n_rows;
+    struct find_memory memory;
+};
+
+/* The whole budget, the race. */
+void find_options_init(struct find_options *options);
+
+/*
+ * Begins a search for the run that is set up, and keeps its present state as the one that arms
+ * begin with. Memory is the setup's arena's; the setup must outlive the struct.
+ */
+void find_init(struct find *f, struct setup *setup, const struct find_options *options);
+
+/* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
+bool find_run(struct find *f);
+
+/*
+ * Puts the weights and the optimiser where the main run goes on: behind the steps of the arm
+ * result->arm, whose number is returned, or at the beginning: 0.
+ */
+int64_t find_go_on(struct find *f, const struct pace_search_result *result);
+
+#endif

@@ -1,0 +1,127 @@
+#include "test/support/support.h"
+
+#include <math.h>
+
+#include "pace/rate.h"
+
+/* A race whose arms' losses are `loss` of their offset in decades from the prior's rate. */
+static struct pace_search_result found(double epochs, double prior_sd, double noise,
+                                       double (*loss)(double off))
+{
+    struct pace_search s;
+    struct pace_search_result result;
+    struct pace_search_options o;
+    pace_search_options_init(&o);
+    o.prior_rate = 1e-3;
+    o.prior_sd = prior_sd;
+    o.total_steps = 100;
+    o.eval_cost = 1;
+    o.epochs = epochs;
+    o.held_out_rows = 24;
+    pace_search_init(&s, &o);
+    for (;;) {
+        struct pace_search_request r = pace_search_next(&s);
+        if (r.action == PACE_SEARCH_DONE)
+            break;
+        double off = r.steps > 0 ? log10(r.learning_rate / 1e-3) : 0;
+        double y = r.steps > 0 ? loss(off) : 4;
+        for (int64_t i = 0; i < r.steps; i++)
+            (void)pace_search_watch(&s, y + noise * (i % 2 ? off : -off));
+        pace_search_tell(&s, y, 0.01);
+    }
+    pace_search_find(&s, &result);
+    return result;
+}
+
+static double moved(struct pace_search_result r)
+{
+    return log10(r.learning_rate / 1e-3);
+}
+
+static double best_above(double off)
+{
+    return 3 + 0.8 * (off - 0.4) * (off - 0.4);
+}
+
+static double best_below(double off)
+{
+    return 3.8 + 0.8 * (off + 0.4) * (off + 0.4);
+}
+
+static double best_here(double off)
+{
+    return 3 + 0.8 * off * off;
+}
+
+static double flat(double off)
+{
+    return 3.5 + 0 * off;
+}
+
+static void the_rate_moves_towards_the_vertex_but_not_all_the_way(void **state)
+{
+    (void)state;
+    struct pace_search_result up = found(1, 0.25, 0, best_above);
+    struct pace_search_result down = found(1, 0.25, 0, best_below);
+    assert_true(moved(up) > 0.2 && moved(up) < 0.4);
+    assert_true(moved(down) < -0.15 && moved(down) > -0.4);
+    assert_int_equal(up.reason, PACE_FOUND_HIGHER);
+    assert_int_equal(down.reason, PACE_FOUND_LOWER);
+    assert_int_equal(found(1, 0.25, 0, best_here).reason, PACE_FOUND_AGREES);
+}
+
+static void after_many_epochs_a_short_run_counts_less(void **state)
+{
+    (void)state;
+    struct pace_search_result once = found(1, 0.25, 0, best_above);
+    struct pace_search_result often = found(5, 0.25, 0, best_above);
+    assert_true(moved(often) < moved(once) - 0.1);
+    assert_true(often.sd > once.sd + 0.05);
+    assert_true(moved(found(3, 0.25, 0, best_above)) < moved(once));
+}
+
+static void a_sure_prior_moves_less_and_an_unsure_one_more(void **state)
+{
+    (void)state;
+    double sure = moved(found(1, 0.1, 0, best_above)), usual = moved(found(1, 0.25, 0, best_above));
+    double unsure = moved(found(1, 0.6, 0, best_above));
+    assert_true(sure < usual && usual < unsure);
+}
+
+static void noisy_losses_count_less(void **state)
+{
+    (void)state;
+    struct pace_search_result calm = found(1, 0.25, 0, best_above);
+    struct pace_search_result noisy = found(1, 0.25, 2, best_above);
+    assert_true(moved(noisy) < moved(calm) - 0.05);
+    assert_true(noisy.sd > calm.sd);
+}
+
+static void equal_losses_leave_the_guess_near_where_it_was(void **state)
+{
+    (void)state;
+    struct pace_search_result r = found(1, 0.25, 0, flat);
+    assert_true(fabs(moved(r)) < 0.3);
+    assert_true(r.sd <= 0.25);
+}
+
+static void an_error_costs_more_above_than_below(void **state)
+{
+    (void)state;
+    struct pace_search_result r = found(1, 0.25, 0, best_here);
+    assert_true(r.double_cost > r.half_cost && r.half_cost > 0);
+    assert_true(r.curvature > 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rate_moves_towards_the_vertex_but_not_all_the_way),
+        cmocka_unit_test(after_many_epochs_a_short_run_counts_less),
+        cmocka_unit_test(a_sure_prior_moves_less_and_an_unsure_one_more),
+        cmocka_unit_test(noisy_losses_count_less),
+        cmocka_unit_test(equal_losses_leave_the_guess_near_where_it_was),
+        cmocka_unit_test(an_error_costs_more_above_than_below),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

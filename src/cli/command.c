@@ -50,6 +50,14 @@ const struct command command_table[] = {
      "journal that ends in the middle of a line, as a killed run leaves it, is read\n"
      "as far as it goes. Logs of other trainers: pace doctor.",
      cmd_explain, .takes_run_file = false},
+    {"export", FOR_EXPORT, "MODEL -o FILE", 1, 1,
+     "a model or an adapter as a GGUF file, for llama.cpp and its kin",
+     "Writes MODEL as one GGUF file with its tokenizer, special tokens and chat\n"
+     "template; with --adapter A folded in. --format gguf-adapter writes the adapter\n"
+     "alone, which llama.cpp puts on the model's GGUF file with --lora. MODEL is a\n"
+     "Hugging Face folder, a .gguf file, or the folder that pace tune left. Families\n"
+     "that can be written are llama, qwen2 and qwen3.",
+     cmd_export, .takes_run_file = false},
     {"find", FOR_FIND, "MODEL DATA", 2, 2, "which learning rate, and why",
      "Finds the learning rate for pace tune with the same arguments: a first guess\n"
      "from other jobs' runs, tested by short beginnings of the run at neighbouring\n"

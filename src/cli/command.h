@@ -27,6 +27,7 @@ bool cmd_data(const struct options *options, struct err *err);
 bool cmd_doctor(const struct options *options, struct err *err);
 bool cmd_eval(const struct options *options, struct err *err);
 bool cmd_explain(const struct options *options, struct err *err);
+bool cmd_export(const struct options *options, struct err *err);
 bool cmd_find(const struct options *options, struct err *err);
 bool cmd_inspect(const struct options *options, struct err *err);
 bool cmd_merge(const struct options *options, struct err *err);

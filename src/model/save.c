@@ -203,6 +203,7 @@ bool model_can_save(const struct model *model, struct err *err)
     if (!model->files || !model->files->is_gguf)
         return true;
     err_set(err, ERR_USAGE, "only a model from a Hugging Face folder can be saved as one");
+    err_hint(err, "pace export writes a GGUF file, with the adapter folded in");
     return false;
 }
 

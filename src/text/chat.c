@@ -100,6 +100,8 @@ static bool compile(struct chat *chat, struct span source, const char *path,
                     struct jinja_template **template, struct err *err)
 {
     chat->path = arena_string(&chat->arena, span_of(path));
+    if (template == &chat->template)
+        chat->source = source;
     if (jinja_compile(template, &chat->arena, source, err))
         return true;
     err_in(err, "%s", path);
@@ -298,8 +300,8 @@ bool chat_open_text(struct chat *chat, struct span template, struct err *err)
 {
     *chat = (struct chat){0};
     chat->tokens = jinja_dict_new(&chat->arena);
-    struct span copy = arena_copy(&chat->arena, template);
-    if (jinja_compile(&chat->template, &chat->arena, copy, err))
+    chat->source = arena_copy(&chat->arena, template);
+    if (jinja_compile(&chat->template, &chat->arena, chat->source, err))
         return true;
     chat_close(chat);
     return false;

@@ -33,6 +33,7 @@ struct chat {
     void (*now)(struct tm *local);     /* strftime_now's clock; NULL: the machine's */
     const struct jinja_limits *limits; /* of one rendering; NULL: jinja_default_limits */
     const char *path;                  /* of the template, for messages; or NULL */
+    struct span source;                /* the template's text */
 };
 
 /* Where the template comes from. All NULL but one is fine. */

@@ -8,7 +8,7 @@
  *   config.json              "eos_token_id": a number, or a list of which the first counts
  *   a GGUF file              tokenizer.ggml.eos_token_id
  *
- * which is the order in which transformers comes to `tokenizer.eos_token`.
+ * which is the order in which transformers comes to `tokenizer.eos_token`; and so for the others.
  */
 #include "text/end_token.h"
 
@@ -62,18 +62,21 @@ struct search {
     const struct tokenizer *tokenizer;
     struct arena *arena;
     struct span text;
+    bool is_optional; /* an id that is no token's says nothing */
 };
 
 /* The text of a token by its id; false where there is no such token. */
-static bool text_of_id(struct search *s, int64_t id, struct err *err)
+static bool text_of_id(struct search *s, const char *name, int64_t id, struct err *err)
 {
     struct span word;
-    if (id < 0 || id > UINT32_MAX || !tokenizer_text(s->tokenizer, (uint32_t)id, &word)) {
-        err_set(err, ERR_INPUT, "eos_token_id is %lld, which is no token", (long long)id);
-        return false;
+    if (id >= 0 && id <= UINT32_MAX && tokenizer_text(s->tokenizer, (uint32_t)id, &word)) {
+        s->text = arena_copy(s->arena, word);
+        return true;
     }
-    s->text = arena_copy(s->arena, word);
-    return true;
+    if (s->is_optional)
+        return true;
+    err_set(err, ERR_INPUT, "%s is %lld, which is no token", name, (long long)id);
+    return false;
 }
 
 /* Looks for `name` in a JSON file of the folder; a file that is not there says nothing. */
@@ -89,7 +92,7 @@ static bool search_file(struct search *s, const char *folder, const char *file, 
     struct json_reader r;
     struct span key, text = {0};
     int64_t id = -1;
-    bool is_id = strcmp(name, "eos_token_id") == 0;
+    bool is_id = span_ends_with(span_of(name), span_of("_id"));
     json_open(&r, map.bytes, s->arena);
     for (json_enter_object(&r); json_next_key(&r, &key);) {
         if (!span_is(key, name))
@@ -101,11 +104,19 @@ static bool search_file(struct search *s, const char *folder, const char *file, 
     }
     bool ok = json_close(&r, err);
     s->text = arena_copy(s->arena, text);
-    ok = ok && (id < 0 || text_of_id(s, id, err));
+    ok = ok && (id < 0 || text_of_id(s, name, id, err));
     if (!ok)
         err_in(err, "%s", path);
     file_unmap(&map);
     return ok;
+}
+
+static bool search_folder(struct search *s, const char *folder, const char *kind, struct err *err)
+{
+    const char *name = arena_printf(s->arena, "%s_token", kind);
+    return search_file(s, folder, "tokenizer_config.json", name, err) &&
+           search_file(s, folder, "special_tokens_map.json", name, err) &&
+           search_file(s, folder, "config.json", arena_printf(s->arena, "%s_id", name), err);
 }
 
 static bool search_gguf(struct search *s, const char *path, struct err *err)
@@ -116,7 +127,8 @@ static bool search_gguf(struct search *s, const char *path, struct err *err)
         return false;
     bool ok = true;
     if (gguf_find(&g, "tokenizer.ggml.eos_token_id"))
-        ok = gguf_get_u32(&g, "tokenizer.ggml.eos_token_id", &id, err) && text_of_id(s, id, err);
+        ok = gguf_get_u32(&g, "tokenizer.ggml.eos_token_id", &id, err) &&
+             text_of_id(s, "eos_token_id", id, err);
     gguf_close(&g);
     return ok;
 }
@@ -138,9 +150,7 @@ bool end_token_find(const char *model, const struct tokenizer *tokenizer, struct
     struct search s = {.tokenizer = tokenizer, .arena = arena};
     bool ok = true;
     if (file_kind_of(model) == FILE_FOLDER)
-        ok = search_file(&s, model, "tokenizer_config.json", "eos_token", err) &&
-             search_file(&s, model, "special_tokens_map.json", "eos_token", err) &&
-             search_file(&s, model, "config.json", "eos_token_id", err);
+        ok = search_folder(&s, model, "eos", err);
     else if (is_gguf(model))
         ok = search_gguf(&s, model, err);
     uint32_t id;
@@ -151,5 +161,17 @@ bool end_token_find(const char *model, const struct tokenizer *tokenizer, struct
         ok = false;
     }
     *text = s.text;
+    return ok;
+}
+
+bool special_token_find(const char *folder, const char *kind, const struct tokenizer *tokenizer,
+                        int64_t *id, struct err *err)
+{
+    struct arena arena = {0};
+    struct search s = {.tokenizer = tokenizer, .arena = &arena, .is_optional = true};
+    uint32_t found;
+    bool ok = search_folder(&s, folder, kind, err);
+    *id = ok && s.text.len > 0 && tokenizer_id(tokenizer, s.text, &found) ? (int64_t)found : -1;
+    arena_release(&arena);
     return ok;
 }

@@ -14,7 +14,6 @@
  * Unlike llama.cpp's detokenizer, decoding does not remove spaces before punctuation: what was
  * encoded comes back.
  *
- * To add a pre-tokenizer: its name in the table, with the patterns that llama.cpp has for it.
  * Source: llama.cpp, src/llama-vocab.cpp; checked with its own test vectors.
  */
 #include "text/tokenizer_gguf.h"
@@ -22,121 +21,11 @@
 #include <ctype.h>
 
 #include "base/utf8.h"
+#include "text/gguf_pre.h"
 
 #define KEY(name) "tokenizer.ggml." name
 
 enum token_type { TYPE_NORMAL = 1, TYPE_UNKNOWN = 2, TYPE_CONTROL = 3, TYPE_USER_DEFINED = 4 };
-
-/* ---------------------------------------------------------------------------- pre-tokenizers -- */
-
-enum { MOST_PATTERNS = 6, MOST_NAMES = 12 };
-
-#define GPT2_PATTERN                                                                               \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)"
-#define CONTRACTIONS                                                                               \
-    "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
-#define LETTERS_OR(digits)                                                                         \
-    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                                          \
-                 "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define CAPITALS_OR(digits, ending)                                                                \
-    "[^\\r\\n\\p{L}\\p{N}]?((?=[\\p{L}])([^a-z]))*((?=[\\p{L}])([^A-Z]))+" ending                  \
-    "|[^\\r\\n\\p{L}\\p{N}]?((?=[\\p{L}])([^a-z]))+((?=[\\p{L}])([^A-Z]))*" ending "|" digits      \
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-/* Letters with case, as DeepSeek's first models list them. */
-#define CASED_LETTERS                                                                              \
-    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿ"                        \
-    "ᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨ"                       \
-    "K-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲"                        \
-    "𐳀-𐳲𑢠-𑣟𞤀-𞥃"
-
-static const struct pre {
-    const char *names[MOST_NAMES];
-    bool ignore_merges; /* a word of the vocabulary is not built by merging */
-    bool add_bos;       /* where the file does not say */
-    const char *patterns[MOST_PATTERNS];
-} pre_table[] = {
-    {{"default"},
-     false,
-     false,
-     {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2_PATTERN, "\\p{N}+", "[0-9][0-9][0-9]"}},
-    {{"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"},
-     true,
-     true,
-     {LETTERS_OR("\\p{N}{1,3}")}},
-    {{"dbrx", "smaug-bpe", "chatglm-bpe"}, false, false, {LETTERS_OR("\\p{N}{1,3}")}},
-    {{"glm4", "glm5"}, true, false, {LETTERS_OR("\\p{N}{1,3}")}},
-    {{"qwen2", "deepseek-r1-qwen", "kormo", "stablelm2", "megrez", "hunyuan", "solar-open",
-      "grok-2"},
-     false,
-     false,
-     {LETTERS_OR("\\p{N}")}},
-    {{"qwen35"},
-     false,
-     false,
-     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
-                   "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
-    {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "gigachat", "exaone4", "modern-bert",
-      "mellum", "a.x-4.0", "granite-docling"},
-     false,
-     false,
-     {GPT2_PATTERN}},
-    {{"starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2"},
-     false,
-     false,
-     {"\\p{N}", GPT2_PATTERN}},
-    {{"falcon"}, false, false, {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2_PATTERN, "[0-9][0-9][0-9]"}},
-    {{"deepseek-llm"},
-     false,
-     false,
-     {"[\r\n]", "\\s?[" CASED_LETTERS "]+", "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "\\s+$",
-      "[一-龥ࠀ-一가-\xed\x9f\xbf]+", "\\p{N}+"}},
-    {{"deepseek-coder"},
-     false,
-     false,
-     {"[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-\xed\x9f\xbf]+", "\\p{N}"}},
-    {{"deepseek-v3", "hunyuan-dense", "joyai-llm"},
-     false,
-     false,
-     {"\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
-      "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-      "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-      "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"}},
-    {{"tekken"}, true, true, {CAPITALS_OR("\\p{N}", "")}},
-    {{"gpt-4o", "llama4", "kanana2", "minimax-m2"},
-     false,
-     false,
-     {CAPITALS_OR("\\p{N}{1,3}", CONTRACTIONS "?")}},
-    {{"poro-chat", "bloom", "gpt3-finnish"}, false, false, {" ?[^(\\s|.,!?…。，、।۔،)]+"}},
-    {{"viking"}, false, false, {" ?[^(\\s|.,!?…。，、।۔،)]+", "\\p{N}"}},
-    {{"seed-coder"},
-     false,
-     false,
-     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}"
-                   "| ?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
-    {{"bailingmoe", "bailingmoe2", "llada-moe"},
-     false,
-     false,
-     {"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-      "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"}},
-};
-
-/* Not by name but by model: gemma4. */
-static const struct pre line_pre = {{NULL}, false, true, {"[^\\n]+|[\\n]+"}};
-
-static const struct pre *find_pre(struct span name, struct err *err)
-{
-    for (size_t i = 0; i < COUNT_OF(pre_table); i++) {
-        for (size_t k = 0; k < MOST_NAMES && pre_table[i].names[k]; k++) {
-            if (span_is(name, pre_table[i].names[k]))
-                return &pre_table[i];
-        }
-    }
-    err_set(err, ERR_INPUT, "pre-tokenizer \"%.*s\" is not supported", SPAN_ARGS(name));
-    err_in(err, KEY("pre"));
-    err_hint(err, "use the model's Hugging Face folder, whose tokenizer.json says how text is cut");
-    return NULL;
-}
 
 /* ------------------------------------------------------------------------- around the model -- */
 
@@ -184,36 +73,6 @@ static void put_normalizer(struct json_writer *w, bool prefix)
     json_end(w);
 }
 
-static void put_pretokenizer(struct json_writer *w, const struct pre *pre, bool byte_level)
-{
-    begin_sequence(w, "pretokenizers");
-    for (size_t i = 0; i < MOST_PATTERNS && pre->patterns[i]; i++) {
-        begin_step(w, "Split");
-        json_key(w, "pattern");
-        json_begin_object(w);
-        json_key(w, "Regex");
-        json_put_text(w, pre->patterns[i]);
-        json_end(w);
-        json_key(w, "behavior");
-        json_put_text(w, "Isolated");
-        json_key(w, "invert");
-        json_put_bool(w, false);
-        json_end(w);
-    }
-    if (byte_level) {
-        begin_step(w, "ByteLevel");
-        json_key(w, "add_prefix_space");
-        json_put_bool(w, false);
-        json_key(w, "trim_offsets");
-        json_put_bool(w, true);
-        json_key(w, "use_regex");
-        json_put_bool(w, false);
-        json_end(w);
-    }
-    json_end(w);
-    json_end(w);
-}
-
 static void put_block_decoder(struct json_writer *w, bool prefix)
 {
     begin_sequence(w, "decoders");
@@ -238,7 +97,7 @@ static void put_block_decoder(struct json_writer *w, bool prefix)
 
 /* Which texts there are around the model. */
 struct surroundings {
-    const struct pre *pre; /* NULL: the text is not cut */
+    const struct gguf_pre *pre; /* NULL: the text is not cut */
     bool blocks;           /* blanks are U+2581 */
     bool prefix;           /* one is put before the text */
 };
@@ -252,7 +111,7 @@ static void put_surroundings(struct json_writer *w, const struct surroundings *s
     }
     if (s->pre) {
         json_key(w, "pre_tokenizer");
-        put_pretokenizer(w, s->pre, !s->blocks);
+        gguf_pre_put(s->pre, !s->blocks, w);
     }
     json_key(w, "decoder");
     if (s->blocks) {
@@ -535,10 +394,10 @@ bool tokenizer_gguf_read(struct tokenizer *t, const struct gguf *g, struct err *
     if (span_is(model, "gpt2")) {
         if (gguf_find(g, KEY("pre")) && !gguf_get_string(g, KEY("pre"), &name, err))
             return false;
-        s.pre = find_pre(name, err);
+        s.pre = gguf_pre_find(name, err);
         ok = s.pre && read_bpe(t, g, &s, err);
     } else if (span_is(model, "gemma4")) {
-        s = (struct surroundings){.pre = &line_pre, .blocks = true};
+        s = (struct surroundings){.pre = &gguf_pre_lines, .blocks = true};
         ok = read_bpe(t, g, &s, err);
     } else if (span_is(model, "llama")) {
         ok = read_spm(t, g, &s, err);

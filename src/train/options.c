@@ -22,7 +22,7 @@ enum {
     READERS = FOR_DATA | FOR_EVAL | TRAINERS,                /* of rows */
     TALKERS = READERS | FOR_CHAT,                            /* of chat templates */
     ENGINES = FOR_EVAL | FOR_CHAT | FOR_SELFTEST | TRAINERS, /* they compute */
-    WRITERS = FOR_MERGE,                                     /* of weights */
+    WRITERS = FOR_MERGE | FOR_EXPORT,                        /* of weights */
 };
 
 const struct option_row option_table[] = {
@@ -152,10 +152,15 @@ const struct option_row option_table[] = {
      "products in bfloat16; false: float32; chosen for training if absent"},
 
     {"output-dir", NULL, 'o', OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE | FOR_PRETRAIN | WRITERS,
-     AT(output_dir), 0, 0, "OUT", "the folder for the result"},
+     AT(output_dir), 0, 0, "OUT",
+     "the folder for the result; of export the file, or a folder for it"},
     {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT,
      FOR_TUNE | FOR_PRETRAIN | WRITERS, AT(overwrite_output_dir), 0, 0, NULL,
      "write into OUT though it is not empty"},
+    {"format", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EXPORT, AT(format), 0, 0, "FORMAT",
+     "gguf: the whole model, the adapter folded in; gguf-adapter: the adapter alone (gguf)"},
+    {"outtype", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EXPORT, AT(outtype), 0, 0, "TYPE",
+     "of matrices: f32, f16, bf16, or auto: the model's own (auto; of an adapter f32)"},
     {"logits", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EVAL, AT(logits_path), 0, 0,
      "FILE.safetensors", "write the logits of the first --rows rows: [rows, T, V]"},
     {"rows", NULL, 0, OPTION_INT, PURPOSE_OUTPUT, FOR_EVAL, AT(rows), 1, 1e9, "N",
@@ -232,6 +237,7 @@ void options_init(struct options *o)
                           .adam_epsilon = 1e-8,
                           .max_grad_norm = 1,
                           .guard = "act",
+                          .format = "gguf",
                           .temperature = 0.8,
                           .top_k = 40,
                           .top_p = 0.95,

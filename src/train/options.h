@@ -29,7 +29,8 @@ enum option_user {
     FOR_TUNE = 1 << 11,
     FOR_MERGE = 1 << 12,
     FOR_PRETRAIN = 1 << 13,
-    FOR_ALL = (1 << 14) - 1,
+    FOR_EXPORT = 1 << 14,
+    FOR_ALL = (1 << 15) - 1,
 };
 
 /* What an option is for: help lists them under these headings. */
@@ -86,7 +87,7 @@ struct options {
 
     const char *model;
     const char *adapter; /* a PEFT folder, or NULL */
-    const char *output_dir;
+    const char *output_dir; /* of export: the file, or a folder for it */
     bool overwrite_output_dir;
 
     const char *chat_template_path;
@@ -136,6 +137,9 @@ struct options {
 
     const char *logits_path;
     int64_t rows; /* 0: all */
+
+    const char *format;  /* what export writes: "gguf", "gguf-adapter" */
+    const char *outtype; /* "f32", "f16", "bf16", "auto"; NULL: not given */
 
     const char *system;
     double temperature;

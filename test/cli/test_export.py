@@ -1,4 +1,4 @@
-"""pace merge from outside, on a tiny model with random weights.
+"""pace merge and pace export from outside, on a tiny model with random weights.
 
     test_export.py PROGRAM
 """
@@ -118,6 +118,69 @@ class Merge(Case):
         run = self.tune()
         self.refused(3, "model.safetensors", "merge", run, "-o", self.out, preexec_fn=small_files)
         self.assertEqual(list(self.out.iterdir()), [])
+
+
+class Export(Case):
+    def setUp(self):
+        super().setUp()
+        self.file = self.folder / "out.gguf"
+        tokenizer = json.loads((self.model / "tokenizer.json").read_text())
+        tokenizer["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+                                      "use_regex": True}
+        vocab = tokenizer["model"]["vocab"]
+        tokenizer["model"]["vocab"] = {{" ": "Ġ", "\n": "Ċ"}.get(k, k): v for k, v in vocab.items()}
+        tokenizer["decoder"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
+                                "use_regex": True}
+        tokenizer["normalizer"] = None
+        (self.model / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+    def test_the_file_has_the_loss_of_the_model(self):
+        out = self.passes("export", self.model, "-o", self.file)
+        self.assertIn(f"pace chat {self.file}", out)
+        self.assertAlmostEqual(self.loss(self.file, self.data), self.loss(self.model, self.data), delta=1e-5)
+
+    def test_an_adapter_is_folded_in_or_written_alone(self):
+        run = self.tune()
+        told = json.loads(self.passes("export", run, "-o", self.file, "--json"))
+        self.assertEqual(told, {"output": str(self.file), "model": str(self.model), "format": "gguf",
+                                "adapter": str(run / "adapter"), "bytes": self.file.stat().st_size})
+        adapted = self.loss(self.model, self.data, "--adapter", run / "adapter")
+        self.assertAlmostEqual(self.loss(self.file, self.data), adapted, delta=1e-5)
+        lora = self.folder / "lora.gguf"
+        self.assertIn("--lora", self.passes("export", run, "--format", "gguf-adapter", "-o", lora))
+        self.assertIn("blk.1.attn_q.weight.lora_b", self.passes("inspect", lora))
+
+    def test_a_folder_gets_a_file_by_the_models_name(self):
+        run = self.tune()
+        self.passes("export", self.model, "-o", self.folder)
+        self.passes("export", str(self.model) + "/", "-o", self.folder, "--outtype", "f16")
+        self.passes("export", run, "-o", self.folder, "--format", "gguf-adapter")
+        self.passes("export", self.folder / "model-F16.gguf", "-o", self.folder, "--outtype", "bf16")
+        self.assertEqual(sorted(p.name for p in self.folder.glob("*.gguf")),
+                         ["model-F16-BF16.gguf", "model-F16.gguf", "model-F32.gguf", "model-lora-F32.gguf"])
+
+    def test_a_file_that_is_there_is_left_alone(self):
+        self.file.write_text("mine")
+        self.refused(2, "is there already", "export", self.model, "-o", self.file)
+        self.assertEqual(self.file.read_text(), "mine")
+        self.passes("export", self.model, "-o", self.file, "--overwrite-output-dir")
+        self.assertEqual(self.file.read_bytes()[:4], b"GGUF")
+
+    def test_options_that_are_wrong_are_named(self):
+        self.refused(2, "-o FILE", "export", self.model)
+        self.refused(2, "gguf-adapter", "export", self.model, "-o", self.file, "--format", "onnx")
+        self.refused(2, "bf16", "export", self.model, "-o", self.file, "--outtype", "q4_0")
+        self.refused(2, "--adapter A", "export", self.model, "-o", self.file, "--format", "gguf-adapter")
+
+    def test_a_family_that_cannot_be_written_is_named(self):
+        config = json.loads((self.model / "config.json").read_text())
+        (self.model / "config.json").write_text(json.dumps({**config, "model_type": "mistral"}))
+        self.refused(3, 'the family "mistral"', "export", self.model, "-o", self.file)
+        self.assertFalse(self.file.exists())
+
+    def test_a_full_disk_leaves_no_file(self):
+        self.refused(3, "out.gguf", "export", self.model, "-o", self.file, preexec_fn=small_files)
+        self.assertEqual([p for p in self.folder.iterdir() if "gguf" in p.name], [])
 
 
 def small_files():

@@ -68,6 +68,35 @@ static void what_the_tokenizer_does_not_know_is_refused(void **state)
     ASSERT_FAILS(find(tiny_model("broken", "{\"eos_token\"", NULL)), "expected ':'");
 }
 
+static int64_t find_special(const char *folder, const char *kind)
+{
+    struct tokenizer tokenizer;
+    int64_t id = -2;
+    ASSERT_OK(tokenizer_open(&tokenizer, folder, &err));
+    bool ok = special_token_find(folder, kind, &tokenizer, &id, &err);
+    tokenizer_close(&tokenizer);
+    return ok ? id : -2;
+}
+
+static void other_special_tokens_are_found_in_the_same_places(void **state)
+{
+    (void)state;
+    const char *folder = tiny_model("special", "{\"bos_token\": {\"content\": \"<s>\"}, "
+                                               "\"unk_token\": \"nowhere\"}", NULL);
+    write_into(folder, "special_tokens_map.json", "{\"sep_token\": \"<e>\"}");
+    write_into(folder, "config.json",
+               "{\"bos_token_id\": 1, \"eos_token_id\": [6], \"pad_token_id\": 99}");
+    assert_int_equal(find_special(folder, "bos"), 5);
+    assert_int_equal(find_special(folder, "sep"), 6);
+    assert_int_equal(find_special(folder, "eos"), 6);
+    assert_int_equal(find_special(folder, "unk"), -1); /* the tokenizer does not have it */
+    assert_int_equal(find_special(folder, "pad"), -1);
+    assert_int_equal(find_special(folder, "mask"), -1);
+    write_into(folder, "config.json", "{");
+    assert_int_equal(find_special(folder, "mask"), -2);
+    assert_non_null(strstr(err.where, "special/config.json"));
+}
+
 static void a_gguf_file_names_it_by_its_id(void **state)
 {
     (void)state;
@@ -85,6 +114,7 @@ int main(void)
         cmocka_unit_test(the_configuration_names_it_by_its_id),
         cmocka_unit_test(a_tokenizer_alone_names_none),
         cmocka_unit_test(what_the_tokenizer_does_not_know_is_refused),
+        cmocka_unit_test(other_special_tokens_are_found_in_the_same_places),
         cmocka_unit_test(a_gguf_file_names_it_by_its_id),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,9 @@ static const char *adapter_for(const char *below, const char *name, const char *
 {
     const char *path = folder(below, name);
     put(path, "adapter_config.json",
-        arena_printf(&arena, "{\"peft_type\": \"LORA\", "
-                             "\"base_model_name_or_path\": \"%s\"}",
+        arena_printf(&arena,
+                     "{\"peft_type\": \"LORA\", "
+                     "\"base_model_name_or_path\": \"%s\"}",
                      base));
     return path;
 }

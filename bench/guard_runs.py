@@ -52,6 +52,8 @@ JOBS = {
     "random gemma stories": (MODELS / "tiny-random/gemma", lambda: texts("text/tinystories_944k.txt"), SHORT),
 }
 
+NO_EVALS = ["--guard", "act"]  # the default, to know it by
+
 # Name: factor of the rate, share of garbage, share of rows that are not finite, rows (0: all), options.
 TROUBLES = {
     "x1": (1, 0, 0, 0, []),
@@ -62,14 +64,14 @@ TROUBLES = {
     "/1000": (0.001, 0, 0, 0, []),
     "x100, 80 steps": (100, 0, 0, 0, ["--max-steps", "80"]),
     "x100, 80 steps, 10 % garbage": (100, 0.1, 0, 0, ["--max-steps", "80"]),
-    "x100, nothing held out": (100, 0, 0, 0, ["--eval-split", "0"]),
+    "x100, nothing held out": (100, 0, 0, 0, NO_EVALS),
     "1 % garbage": (1, 0.01, 0, 0, []),
     "1 % not finite": (1, 0, 0.01, 0, []),
     "10 % not finite": (1, 0, 0.1, 0, []),
     "x100, 10 % not finite": (100, 0, 0.1, 0, []),
     "constant": (1, 0, 0, 0, ["--lr-scheduler-type", "constant"]),
-    "60 rows, 20 epochs": (1, 0, 0, 100, ["--epochs", "20", "--max-steps", "0"]),
-    "x5, 60 rows, 20 epochs": (5, 0, 0, 100, ["--epochs", "20", "--max-steps", "0"]),
+    "60 rows, 20 epochs": (1, 0, 0, 120, ["--epochs", "20", "--max-steps", "0"]),
+    "x5, 60 rows, 20 epochs": (5, 0, 0, 120, ["--epochs", "20", "--max-steps", "0"]),
 }
 
 
@@ -82,12 +84,14 @@ def write_data(path, rows, trouble, rng, token):
     """Held-out and test rows are clean; garbage and rows with the broken token are trained on."""
     _, bad, broken, n, _ = trouble
     rows = rows[:n] if n else rows
-    head = len(rows) - 40 if not n else len(rows) - 40
+    head = len(rows) - 60
     train = [garbage(row, rng) if rng.random() < bad else row for row in rows[:head]]
     if token:
         train = [{**row, "text": token + row["text"]} if rng.random() < broken else row for row in train]
     path.mkdir()
     for name, part in (("train", train), ("validation", rows[head:head + 20]), ("test", rows[head + 20:])):
+        if name == "validation" and trouble[4] == NO_EVALS:
+            continue
         (path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
 
 
@@ -173,7 +177,8 @@ def main():
                 shutil.rmtree(data, ignore_errors=True)
                 rng = random.Random(args.seed)
                 write_data(data, rows(), trouble, rng, token)
-                words = ["--batch", "8", "--max-steps", str(args.steps), "--seed", str(args.seed), *options, *trouble[4]]
+                words = ["--batch", "8", "--max-steps", str(args.steps), "--eval-split", "0",
+                         "--test-split", "0", "--seed", str(args.seed), *options, *trouble[4]]
                 plan = json.loads(subprocess.run([PACE, "find", base, data, "--prior-only", "--json", *words],
                                                  capture_output=True, text=True, check=True).stdout)
                 rate = plan["learning_rate"] * trouble[0]

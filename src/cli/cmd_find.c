@@ -67,7 +67,8 @@ static bool search(const struct options *o, struct err *err)
     struct pace_search_result result;
     struct options wanted = *o;
     bool is_terminal = isatty(STDERR_FILENO);
-    wanted.learning_rate = NULL; /* one that is given, in a run file say, is not what is asked */
+    wanted.learning_rate = "1e-3"; /* any: what is found is to be given, and runs as such do */
+    wanted.guard = "act";          /* which keeps states, as the search needs them */
     if (!setup_open(&setup, &wanted, err))
         return false;
     find_options_init(&options);

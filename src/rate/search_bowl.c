@@ -9,17 +9,24 @@
  *     sum (score - a - b x - k x^2)^2 + RIDGE (k - USUAL)^2 -> least        x from the arms' middle
  *     vertex v = middle - b / 2k, in decades from the prior's rate
  *
- * The vertex is the best rate of a short run, and a short run is not the long one, above all where
- * the long one repeats its rows: it over-learns, and wants less. So the vertex counts as an
- * observation of the best rate, with a shift and a noise that were measured on sweeps of whole runs
- * (doc/RATE.md):
+ * The vertex is the best rate of a short run, and a short run is not the long one. Where nothing
+ * has been gained yet, it sees only what a rate breaks at once and not what it would mend later: it
+ * is far too low. Where rows are repeated, it does not see over-learning: it is too high. So it
+ * counts as an observation of the best rate,
  *
- *     best = v + shift, give or take noise      one epoch: +0.04, 0.13 decades
- *                                               five: -0.2, 1.0 (0.5 where v is below the prior)
+ *     best = ratio * v + shift, give or take noise,
  *
- * between them by the logarithm of the epochs. After one epoch the arms decide nearly alone, after
- * five they hardly count. To it comes the noise of this job's own scores: the spread of the
- * training losses' differences from step to step between its outermost arms.
+ * whose numbers were measured on sweeps of whole runs (doc/RATE.md):
+ *
+ *     the best arm's loss has fallen by 4.5 % and more     ratio 0.95, noise 0.13 decades
+ *     by 1.5 % or less                                     ratio 0.5,  noise 0.2
+ *     one epoch                                            shift +0.05
+ *     five                                                 shift -0.2, noise 1 (0.5 below the
+ * prior)
+ *
+ * and a straight line between them (for epochs, of their logarithm). To it comes the noise of this
+ * job's own scores: the spread of the training losses' differences from step to step between its
+ * outermost arms.
  *
  * The prior that is observed upon has a heavy tail: four jobs in five lie within its spread, the
  * fifth within three times as much. So arms that speak clearly against the prior are believed.
@@ -40,22 +47,30 @@
 #define BOWL_TAIL 0.2
 #define BOWL_TAIL_TIMES 3.0
 
-/* How far a short run's vertex counts. */
-struct reliability {
-    double shift, noise;
-};
-
 static double square(double x)
 {
     return x * x;
 }
 
-static struct reliability reliability_of(double epochs, bool is_below)
+static double blend(double a, double b, double share)
+{
+    return a + (b - a) * fmin(fmax(share, 0), 1);
+}
+
+/* How far a short run's vertex counts. */
+struct reliability {
+    double ratio, shift, noise;
+};
+
+static struct reliability reliability_of(double epochs, double fall, bool is_below)
 {
     double repeats = epochs > 1 ? fmin(log(epochs) / log(5), 1) : 0;
+    double gained = (fall - 0.015) / (0.045 - 0.015);
     double once = 0.13, often = is_below ? 0.5 : 1.0;
-    return (struct reliability){.shift = 0.04 - 0.24 * repeats,
-                                .noise = once * pow(often / once, repeats)};
+    return (struct reliability){
+        .ratio = blend(0.5, 0.95, gained),
+        .shift = blend(0.05, -0.2, repeats),
+        .noise = fmax(once * pow(often / once, repeats), blend(0.2, once, gained))};
 }
 
 /* ---------------------------------------------------------------------------------- scores -- */
@@ -176,6 +191,16 @@ static double noise_of(const struct pace_search *s, const struct scores *t, doub
 
 /* -------------------------------------------------------------------------------- estimate -- */
 
+/* Of the best arm, as a share of the base's loss. */
+static double fall_of(const struct pace_search *s)
+{
+    double best = s->base_loss;
+    for (int i = 0; i < s->n_arms; i++)
+        if (s->arms[i].status == PACE_ARM_MEASURED)
+            best = fmin(best, s->arms[i].loss);
+    return 1 - best / s->base_loss;
+}
+
 /* The posterior of a normal prior around 0 after an observation, and how well it foretold it. */
 struct part {
     double likelihood, mean, variance;
@@ -199,10 +224,11 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
         return;
     double v = fmin(fmax(vertex.x, offset(s, t->lowest) - BOWL_OUTSIDE),
                     offset(s, t->highest) + BOWL_OUTSIDE);
-    struct reliability r = reliability_of(s->options.epochs, v < 0);
+    struct reliability r = reliability_of(s->options.epochs, fall_of(s), v < 0);
     double noise = hypot(r.noise, noise_of(s, t, vertex.k));
-    struct part usual = observe(prior_sd, v + r.shift, noise);
-    struct part tail = observe(BOWL_TAIL_TIMES * prior_sd, v + r.shift, noise);
+    double seen = r.ratio * v + r.shift;
+    struct part usual = observe(prior_sd, seen, noise);
+    struct part tail = observe(BOWL_TAIL_TIMES * prior_sd, seen, noise);
     double far = BOWL_TAIL * tail.likelihood, near = (1 - BOWL_TAIL) * usual.likelihood;
     double share = far + near > 0 ? far / (far + near) : 1;
     e->mean = (1 - share) * usual.mean + share * tail.mean;
@@ -232,15 +258,6 @@ static void give_up(const struct pace_search *s, struct search_estimate *e)
     e->reason = PACE_FOUND_BROKEN;
     e->number[0] = s->n_arms;
     e->number[2] = s->options.prior_rate * pow(10, lowest);
-}
-
-static double fall_of(const struct pace_search *s)
-{
-    double best = s->base_loss;
-    for (int i = 0; i < s->n_arms; i++)
-        if (s->arms[i].status == PACE_ARM_MEASURED)
-            best = fmin(best, s->arms[i].loss);
-    return 1 - best / s->base_loss;
 }
 
 static void explain(const struct pace_search *s, struct search_estimate *e)

@@ -88,7 +88,7 @@ void pace_search_init(struct pace_search *s, const struct pace_search_options *o
 {
     struct pace_problem problem;
     CHECK(pace_search_options_check(o, &problem));
-    *s = (struct pace_search){.options = *o};
+    *s = (struct pace_search){.options = *o, .base_loss = NAN};
     rows[o->method].begin(s);
 }
 

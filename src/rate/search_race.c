@@ -165,7 +165,6 @@ static double next_place(const struct pace_search *s)
 void search_race_begin(struct pace_search *s)
 {
     int arms = SEARCH_ARMS_PLANNED;
-    s->base_loss = NAN;
     do
         s->arm_steps = steps_of_arms(s, arms);
     while (s->arm_steps < SEARCH_STEPS_LEAST && --arms >= 2);

@@ -21,7 +21,7 @@ enum {
     LABEL_COLUMNS = 10,
     STEP_COLUMNS = 8,
     ACTION_COLUMNS = 11,
-    ACTION_SIZE = 64,
+
     PLOT_ROWS = 16
 };
 
@@ -256,15 +256,13 @@ static void add_rate(struct view *v)
 /* ------------------------------------------------------------------------------------- plot -- */
 
 /* Only what changes the run is marked: gradients scaled down can be many. */
-static size_t make_marks(const struct timeline *t, struct plot_mark *marks, struct arena *arena)
+static size_t make_marks(const struct timeline *t, struct plot_mark *marks)
 {
     size_t n = 0;
     for (size_t i = 0; i < t->n_items; i++) {
         if (!t->items[i].changes_run)
             continue;
-        char *label = arena_alloc(arena, ACTION_SIZE);
-        timeline_label(t->items[i].advice, label, ACTION_SIZE);
-        marks[n++] = (struct plot_mark){(double)t->items[i].step, label};
+        marks[n++] = (struct plot_mark){(double)t->items[i].step, t->items[i].label};
     }
     return n;
 }
@@ -286,7 +284,7 @@ static void add_plot(struct view *v)
                         .lines = lines,
                         .n_lines = t->eval.n > 0 ? 3 : 2,
                         .marks = marks,
-                        .n_marks = make_marks(&v->report->timeline, marks, v->arena),
+                        .n_marks = make_marks(&v->report->timeline, marks),
                         .log_y = t->log_loss,
                         .log_right = t->log_rate};
     struct plot_screen screen = {(int)v->term->width, PLOT_ROWS, v->term->has_color,
@@ -309,11 +307,9 @@ static const char *event_text(struct view *v, const struct timeline_item *item)
 static void add_event(struct view *v, const struct timeline_item *item)
 {
     const size_t indent = STEP_COLUMNS + 2 + ACTION_COLUMNS;
-    char label[ACTION_SIZE];
     struct buf safe;
     buf_init(&safe, BUF_NO_LIMIT);
-    timeline_label(item->advice, label, sizeof label);
-    size_t columns = term_add_line(v->term, &safe, span_of(label), ACTION_COLUMNS - 1);
+    size_t columns = term_add_line(v->term, &safe, span_of(item->label), ACTION_COLUMNS - 1);
     buf_printf(v->out, "%*" PRId64 "  %s%s%s%*s", STEP_COLUMNS, item->step,
                term_style(v->term, TERM_BOLD), buf_string(&safe), term_style(v->term, TERM_PLAIN),
                (int)(ACTION_COLUMNS - columns), "");

@@ -1,18 +1,23 @@
 /*
- * bowl.c - loss against learning rate: a parabola in the logarithm of the rate.
+ * bowl.c - what a learning rate is expected to cost: a parabola in its logarithm.
  *
- *     loss(rate) = best_loss + curvature * (log10(rate) - log10(best))^2
+ *     cost(rate) = curvature * d^2 * (d > 0 ? 1.6 : 1)       d = log10(rate) - log10(best)
  *
- * Best is the rate that the search chose. Where the journal has no such fit, what is left are the
- * beliefs: normal curves in log10(rate), before (the prior) and after the search.
+ * in nats at the end of the run; steeper on the right, as the search has it (rate/search.h). Best
+ * is the middle of the 80 % interval; what was chosen lies a little below it. Where the journal has
+ * no curvature, what is left are the beliefs: normal curves in log10(rate), before (the prior) and
+ * after the search.
  *
- * The range shown takes in every arm, both intervals, and twice and half of the chosen rate. An arm
- * that diverged must not press the others flat: losses are shown up to a little above the worst arm
- * that was measured.
+ * What was seen has a scale of its own: held-out losses of short runs. An arm that diverged must
+ * not press the others flat: it has no place on that scale.
+ *
+ * The range shown takes in every arm, both intervals, and twice and half of the chosen rate.
  */
 #include "report/bowl.h"
 
 #include <math.h>
+
+static const double right_side = 1.6;
 
 static void take_in(struct bowl *b, double rate)
 {
@@ -28,10 +33,10 @@ static void find_range(struct bowl *b, const struct facts *f)
     b->low = b->high = NAN;
     take_in(b, s->learning_rate / 2.2);
     take_in(b, s->learning_rate * 2.2);
-    take_in(b, s->low);
-    take_in(b, s->high);
-    take_in(b, f->prior.low);
-    take_in(b, f->prior.high);
+    take_in(b, s->low / 1.15);
+    take_in(b, s->high * 1.15);
+    take_in(b, f->prior.low / 1.5);
+    take_in(b, f->prior.high * 1.5);
     for (size_t i = 0; i < f->n_arms; i++) {
         take_in(b, f->arms[i].learning_rate / 1.15);
         take_in(b, f->arms[i].learning_rate * 1.15);
@@ -48,9 +53,9 @@ bool bowl_is_measured(const struct facts_arm *arm)
            !is_broken;
 }
 
-static void find_most(struct bowl *b, const struct facts *f)
+static void find_losses(struct bowl *b, const struct facts *f)
 {
-    double least = f->search.best_loss, most = f->search.best_loss;
+    double least = NAN, most = NAN;
     for (size_t i = 0; i < f->n_arms; i++) {
         if (!bowl_is_measured(&f->arms[i]))
             continue;
@@ -58,8 +63,9 @@ static void find_most(struct bowl *b, const struct facts *f)
         least = fmin(least, f->arms[i].loss - se);
         most = fmax(most, f->arms[i].loss + se);
     }
-    b->least = least - 0.1 * (most - least);
-    b->most = most + 0.35 * (most - least);
+    double room = fmax(0.15 * (most - least), 1e-3 * fabs(most));
+    b->least = least - 2 * room;
+    b->most = most + room;
 }
 
 static double belief(double x, double middle, double sd)
@@ -73,24 +79,39 @@ static bool is_belief(double rate, double sd)
     return rate > 0 && isfinite(rate) && sd > 0 && isfinite(sd);
 }
 
+/* Where the bowl is lowest, in decades; NAN where there is none. */
+static double find_best(const struct facts_search *s)
+{
+    if (!(s->curvature > 0) || !isfinite(s->curvature))
+        return NAN;
+    return s->low > 0 && s->high > 0 ? (log10(s->low) + log10(s->high)) / 2
+                                     : log10(s->learning_rate);
+}
+
+/* Half a decade above the best is as much as is shown. */
+static double cost_at(const struct facts_search *s, double away)
+{
+    double cost = s->curvature * away * away * (away > 0 ? right_side : 1);
+    return cost <= s->curvature * right_side / 4 ? cost : NAN;
+}
+
 void bowl_make(struct bowl *b, const struct facts *f)
 {
     const struct facts_search *s = &f->search;
+    double best = find_best(s);
     *b = (struct bowl){.least = NAN, .most = NAN};
     find_range(b, f);
     if (isnan(b->low))
         return;
-    find_most(b, f);
-    b->has_curve = isfinite(s->best_loss) && isfinite(s->curvature) && s->learning_rate > 0 &&
-                   b->most > b->least;
+    find_losses(b, f);
+    b->has_curve = isfinite(best);
     b->has_prior = is_belief(f->prior.learning_rate, f->prior.sd);
     b->has_posterior = is_belief(s->learning_rate, s->sd);
     double low = log10(b->low), step = (log10(b->high) - low) / (BOWL_POINTS - 1);
     for (int i = 0; i < BOWL_POINTS; i++) {
-        double x = low + step * i, away = x - log10(s->learning_rate);
-        double loss = s->best_loss + s->curvature * away * away;
+        double x = low + step * i;
         b->rate[i] = pow(10, x);
-        b->loss[i] = b->has_curve && !(loss > b->most) ? loss : NAN;
+        b->cost[i] = b->has_curve ? cost_at(s, x - best) : NAN;
         b->prior[i] = b->has_prior ? belief(x, log10(f->prior.learning_rate), f->prior.sd) : NAN;
         b->posterior[i] = b->has_posterior ? belief(x, log10(s->learning_rate), s->sd) : NAN;
     }

@@ -10,11 +10,11 @@ enum { BOWL_POINTS = 81 };
 
 struct bowl {
     double low, high;   /* the range of rates that is shown; NAN: there is nothing to show */
-    double least, most; /* losses outside are off the picture; NAN: none was measured */
-    bool has_curve;     /* the loss that is expected at each rate is known */
+    double least, most; /* losses of arms, a little room around them; NAN: none was measured */
+    bool has_curve;     /* what each rate is expected to cost is known */
     bool has_prior, has_posterior;
     double rate[BOWL_POINTS];
-    double loss[BOWL_POINTS];      /* expected there; NAN where it is off the picture */
+    double cost[BOWL_POINTS];      /* nats above the best at the end of the run; NAN: too many */
     double prior[BOWL_POINTS];     /* how likely the rate is the best: 1 for the likeliest */
     double posterior[BOWL_POINTS]; /* the same with what was measured */
 };

@@ -165,13 +165,11 @@ static void put_incidents(struct card *c)
 {
     const struct timeline *t = &c->report->timeline;
     size_t n = min_size(t->n_items, INCIDENTS_MOST);
-    char label[32];
     if (n > 0)
         buf_add_text(c->out, "\nWhat happened:\n\n");
     for (size_t i = 0; i < n; i++) {
-        timeline_label(t->items[i].action, label, sizeof label);
         buf_printf(c->out, "- step %" PRId64 ", ", t->items[i].step);
-        add_text(c, label);
+        add_text(c, t->items[i].label);
         buf_add_text(c->out, ": ");
         add_text(c, t->items[i].reason);
         buf_add_text(c->out, "\n");

@@ -243,36 +243,43 @@
       backgroundColor: tint(name, 0.1), fill: "origin", silent: true, tension: 0.3 });
   }
 
+  // Three scales over one: what was seen (left), what is expected (right), how likely (not named).
   function bowlChart() {
     var b = data.bowl, sets = [], lines = [], wide = window.innerWidth > 640;
     var measured = b.arms.filter(function (a) { return a.measured; });
-    var broken = b.arms.filter(function (a) { return !a.measured; });
-    if (measured.length) {
+    var broken = b.arms.filter(function (a) { return !a.measured && a.x > 0; });
+    var hasCost = b.curve.length > 0, hasLoss = measured.length > 0;
+    var mostBelief = hasCost || hasLoss ? 3.2 : 1.15;
+    if (hasLoss) {
       sets.push({ type: "scatter", label: "arm", data: measured.map(function (a) { return { x: a.x, y: a.y }; }),
         pointRadius: 5.5, pointHoverRadius: 7, backgroundColor: color("ink"), borderColor: color("card"), borderWidth: 1.5 });
     }
-    if (b.curve.length) sets.push(line("expected", b.curve, "tuned", { silent: true, tension: 0.3, borderWidth: 2.4 }));
-    if (broken.length && b.top !== null) {
-      sets.push({ type: "scatter", label: "diverged", data: broken.map(function (a) { return { x: a.x, y: b.top }; }),
-        pointStyle: "crossRot", pointRadius: 7, borderColor: color("warn"), borderWidth: 2.4, clip: false });
+    if (hasCost) sets.push(line("cost", b.curve, "tuned", { yAxisID: "cost", silent: hasLoss, tension: 0.3, borderWidth: 2.4 }));
+    if (broken.length) {
+      sets.push({ type: "scatter", label: "diverged", yAxisID: "belief",
+        data: broken.map(function (a) { return { x: a.x, y: 0.96 * mostBelief }; }),
+        pointStyle: "crossRot", pointRadius: 7, borderColor: color("warn"), borderWidth: 2.4 });
     }
     if (b.posterior.length) sets.push(belief("after the search", b.posterior, "tuned"));
     if (b.prior.length) sets.push(belief("first guess", b.prior, "base"));
-    if (b.chosen !== null) {
+    if (b.chosen > 0) {
       lines.push({ x: b.chosen, color: "rate", label: rate(b.chosen) });
       if (b.has_cost && wide) {
         lines.push({ x: b.chosen / 2, color: "soft", label: "÷2", dashed: true });
         lines.push({ x: b.chosen * 2, color: "soft", label: "×2", dashed: true });
       }
     }
-    var hasLoss = measured.length > 0 || b.curve.length > 0;
     return {
       data: { datasets: sets },
       options: base({
         x: axis({ type: "logarithmic", min: b.low, max: b.high, title: title("learning rate") }),
-        y: axis({ type: "linear", display: hasLoss, min: b.bottom === null ? undefined : b.bottom, max: b.top === null ? undefined : b.top,
-                  title: title(wide ? "held-out loss of a short run, nats per token" : "held-out loss") }),
-        belief: { type: "linear", axis: "y", display: false, min: 0, max: hasLoss ? 3.2 : 1.15 }
+        y: axis({ type: "linear", display: hasLoss, min: b.bottom === null ? undefined : b.bottom,
+                  max: b.top === null ? undefined : b.top,
+                  title: title(wide ? "held-out loss of short runs, nats per token" : "held-out loss") }),
+        cost: axis({ type: "linear", axis: "y", display: hasCost, position: hasLoss ? "right" : "left", min: 0,
+                     grid: { drawOnChartArea: !hasLoss, color: color("line"), drawTicks: false, borderColor: color("line") },
+                     title: title(wide ? "expected cost at the end, nats per token" : "expected cost") }),
+        belief: { type: "linear", axis: "y", display: false, min: 0, max: mostBelief }
       }, {
         bands: { bands: b.interval ? [{ low: b.interval[0], high: b.interval[1], color: "tuned" }] : [], lines: lines },
         errors: { list: measured.filter(function (a) { return a.se !== null; }) },
@@ -280,7 +287,8 @@
           callbacks: {
             title: function (items) { return items.length ? "learning rate " + rate(items[0].parsed.x) : ""; },
             label: function (item) {
-              return item.dataset.label === "diverged" ? "diverged" : "loss " + short(item.parsed.y);
+              var name = item.dataset.label;
+              return name === "diverged" ? name : (name === "cost" ? "would cost " : "loss ") + short(item.parsed.y);
             }
           }
         })

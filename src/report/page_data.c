@@ -108,7 +108,7 @@ static void put_bowl(const struct page *p, struct json_writer *w)
     json_member_double(w, "high", b->high);
     json_member_double(w, "bottom", b->least);
     json_member_double(w, "top", b->most);
-    json_member_double(w, "chosen", s->learning_rate);
+    json_member_double(w, "chosen", report_rate(p->report));
     json_member_bool(w, "has_cost", isfinite(s->double_cost) || isfinite(s->half_cost));
     json_key(w, "interval");
     if (isfinite(s->low) && isfinite(s->high))
@@ -116,7 +116,7 @@ static void put_bowl(const struct page *p, struct json_writer *w)
     else
         json_put_null(w);
     put_arms(p, w);
-    put_curve(p, w, "curve", b->loss);
+    put_curve(p, w, "curve", b->cost);
     put_curve(p, w, "prior", b->prior);
     put_curve(p, w, "posterior", b->posterior);
     json_end(w);

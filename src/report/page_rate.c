@@ -29,16 +29,17 @@ static void put_bowl(const struct page *p)
     struct plot_line lines[3];
     if (b->has_curve)
         lines[n_lines++] =
-            (struct plot_line){"expected loss", at, b->loss, BOWL_POINTS, false, false};
+            (struct plot_line){"expected cost at the end", at, b->cost, BOWL_POINTS, false, false};
     else if (b->has_posterior || b->has_prior)
         lines[n_lines++] = (struct plot_line){"how likely it is the best",
                                               at,
                                               b->has_posterior ? b->posterior : b->prior,
                                               BOWL_POINTS,
-                                              n_arms > 0,
+                                              false,
                                               false};
     if (n_arms > 0)
-        lines[n_lines++] = (struct plot_line){"short runs", arm_at, arm_loss, n_arms, false, true};
+        lines[n_lines++] = (struct plot_line){
+            "held-out loss of short runs", arm_at, arm_loss, n_arms, n_lines > 0, true};
     struct plot plot = {
         .x_label = "learning rate (its logarithm to base 10)", .lines = lines, .n_lines = n_lines};
     if (n_lines > 0)
@@ -57,7 +58,8 @@ static void put_key(const struct page *p)
     if (n_measured > 0)
         buf_add_text(p->out, "<li><i class=\"dot\"></i>short runs, with standard errors</li>");
     if (b->has_curve)
-        buf_add_text(p->out, "<li class=\"k-tuned\"><i></i>the loss to expect</li>");
+        buf_add_text(
+            p->out, "<li class=\"k-tuned\"><i></i>what a rate is expected to cost at the end</li>");
     if (isfinite(p->facts->search.low) && isfinite(p->facts->search.high))
         buf_add_text(p->out,
                      "<li class=\"k-tuned\"><i class=\"band\"></i>where the best lies, 80 %</li>");

@@ -57,14 +57,12 @@ static void put_curves(const struct page *p)
 
 static void put_event(const struct page *p, const struct timeline_item *item, size_t mark)
 {
-    char label[64];
-    timeline_label(item->advice, label, sizeof label);
     bool is_only_advice = strcmp(item->action, item->advice) != 0;
     buf_add_text(p->out, "<li>");
     html_put(p->out, mark > 0 ? "span class=\"badge\"" : "span class=\"badge quiet\"",
              mark > 0 ? arena_printf(p->arena, "%zu", mark) : "·");
     buf_add_text(p->out, "<div>");
-    html_put(p->out, "b", label);
+    html_put(p->out, "b", item->label);
     const char *when = arena_printf(p->arena, "step %s", words_count(p->arena, (double)item->step));
     if (item->n > 1)
         when = arena_printf(p->arena, "%zu times, steps %s to %s", item->n,

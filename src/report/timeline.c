@@ -8,12 +8,18 @@
  */
 #include "report/timeline.h"
 
-#include <stdio.h>
-
 /* The step that the observation after the first n of them is about. */
 static int64_t step_behind_entries(const struct story *s, size_t n)
 {
     return n < s->journal->n_entries ? s->steps[n] : s->end_step;
+}
+
+static const char *label_of(const char *action, struct arena *arena)
+{
+    char *label = arena_string(arena, span_of(action));
+    for (char *c = label; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    return label;
 }
 
 static void add_event(struct timeline *t, const struct story_event *e, struct arena *arena)
@@ -22,6 +28,7 @@ static void add_event(struct timeline *t, const struct story_event *e, struct ar
     t->items[t->n_items++] = (struct timeline_item){
         .action = pace_action_name(d->action),
         .advice = pace_action_name(d->advice),
+        .label = label_of(pace_action_name(d->advice), arena),
         .reason = arena_string(arena, e->entry->reason),
         .step = e->step,
         .last_step = e->last_step,
@@ -31,13 +38,15 @@ static void add_event(struct timeline *t, const struct story_event *e, struct ar
     };
 }
 
+/* `action` is what it is where the record does not say. */
 static void add_incident(struct timeline *t, const struct facts_incident *i, const char *action,
-                         int64_t step)
+                         int64_t step, struct arena *arena)
 {
     const char *name = i->action ? i->action : action;
     t->items[t->n_items++] = (struct timeline_item){
         .action = name,
         .advice = name,
+        .label = label_of(name, arena),
         .reason = i->reason ? i->reason : "",
         .step = step,
         .last_step = step,
@@ -78,7 +87,8 @@ void timeline_make(struct timeline *t, const struct story *s, const struct facts
         size_t until = i < s->n_events ? entry_index(s, i) : SIZE_MAX;
         for (struct told *told; (told = next_before(&resumes, &rows, until)) != NULL; told->at++) {
             const struct facts_incident *incident = &told->list[told->at];
-            add_incident(t, incident, told->action, step_behind_entries(s, incident->n_entries));
+            add_incident(t, incident, told->action, step_behind_entries(s, incident->n_entries),
+                         arena);
         }
         if (i < s->n_events)
             add_event(t, &s->events[i], arena);
@@ -86,12 +96,7 @@ void timeline_make(struct timeline *t, const struct story *s, const struct facts
     if (!f->choice.action)
         return;
     bool has_step = f->choice.step >= 0 && f->choice.step < 1e15;
-    add_incident(t, &f->choice, NULL, has_step ? (int64_t)f->choice.step : s->end_step);
-}
-
-void timeline_label(const char *action, char *label, size_t size)
-{
-    (void)snprintf(label, size, "%s", action);
-    for (char *c = label; *c; c++)
-        *c = *c == '_' ? ' ' : *c;
+    add_incident(t, &f->choice, "go", has_step ? (int64_t)f->choice.step : s->end_step, arena);
+    if (strcmp(f->choice.action, "go") == 0) /* on with the last weights: nothing was done */
+        t->items[t->n_items - 1].label = "saved";
 }

@@ -11,6 +11,7 @@
 struct timeline_item {
     const char *action; /* "roll_back", "quarantine", … */
     const char *advice; /* what the guard thought; the action where it acts */
+    const char *label;  /* what was done, or advised, as a person reads it: "roll back" */
     const char *reason; /* a sentence; "" where none was recorded */
     int64_t step, last_step;
     size_t n;         /* decisions alike that it stands for */
@@ -27,8 +28,5 @@ struct timeline {
 /* Story and facts must outlive it; arrays and texts live in the arena. */
 void timeline_make(struct timeline *timeline, const struct story *story, const struct facts *facts,
                    struct arena *arena);
-
-/* "roll back" for "roll_back": an action as a person reads it. At most `size` bytes. */
-void timeline_label(const char *action, char *label, size_t size);
 
 #endif

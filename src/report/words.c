@@ -181,19 +181,39 @@ const char *words_headline(const struct facts *f)
 {
     const struct facts_verdict *v = &f->verdict;
     struct words_gain g = words_gain(v);
-    if (!v->is_there || !isfinite(g.gain))
+    if (!v->is_there || !isfinite(v->base_loss) || !(v->rows > 0))
         return "Not tested";
     if (v->is_better)
         return "Better than its base";
-    return g.high < 0 ? "Worse than its base" : "Not better than its base";
+    bool is_worse = !isfinite(v->tuned_loss) || g.high < 0;
+    return is_worse ? "Worse than its base" : "Not shown to be better";
+}
+
+/* The run's sentence without the verdict that the headline has said: "better: on 40 rows …". */
+static const char *sentence(struct arena *arena, const char *reason)
+{
+    static const char *const verdicts[] = {
+        "better: ", "not better: ", "cannot be told: ", "not measured: "};
+    for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
+        if (strncmp(reason, verdicts[i], strlen(verdicts[i])) == 0)
+            reason += strlen(verdicts[i]);
+    }
+    size_t len = strlen(reason);
+    char *text = arena_printf(arena, "%s%s", reason, len > 0 && reason[len - 1] == '.' ? "" : ".");
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+    return text;
 }
 
 const char *words_verdict(struct arena *arena, const struct facts *f)
 {
     const struct facts_verdict *v = &f->verdict;
     struct words_gain g = words_gain(v);
-    if (v->reason)
-        return v->reason;
+    if (v->reason && v->reason[0])
+        return sentence(arena, v->reason);
+    if (!v->is_there && f->test_rows > 0)
+        return "The run did not come to the test, so nothing says whether the tuned model is "
+               "better than its base.";
     if (!v->is_there || !isfinite(g.gain))
         return "No rows were set aside for a test, so nothing says whether the tuned model is "
                "better than its base.";
@@ -208,7 +228,7 @@ const char *words_verdict(struct arena *arena, const struct facts *f)
 const char *words_forgotten(struct arena *arena, const struct facts *f)
 {
     const struct facts_verdict *v = &f->verdict;
-    if (!isfinite(v->kl))
+    if (!isfinite(v->kl) || (v->reason && strstr(v->reason, "KL")))
         return NULL;
     return arena_printf(arena,
                         "On %s tokens that the base wrote itself, the tuned model differs from it "

@@ -51,7 +51,7 @@ const char *words_headline(const struct facts *facts);
 /* What came of it, as the run has said it, else from its numbers. */
 const char *words_verdict(struct arena *arena, const struct facts *facts);
 
-/* What was forgotten; NULL where it was not measured. */
+/* What was forgotten; NULL where it was not measured, or where the run's own words say it. */
 const char *words_forgotten(struct arena *arena, const struct facts *facts);
 
 /* Where the learning rate comes from. */

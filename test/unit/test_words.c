@@ -98,14 +98,20 @@ static void the_verdict_is_said_in_plain_words(void **state)
     struct facts worse = tested(2.3, 2.6, -0.4, -0.2, false);
     struct facts none = {0};
     assert_string_equal(words_headline(&better), "Better than its base");
-    assert_string_equal(words_headline(&even), "Not better than its base");
+    assert_string_equal(words_headline(&even), "Not shown to be better");
     assert_string_equal(words_headline(&worse), "Worse than its base");
     assert_string_equal(words_headline(&none), "Not tested");
     assert_non_null(strstr(words_verdict(&arena, &better), "On 105 rows"));
     assert_non_null(strstr(words_verdict(&arena, &better), "a gain of 0.500"));
     assert_non_null(strstr(words_verdict(&arena, &none), "No rows were set aside"));
-    better.verdict.reason = "as the run said it";
-    assert_string_equal(words_verdict(&arena, &better), "as the run said it");
+    none.test_rows = 40;
+    assert_non_null(strstr(words_verdict(&arena, &none), "did not come to the test"));
+    better.verdict.reason = "better: on 105 rows, as the run said it";
+    assert_string_equal(words_verdict(&arena, &better), "On 105 rows, as the run said it.");
+    better.verdict.reason = "In whole sentences.";
+    assert_string_equal(words_verdict(&arena, &better), "In whole sentences.");
+    worse.verdict.tuned_loss = NAN;
+    assert_string_equal(words_headline(&worse), "Worse than its base");
 }
 
 static void a_gain_has_one_sign_whatever_the_record_counts(void **state)
@@ -131,6 +137,8 @@ static void forgetting_is_told_where_it_was_measured(void **state)
     f.verdict.kl_tokens = 4096;
     assert_non_null(strstr(words_forgotten(&arena, &f), "On 4,096 tokens"));
     assert_non_null(strstr(words_forgotten(&arena, &f), "0.0312 ± 0.0021"));
+    f.verdict.reason = "better: …; it moved 0.03 nats (KL divergence)";
+    assert_null(words_forgotten(&arena, &f));
 }
 
 static void the_rate_says_where_it_comes_from(void **state)

@@ -1,9 +1,9 @@
 /*
  * bowl.c - what a learning rate is expected to cost: a parabola in its logarithm.
  *
- *     cost(rate) = curvature * d^2 * (d > 0 ? 1.6 : 1)       d = log10(rate) - log10(best)
+ *     cost(rate) = curvature * d^2 * (d > 0 ? SEARCH_RIGHT : 1)       d = log10(rate) - log10(best)
  *
- * in nats at the end of the run; steeper on the right, as the search has it (rate/search.h). Best
+ * in nats at the end of the run; steeper on the right (rate/search.h). Best
  * is the middle of the 80 % interval; what was chosen lies a little below it. Where the journal has
  * no curvature, what is left are the beliefs: normal curves in log10(rate), before (the prior) and
  * after the search.
@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-static const double right_side = 1.6;
+#include "rate/search.h"
 
 static void take_in(struct bowl *b, double rate)
 {
@@ -91,8 +91,8 @@ static double find_best(const struct facts_search *s)
 /* Half a decade above the best is as much as is shown. */
 static double cost_at(const struct facts_search *s, double away)
 {
-    double cost = s->curvature * away * away * (away > 0 ? right_side : 1);
-    return cost <= s->curvature * right_side / 4 ? cost : NAN;
+    double cost = s->curvature * away * away * (away > 0 ? SEARCH_RIGHT : 1);
+    return cost <= s->curvature * SEARCH_RIGHT / 4 ? cost : NAN;
 }
 
 void bowl_make(struct bowl *b, const struct facts *f)

@@ -40,7 +40,7 @@ static void the_curve_is_lowest_in_the_middle_of_the_interval(void **state)
         lowest = !(b.cost[i] >= b.cost[lowest]) && isfinite(b.cost[i]) ? i : lowest;
     assert_true(fabs(log10(b.rate[lowest] / sqrt(3e-4 * 8e-4))) < 0.02);
     assert_true(b.cost[lowest] >= 0 && b.cost[lowest] < 1e-4);
-    assert_true(b.cost[lowest + 8] > 1.4 * b.cost[lowest - 8]); /* steeper above */
+    assert_true(b.cost[lowest + 8] > 1.25 * b.cost[lowest - 8]); /* steeper above */
     assert_true(b.low < 1.2e-4 * 1.001 && b.high > 1e-3);
     assert_true(b.posterior[lowest] > 0.97 && b.prior[lowest] < 0.9);
 }

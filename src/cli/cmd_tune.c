@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/tune_view.h"
+#include "report/report.h"
 
 enum { LINES_OF_A_LOG = 20 };
 
@@ -129,7 +130,7 @@ bool cmd_tune(const struct options *o, struct err *err)
         (void)fputc('\n', stderr);
     if (tune.report.is_saved) { /* what the guard ended, too */
         struct err trouble;
-        bool told = tell_result(&tune, &trouble);
+        bool told = report_write(o->output_dir, &trouble) && tell_result(&tune, &trouble);
         if (ok && !told)
             *err = trouble;
         ok = ok && told;

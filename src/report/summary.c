@@ -36,12 +36,22 @@ static void put_loss(struct json_writer *w, const char *key, double loss)
     json_end(w);
 }
 
-static void put_incidents(struct json_writer *w, const struct timeline *t)
+/* No gradient scaled down, which is everyday, and not the choice of the state, which comes below.
+ */
+static bool is_incident(const struct report *r, const struct timeline_item *item)
 {
+    return strcmp(item->advice, "clip") != 0 && item->incident != &r->facts.choice;
+}
+
+static void put_incidents(struct json_writer *w, const struct report *r)
+{
+    const struct timeline *t = &r->timeline;
     json_key(w, "incidents");
     json_begin_array(w);
     for (size_t i = 0; i < t->n_items; i++) {
         const struct timeline_item *item = &t->items[i];
+        if (!is_incident(r, item))
+            continue;
         json_begin_object(w);
         json_member_int(w, "step", item->step);
         json_member_text(w, "action", item->action);
@@ -80,7 +90,7 @@ void summary_put(const struct report *r, struct buf *out)
     json_member_double(&w, "tokens_per_second",
                        isfinite(speed) ? speed : end->tokens / end->seconds);
     put_count(&w, "peak_memory_bytes", end->peak_memory_bytes);
-    put_incidents(&w, &r->timeline);
+    put_incidents(&w, r);
     json_member_text(&w, "status", report_status(r));
     facts_put(&w, f);
     json_end(&w);

@@ -27,7 +27,7 @@
 static const char *const adapter_files[] = {"adapter_config.json", "adapter_model.safetensors"};
 static const char *const model_files[] = {"config.json", "generation_config.json",
                                           "model.safetensors"};
-static const char *const reports[] = {"report.html", "report.json"};
+static const char *const reports[] = {"report.html", "report.json", "README.md"};
 
 static bool check_empty(const struct options *o, struct err *err)
 {
@@ -114,6 +114,7 @@ static void remove_result(const char *model, const char *folder)
     remove_files(folder, adapter_files, COUNT_OF(adapter_files));
     remove_files(folder, model_files, COUNT_OF(model_files));
     remove_files(folder, model_companions, model_n_companions);
+    remove_files(folder, reports, COUNT_OF(reports)); /* its model card */
     (void)rmdir(folder); /* where nothing else is in it */
 }
 

@@ -54,7 +54,8 @@ class Tune(Case):
         files = {str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file()}
         self.assertLessEqual({"adapter/adapter_config.json", "adapter/adapter_model.safetensors",
                               "adapter/tokenizer.json", "adapter/chat_template.jinja",
-                              "trainer_state.json"}, files)
+                              "trainer_state.json", "journal.jsonl", "report.html", "report.json",
+                              "README.md", "adapter/README.md"}, files)
         self.assertTrue(any(f.startswith("tensorboard/events.out.tfevents.") for f in files))
         state = json.loads((self.out / "trainer_state.json").read_text())
         self.assertEqual(state["global_step"], 12)
@@ -74,6 +75,9 @@ class Tune(Case):
         memory = r["plan"]["memory"]
         self.assertEqual(memory["total"], sum(v for k, v in memory.items() if k != "total"))
         self.assertEqual(r["plan"]["method"], "lora")
+        report = json.loads((self.out / "report.json").read_text())
+        for key in ("output", "learning_rate", "steps", "test_rows", "tokens", "compute", "seconds", "status"):
+            self.assertEqual(report[key], r[key], key)
 
     def test_the_plan_comes_first_with_reasons_and_fits_the_terminal(self):
         for columns in (40, 80):
@@ -169,6 +173,7 @@ class Tune(Case):
         self.assertIn("not finite", err)
         self.assertNotIn("-nan", err)
         self.assertFalse((self.out / "adapter").exists())
+        self.assertFalse((self.out / "report.html").exists())
 
     def products_of(self, *words):
         out = self.folder / f"products{len(list(self.folder.iterdir()))}"

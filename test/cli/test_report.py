@@ -127,7 +127,9 @@ class Report(unittest.TestCase):
         self.assertEqual((report["base"]["loss"], report["tuned"]["loss"], report["test_rows"]), (2.3041, 1.7712, 105))
         self.assertEqual((report["learning_rate"], report["steps"], report["status"]), (2.1e-4, 240, "done"))
         self.assertEqual(len(report["arms"]), 4)
-        self.assertEqual([i["action"] for i in report["incidents"]], ["average"])
+        self.assertEqual((report["incidents"], report["choice"]["action"]), ([], "average"))
+        incidents = json.loads(self.read("with_incidents", "report.json"))["incidents"]
+        self.assertEqual([i["action"] for i in incidents], ["roll_back", "skip", "quarantine", "quarantine", "quarantine", "cut"])
 
     def test_incidents_are_marked_and_listed(self):
         numbers = self.numbers("with_incidents")

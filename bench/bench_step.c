@@ -409,6 +409,7 @@ int main(int argc, char **argv)
                                   .linear_rank = 3 * RANK,
                                   .width = C,
                                   .vocabulary = V,
+                                  .vocabulary_width = C,
                                   .heads = H,
                                   .kv_heads = K,
                                   .head = D,

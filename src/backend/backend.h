@@ -239,9 +239,10 @@ struct reduce_result {
 struct backend_sizes {
     size_t rows, targets;
     size_t linear_in, linear_out, linear_weights, linear_rank; /* of one linear_args */
-    size_t width, vocabulary;
+    size_t width;                        /* of what is normed or bent */
+    size_t vocabulary, vocabulary_width; /* of the projection to it: V, C */
     size_t heads, kv_heads, head, keys; /* keys: the longest chain of segments */
-    bool trains;
+    bool trains, trains_vocabulary; /* gradients of the projection's weights as well */
 };
 
 /*

@@ -244,8 +244,11 @@ static struct array *make_head(struct trial *t, struct xent_args *a)
         a->bias = bias->mat.at;
         a->dbias = trial_has(t, CASE_FROZEN) ? NULL : trial_gradient(t, "dbias", bias);
     }
-    t->sizes = (struct backend_sizes){
-        .rows = row->R, .targets = row->n_targets, .width = row->C, .vocabulary = row->V};
+    t->sizes = (struct backend_sizes){.rows = row->R,
+                                      .targets = row->n_targets,
+                                      .vocabulary = row->V,
+                                      .vocabulary_width = row->C,
+                                      .trains_vocabulary = a->dweight || a->dbias};
     return h;
 }
 

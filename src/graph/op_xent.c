@@ -63,8 +63,10 @@ static unsigned needs(const struct node *node)
 static void measure(const struct node *node, struct backend_sizes *sizes)
 {
     const struct weight *w = &node->spec.xent.weight->weight;
-    sizes->width = max_size(sizes->width, w->width);
+    const struct param *bias = node->spec.xent.bias;
+    sizes->vocabulary_width = max_size(sizes->vocabulary_width, w->width);
     sizes->vocabulary = max_size(sizes->vocabulary, w->rows);
+    sizes->trains_vocabulary |= node->spec.xent.weight->grad || (bias && bias->grad);
 }
 
 const struct op op_xent_row = {false, needs, forward, NULL, measure};

@@ -25,7 +25,7 @@
 #include "train/estimate.h"
 #include "train/schedule_options.h"
 
-enum { BATCH_TOKENS = 2048, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
+enum { BATCH_TOKENS = 2048, STEPS_LOOKED_AT = 500, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
 
 /* States that the guard goes back to; the least that a search can do with: where all arms begin,
  * and the best of them. */
@@ -374,13 +374,39 @@ static bool memory_left(struct setup *s, const struct optim_options *optim, uint
     return false;
 }
 
+/*
+ * The tokens of the largest batch, of those of the run's first steps: what later steps have more is
+ * cut into two. Rows differ in length, and a step's rarely add up to the most that they could.
+ */
+static size_t find_batch_tokens(const struct setup *s, size_t longest)
+{
+    struct arena arena = {0};
+    struct batcher batcher;
+    struct order order;
+    struct order_options of = setup_order(s);
+    struct batcher_options options = {.tokens = max_size(longest, BATCH_TOKENS),
+                                      .rows = order_most_rows(&of),
+                                      .shares = s->options->lora_dropout == 0};
+    size_t most = longest;
+    order_init(&order, &arena, &of);
+    batcher_init(&batcher, &arena, &options);
+    for (int64_t step = 0; step < s->steps && step < STEPS_LOOKED_AT; step++) {
+        size_t n;
+        const uint32_t *rows = order_step(&order, step, &n);
+        batcher_begin(&batcher, &s->store, rows, n);
+        while (batcher_next(&batcher))
+            most = max_size(most, batcher.batch.n_tokens);
+    }
+    arena_release(&arena);
+    return most;
+}
+
 /* How many tokens are computed at once, and the tape for them. */
 static struct run_options record_run(struct setup *s)
 {
     size_t longest = max_size(max_size(s->train.longest, s->eval.longest), s->test.longest);
-    size_t n_rows = (size_t)(s->job.batch_rows * s->job.accumulation);
     struct record_options record = {.longest = longest};
-    s->batch_tokens = max_size(longest, min_size(BATCH_TOKENS, n_rows * longest));
+    s->batch_tokens = find_batch_tokens(s, longest);
     model_record(&s->engine.model, &s->tape, &record);
     return (struct run_options){.rows = s->batch_tokens,
                                 .targets = s->batch_tokens,

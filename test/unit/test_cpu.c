@@ -38,6 +38,8 @@ static void more_rows_never_ask_for_less_memory(void **state)
                                   .linear_rank = 8,
                                   .width = 64,
                                   .vocabulary = 999,
+                                  .vocabulary_width = 64,
+                                  .trains_vocabulary = true,
                                   .heads = 4,
                                   .kv_heads = 2,
                                   .head = 16,

@@ -50,6 +50,7 @@ static void sizes_are_the_greatest_of_the_tape(void **state)
     assert_int_equal(s->linear_rank, 48);
     assert_int_equal(s->vocabulary, 49152);
     assert_int_equal(s->width, 3072);
+    assert_int_equal(s->vocabulary_width, 576);
     assert_int_equal(s->heads, 9);
     assert_int_equal(s->kv_heads, 3);
     assert_int_equal(s->head, 64);

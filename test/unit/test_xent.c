@@ -52,7 +52,7 @@ static void the_sum_follows_a_greatest_logit_that_rises(void **state)
     struct err err = {0};
     struct backend b;
     struct backend_sizes sizes = {
-        .rows = 1, .targets = 1, .width = 1, .vocabulary = V, .trains = true};
+        .rows = 1, .targets = 1, .vocabulary = V, .vocabulary_width = 1, .trains = true};
     backend_init(&b, &backend_cpu, NULL);
     ASSERT_OK(backend_reserve(&b, &sizes, &err));
     struct xent_args a = {.h = {h, 1, 1, 1},

@@ -57,10 +57,10 @@ size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *siz
     struct xent x = {.b = b,
                      .k = cpu_kernels(b),
                      .n = sizes->targets,
-                     .width = sizes->width,
+                     .width = sizes->vocabulary_width,
                      .tokens = sizes->vocabulary,
                      .wants_dh = sizes->trains,
-                     .wants_weight = sizes->trains,
+                     .wants_weight = sizes->trains && sizes->trains_vocabulary,
                      .block_rows = cpu_row_block(b, sizes->targets)};
     struct scratch counter = scratch_counter();
     take_memory(&x, &counter);

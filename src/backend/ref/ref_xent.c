@@ -23,7 +23,8 @@ struct scores {
 size_t ref_xent_scratch(const struct backend_sizes *sizes)
 {
     return scratch_need(sizes->vocabulary, sizeof(double)) +
-           scratch_need(sizes->width, sizeof(float)) + scratch_need(sizes->width, sizeof(double));
+           scratch_need(sizes->vocabulary_width, sizeof(float)) +
+           scratch_need(sizes->vocabulary_width, sizeof(double));
 }
 
 static struct scores open_scores(const struct xent_args *a, struct scratch *scratch)

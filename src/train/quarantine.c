@@ -119,13 +119,14 @@ static bool is_sound(const struct step_sums *sums)
     return sums->targets == 0 || (isfinite(sums->loss) && isfinite(sums->grad_norm));
 }
 
-void quarantine_examine(struct quarantine *q, struct stepper *stepper,
-                        const struct row_store *store, const uint32_t *rows, size_t n, int64_t step)
+static void examine(struct quarantine *q, struct stepper *stepper, const struct row_store *store,
+                    const uint32_t *rows, size_t n, int64_t step)
 {
     struct step_sums sums;
     bool are_all = true;
     for (size_t i = 0; i < n; i++) {
         compute(stepper, store, rows[i], step, &sums);
+        q->examined += sums.tokens;
         if (is_sound(&sums))
             are_all = false;
         else
@@ -133,6 +134,36 @@ void quarantine_examine(struct quarantine *q, struct stepper *stepper,
     }
     if (!are_all)
         quarantine_settle(q, true);
+}
+
+size_t quarantine_train(struct quarantine *q, struct stepper *stepper,
+                        const struct row_store *store, uint32_t *rows, size_t n, int64_t step,
+                        struct step_sums *sums)
+{
+    size_t left = quarantine_filter(q, rows, n);
+    stepper_train(stepper, store, rows, left, step, sums);
+    if (is_sound(sums))
+        return left;
+    examine(q, stepper, store, rows, left, step);
+    n = quarantine_filter(q, rows, left);
+    if (n < left)
+        stepper_train(stepper, store, rows, n, step, sums);
+    return n;
+}
+
+size_t quarantine_evaluate(struct quarantine *q, struct stepper *stepper,
+                           const struct row_store *store, uint32_t *rows, size_t n,
+                           struct step_sums *sums)
+{
+    size_t left = quarantine_filter(q, rows, n);
+    stepper_evaluate(stepper, store, rows, left, sums);
+    if (is_sound(sums))
+        return left;
+    examine(q, stepper, store, rows, left, -1);
+    n = quarantine_filter(q, rows, left);
+    if (n < left)
+        stepper_evaluate(stepper, store, rows, n, sums);
+    return n;
 }
 
 void quarantine_blame(struct quarantine *q, struct stepper *stepper, const struct row_store *store,

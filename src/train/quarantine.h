@@ -2,9 +2,8 @@
  * quarantine.h - rows that break the batches they are in: which they are, and since when they are
  * left out. Plain data.
  *
- *     n = quarantine_filter(&q, rows, n);                   before a batch is computed
- *     … examine …, quarantine_add(&q, row, step, why)       once one was not finite
- *     quarantine_settle(&q, is_finite)                      behind each batch
+ *     n = quarantine_train(&q, &stepper, &store, rows, n, step, &sums)      a batch
+ *     quarantine_settle(&q, is_finite)                                      behind it
  *     while ((found = quarantine_next(&q))) tell(found)
  *     quarantine_lift(&q, step)                             the run went back to `step`
  */
@@ -36,6 +35,7 @@ struct quarantined {
 
 struct quarantine {
     int64_t n;
+    uint64_t examined;                        /* tokens computed once more to find such rows */
     struct quarantined rows[QUARANTINE_MOST]; /* beyond so many no row is taken out */
 };
 
@@ -62,13 +62,18 @@ const struct quarantined *quarantine_next(struct quarantine *q);
 void quarantine_lift(struct quarantine *q, int64_t step);
 
 /*
- * Computes the rows one by one, with gradients where `step` >= 0, and takes out those whose numbers
- * are not finite while others' are; where all are that, they are suspects. Gradients are what the
- * last row left.
+ * As stepper_train, without the rows that are left out, whose places the others take. Where the sum
+ * is not finite the rows are computed one by one: those that are not finite while others are, are
+ * left out as well; where all are that, they are suspects. Returns how many rows are left.
  */
-void quarantine_examine(struct quarantine *q, struct stepper *stepper,
-                        const struct row_store *store, const uint32_t *rows, size_t n,
-                        int64_t step);
+size_t quarantine_train(struct quarantine *q, struct stepper *stepper,
+                        const struct row_store *store, uint32_t *rows, size_t n, int64_t step,
+                        struct step_sums *sums);
+
+/* The same for stepper_evaluate with the weights that the run begins with. */
+size_t quarantine_evaluate(struct quarantine *q, struct stepper *stepper,
+                           const struct row_store *store, uint32_t *rows, size_t n,
+                           struct step_sums *sums);
 
 /* A strike against the row that makes most of the gradient of these rows, if there is one. */
 void quarantine_blame(struct quarantine *q, struct stepper *stepper, const struct row_store *store,

@@ -13,8 +13,8 @@
 #include "train/engine.h"
 #include "train/job.h"
 #include "train/order.h"
+#include "train/quarantine.h"
 #include "train/rows.h"
-#include "train/step.h"
 
 /* Bytes, as they will be taken. */
 struct setup_memory {
@@ -37,7 +37,8 @@ struct setup {
     struct optim optim;
     struct average average; /* of the weights, where there are any */
     struct stepper stepper;
-    struct snapshots snapshots; /* n_states of them */
+    struct quarantine quarantine; /* rows that are left out; plain data */
+    struct snapshots snapshots;   /* n_states of them */
     size_t n_states;
     bool averages;                 /* averages of the weights are kept */
     struct pace_prior prior;       /* the first guess of the rate */

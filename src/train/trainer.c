@@ -79,35 +79,21 @@ static struct pace_rate_obs observe(const struct trainer *t, const struct step_s
 
 /* ------------------------------------------------------------------------------ quarantine -- */
 
-static bool guards(const struct trainer *t)
+/* Where rows that break batches are to be left out; or NULL. */
+static struct quarantine *quarantine_of(const struct trainer *t)
 {
-    return t->options.rate.guard == PACE_GUARD_ACT;
-}
-
-/* Takes out the rows that make the batch what it is not to be; how many are left of them. */
-static size_t examine(struct trainer *t, uint32_t *rows, size_t n, int64_t step)
-{
-    const struct trainer_options *o = &t->options;
-    for (size_t i = 0; i < n; i++)
-        t->totals.examined += o->store->rows[rows[i]].len;
-    quarantine_examine(&t->quarantine, o->stepper, o->store, rows, n, step);
-    return quarantine_filter(&t->quarantine, rows, n);
+    return t->options.rate.guard == PACE_GUARD_ACT ? t->options.quarantine : NULL;
 }
 
 /* The gradients of a step's rows, without those that break them; how many are left. */
 static size_t compute(struct trainer *t, uint32_t *rows, size_t n, struct step_sums *sums)
 {
     const struct trainer_options *o = &t->options;
-    int64_t step = t->rate.step;
-    n = quarantine_filter(&t->quarantine, rows, n);
-    stepper_train(o->stepper, o->store, rows, n, step, sums);
-    bool is_sound = sums->targets == 0 || (isfinite(sums->loss) && isfinite(sums->grad_norm));
-    if (is_sound || !guards(t))
-        return n;
-    size_t left = examine(t, rows, n, step);
-    if (left < n)
-        stepper_train(o->stepper, o->store, rows, left, step, sums);
-    return left;
+    struct quarantine *q = quarantine_of(t);
+    if (q)
+        return quarantine_train(q, o->stepper, o->store, rows, n, t->rate.step, sums);
+    stepper_train(o->stepper, o->store, rows, n, t->rate.step, sums);
+    return n;
 }
 
 /* What the guard decided about these rows says something about them. */
@@ -116,23 +102,25 @@ static void draw_conclusions(struct trainer *t, const uint32_t *rows, size_t n, 
 {
     const struct trainer_options *o = &t->options;
     const struct pace_rate_decision *d = &t->rate.decision;
+    struct quarantine *q = quarantine_of(t);
     bool is_finite = isfinite(obs->loss) && isfinite(obs->grad_norm);
-    if (!guards(t))
+    if (!q)
         return;
     if (d->action == PACE_ROLL_BACK) {
-        quarantine_settle(&t->quarantine, false);
-        quarantine_lift(&t->quarantine, t->rate.step);
+        quarantine_settle(q, false);
+        quarantine_lift(q, t->rate.step);
     } else if (is_finite) {
-        quarantine_settle(&t->quarantine, true);
+        quarantine_settle(q, true);
     }
     if (d->action == PACE_SKIP && is_finite && obs->n_targets > 0)
-        quarantine_blame(&t->quarantine, o->stepper, o->store, rows, n, step);
+        quarantine_blame(q, o->stepper, o->store, rows, n, step);
 }
 
 static void tell_quarantine(struct trainer *t)
 {
     const struct quarantined *found;
-    while ((found = quarantine_next(&t->quarantine)))
+    struct quarantine *q = quarantine_of(t);
+    while (q && (found = quarantine_next(q)))
         if (t->options.on_quarantine)
             t->options.on_quarantine(t->options.context, found);
 }
@@ -200,15 +188,18 @@ void trainer_show_result(struct trainer *t, bool is_shown)
 static void measure(struct trainer *t, struct step_sums *sums)
 {
     const struct trainer_options *o = &t->options;
-    for (size_t i = 0; i < o->n_eval; i++)
+    struct quarantine *q = quarantine_of(t);
+    size_t n = o->n_eval;
+    for (size_t i = 0; i < n; i++)
         t->eval_rows[i] = o->eval_rows[i];
-    size_t n = quarantine_filter(&t->quarantine, t->eval_rows, o->n_eval);
-    stepper_evaluate(o->stepper, o->store, t->eval_rows, n, sums);
-    t->totals.eval_tokens += sums->tokens;
     bool is_base = t->totals.steps == 0;
-    if (is_base && guards(t) && isnan(sums->loss - sums->loss) &&
-        examine(t, t->eval_rows, n, -1) < n)
-        measure(t, sums);
+    if (q && is_base) {
+        quarantine_evaluate(q, o->stepper, o->store, t->eval_rows, n, sums);
+    } else {
+        n = q ? quarantine_filter(q, t->eval_rows, n) : n;
+        stepper_evaluate(o->stepper, o->store, t->eval_rows, n, sums);
+    }
+    t->totals.eval_tokens += sums->tokens;
 }
 
 /* Behind the last update: the weights or their average, whichever is better. */

@@ -11,8 +11,8 @@
  *
  * A run can be done in parts: trainer_run_until stops at a step, on_event ends it at any, and
  * either way the next call goes on as if there had been no end. Everything that it goes on with is
- * plain data: here rate, totals, last_eval, best, choice, quarantine, wants_eval; beside that the
- * weights, and what optimiser, average and snapshots hold.
+ * plain data: here rate, totals, last_eval, best, choice, wants_eval; beside that the weights,
+ * and what optimiser, average, snapshots and quarantine hold.
  */
 #ifndef PACE_TRAIN_TRAINER_H
 #define PACE_TRAIN_TRAINER_H
@@ -48,6 +48,7 @@ struct trainer_options {
      * NULL: none; never beside a schedule-free optimiser, which has its own. */
     struct average *average;
     int64_t average_every, average_steps; /* 1 <= average_steps <= average_every */
+    struct quarantine *quarantine; /* of rows that break batches, where the guard acts; or NULL */
     const struct row_store *store;
     struct order_options order;
     const uint32_t *eval_rows; /* [n_eval]; none: no held-out loss */
@@ -69,7 +70,6 @@ struct trainer_totals {
     uint64_t tokens, rows;
     double seconds;       /* of training steps */
     uint64_t eval_tokens; /* of all held-out losses */
-    uint64_t examined;    /* tokens computed once more to find rows that break batches */
 };
 
 /* A state with the lowest held-out loss so far, in the snapshots' slot PACE_SLOT_BEST. */
@@ -99,9 +99,8 @@ struct trainer {
     struct step_sums last_eval; /* targets 0: none yet */
     struct trainer_best best;
     struct trainer_choice choice; /* holds once the run has ended by itself */
-    struct quarantine quarantine;
-    uint32_t *eval_rows; /* [n_eval] those that are not in quarantine */
-    bool wants_eval;     /* a held-out loss is due before the next update */
+    uint32_t *eval_rows;          /* [n_eval] those that are not in quarantine */
+    bool wants_eval;              /* a held-out loss is due before the next update */
 };
 
 enum trainer_end {

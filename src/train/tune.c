@@ -202,6 +202,7 @@ static struct trainer_options trainer_options_of(struct recorder *r)
     return (struct trainer_options){.stepper = &s->stepper,
                                     .optim = &s->optim,
                                     .snapshots = &s->snapshots,
+                                    .quarantine = &s->quarantine,
                                     .average = averages ? &s->average : NULL,
                                     .average_every = s->eval_steps,
                                     .average_steps = (s->eval_steps + 1) / 2,

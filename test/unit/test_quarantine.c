@@ -141,8 +141,14 @@ static void rows_that_break_a_batch_are_found(void **state)
         struct model m;
         q = (struct quarantine){0};
         make(&m, 0x24);
-        quarantine_examine(&q, &m.stepper, &rows.store, rows.list, N_ROWS, step);
+        struct step_sums sums;
+        size_t n =
+            step < 0
+                ? quarantine_evaluate(&q, &m.stepper, &rows.store, rows.list, N_ROWS, &sums)
+                : quarantine_train(&q, &m.stepper, &rows.store, rows.list, N_ROWS, step, &sums);
         assert_int_equal(left_out(), 0x24);
+        assert_int_equal(n, N_ROWS - 2);
+        assert_true(isfinite(sums.loss) && isfinite(sums.grad_norm) && q.examined > 0);
         release(&m);
     }
 }
@@ -151,8 +157,10 @@ static void where_all_rows_break_none_is_out_yet(void **state)
 {
     (void)state;
     struct model m;
+    struct step_sums sums;
     make(&m, 0xff);
-    quarantine_examine(&q, &m.stepper, &rows.store, rows.list, N_ROWS, 3);
+    size_t n = quarantine_train(&q, &m.stepper, &rows.store, rows.list, N_ROWS, 3, &sums);
+    assert_true(n == N_ROWS && isnan(sums.loss));
     assert_int_equal(left_out(), 0);
     quarantine_settle(&q, true);
     unsigned with_targets = left_out(); /* a row without targets has no loss to be judged by */

@@ -27,6 +27,7 @@ struct setup {
     struct optim optim;
     struct average average;
     struct snapshots snapshots;
+    struct quarantine quarantine;
     struct trainer trainer;
     struct trainer_options options;
     struct param *trained[DECODER_PARAMS_MOST];
@@ -219,6 +220,7 @@ static void guard_it(struct setup *t)
     t->options.rate.guard = PACE_GUARD_ACT;
     t->options.rate.n_slots = PACE_SLOTS;
     t->options.snapshots = &t->snapshots;
+    t->options.quarantine = &t->quarantine;
     t->options.average = &t->average;
     t->options.average_every = t->options.eval_steps;
     t->options.average_steps = 2;
@@ -272,7 +274,6 @@ static void a_run_that_is_taken_up_again_ends_with_the_same_weights(void **state
         trainer_init(&halves.trainer, &halves.arena, &halves.options);
         halves.trainer.rate = kept.rate;
         halves.trainer.best = kept.best;
-        halves.trainer.quarantine = kept.quarantine;
         halves.trainer.wants_eval = kept.wants_eval;
         assert_int_equal(trainer_run(&halves.trainer), TRAINER_DONE);
         assert_int_equal(halves.seen.n_evals, whole.seen.n_evals);

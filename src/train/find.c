@@ -141,18 +141,30 @@ static void begin_arm(struct find *f, const struct pace_search_request *r)
     snapshots_restore(&f->setup->snapshots, INITIAL);
     average_restart(&f->setup->average);
     f->memory.begun = r->arm;
+    f->memory.before = f->setup->quarantine;
+}
+
+/* The gradients of an arm's step; with a guard, without the rows that break them. */
+static void compute(struct find *f, int64_t step, struct step_sums *sums)
+{
+    struct setup *s = f->setup;
+    struct quarantine_batch batch = {.stepper = &s->stepper, .store = &s->store};
+    (void)order_step(&f->order, step, &batch.n);
+    batch.rows = f->order.taken;
+    if (s->rate.guard == PACE_GUARD_ACT)
+        quarantine_train(&s->quarantine, &batch, step, sums);
+    else
+        stepper_train(&s->stepper, &s->store, batch.rows, batch.n, step, sums);
+    f->memory.tokens += sums->tokens;
 }
 
 /* Makes the arm's next step; false where the search ends the arm. */
 static bool step_arm(struct find *f, const struct pace_search_request *r, double *loss)
 {
     struct step_sums sums;
-    size_t n;
     struct setup *s = f->setup;
     struct pace_rate *rate = &f->memory.rate;
-    const uint32_t *rows = order_step(&f->order, rate->step, &n);
-    stepper_train(&s->stepper, &s->store, rows, n, rate->step, &sums);
-    f->memory.tokens += sums.tokens;
+    compute(f, rate->step, &sums);
     *loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
     struct pace_rate_obs obs = pace_rate_obs_step(*loss, sums.grad_norm);
     pace_rate_observe(rate, &obs);
@@ -184,11 +196,28 @@ static double end_arm(struct find *f, int arm)
         loss = measure(f, group, weight);
         average_show(&f->setup->average, false);
         se = error_of(m, group);
+    } else {
+        f->setup->quarantine = m->before; /* it was the arm's weights, not the rows */
     }
     pace_search_tell(&m->search, loss, se);
     hold(f, arm);
     m->begun = -1;
     return loss;
+}
+
+/* The base's losses; rows of which it has none that is finite are measured no more. */
+static double measure_base(struct find *f)
+{
+    struct setup *s = f->setup;
+    struct find_memory *m = &f->memory;
+    struct step_sums sums;
+    struct quarantine_batch batch = {&s->stepper, &s->store, f->rows, f->n_rows};
+    double loss = measure(f, m->base, m->weight);
+    if (isfinite(loss) || s->rate.guard != PACE_GUARD_ACT || f->n_rows == 0)
+        return loss;
+    quarantine_evaluate(&s->quarantine, &batch, &sums);
+    f->n_rows = batch.n;
+    return measure(f, m->base, m->weight);
 }
 
 /* One thing that the search asks for: a step, an evaluation. False: on_event ended it. */
@@ -197,7 +226,7 @@ static bool do_next(struct find *f, const struct pace_search_request *r)
     struct find_memory *m = &f->memory;
     double loss;
     if (r->action == PACE_SEARCH_BASE) {
-        loss = measure(f, m->base, m->weight);
+        loss = measure_base(f);
         pace_search_tell(&m->search, loss, 0);
         return tell(f, FIND_ARM, -1, loss);
     }
@@ -212,6 +241,7 @@ static bool do_next(struct find *f, const struct pace_search_request *r)
 
 bool find_run(struct find *f)
 {
+    f->n_rows = quarantine_filter(&f->setup->quarantine, f->rows, f->n_rows);
     for (;;) {
         struct pace_search_request r = pace_search_next(&f->memory.search);
         if (r.action == PACE_SEARCH_DONE)

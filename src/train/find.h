@@ -45,6 +45,7 @@ struct find_memory {
     double weight[FIND_GROUPS];   /* target tokens of the groups */
     int begun, held;              /* the arm that runs; that whose state is kept; -1 */
     uint64_t tokens, eval_tokens; /* that steps and evaluations read */
+    struct quarantine before;     /* the setup's, as the running arm began */
 };
 
 struct find {

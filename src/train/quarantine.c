@@ -104,83 +104,80 @@ void quarantine_lift(struct quarantine *q, int64_t step)
 
 /* -------------------------------------------------------------------------------- examining -- */
 
-/* One row's numbers; without gradients where `step` < 0. */
-static void compute(struct stepper *stepper, const struct row_store *store, uint32_t row,
-                    int64_t step, struct step_sums *sums)
-{
-    if (step < 0)
-        stepper_evaluate(stepper, store, &row, 1, sums);
-    else
-        stepper_train(stepper, store, &row, 1, step, sums);
-}
-
 static bool is_sound(const struct step_sums *sums)
 {
     return sums->targets == 0 || (isfinite(sums->loss) && isfinite(sums->grad_norm));
 }
 
-static void examine(struct quarantine *q, struct stepper *stepper, const struct row_store *store,
-                    const uint32_t *rows, size_t n, int64_t step)
+/* Some of the batch's rows; without gradients where `step` < 0. */
+static void compute(const struct quarantine_batch *b, size_t first, size_t n, int64_t step,
+                    struct step_sums *sums)
+{
+    if (step < 0)
+        stepper_evaluate(b->stepper, b->store, b->rows + first, n, sums);
+    else
+        stepper_train(b->stepper, b->store, b->rows + first, n, step, sums);
+}
+
+static void examine(struct quarantine *q, const struct quarantine_batch *b, int64_t step)
 {
     struct step_sums sums;
     bool are_all = true;
-    for (size_t i = 0; i < n; i++) {
-        compute(stepper, store, rows[i], step, &sums);
+    for (size_t i = 0; i < b->n; i++) {
+        compute(b, i, 1, step, &sums);
         q->examined += sums.tokens;
         if (is_sound(&sums))
             are_all = false;
         else
-            quarantine_add(q, rows[i], step, QUARANTINE_NOT_FINITE, QUARANTINE_SUSPECT);
+            quarantine_add(q, b->rows[i], step, QUARANTINE_NOT_FINITE, QUARANTINE_SUSPECT);
     }
     if (!are_all)
         quarantine_settle(q, true);
 }
 
-size_t quarantine_train(struct quarantine *q, struct stepper *stepper,
-                        const struct row_store *store, uint32_t *rows, size_t n, int64_t step,
-                        struct step_sums *sums)
+static void compute_sound(struct quarantine *q, struct quarantine_batch *b, int64_t step,
+                          struct step_sums *sums)
 {
-    size_t left = quarantine_filter(q, rows, n);
-    stepper_train(stepper, store, rows, left, step, sums);
+    b->n = quarantine_filter(q, b->rows, b->n);
+    compute(b, 0, b->n, step, sums);
     if (is_sound(sums))
-        return left;
-    examine(q, stepper, store, rows, left, step);
-    n = quarantine_filter(q, rows, left);
-    if (n < left)
-        stepper_train(stepper, store, rows, n, step, sums);
-    return n;
+        return;
+    size_t n = b->n;
+    examine(q, b, step);
+    b->n = quarantine_filter(q, b->rows, n);
+    if (b->n < n)
+        compute(b, 0, b->n, step, sums);
 }
 
-size_t quarantine_evaluate(struct quarantine *q, struct stepper *stepper,
-                           const struct row_store *store, uint32_t *rows, size_t n,
-                           struct step_sums *sums)
+void quarantine_train(struct quarantine *q, struct quarantine_batch *batch, int64_t step,
+                      struct step_sums *sums)
 {
-    size_t left = quarantine_filter(q, rows, n);
-    stepper_evaluate(stepper, store, rows, left, sums);
-    if (is_sound(sums))
-        return left;
-    examine(q, stepper, store, rows, left, -1);
-    n = quarantine_filter(q, rows, left);
-    if (n < left)
-        stepper_evaluate(stepper, store, rows, n, sums);
-    return n;
+    CHECK(step >= 0);
+    compute_sound(q, batch, step, sums);
 }
 
-void quarantine_blame(struct quarantine *q, struct stepper *stepper, const struct row_store *store,
-                      const uint32_t *rows, size_t n, int64_t step)
+void quarantine_evaluate(struct quarantine *q, struct quarantine_batch *batch,
+                         struct step_sums *sums)
+{
+    compute_sound(q, batch, -1, sums);
+}
+
+void quarantine_blame(struct quarantine *q, const struct quarantine_batch *batch, int64_t step)
 {
     static const double MOST_OF = 0.5;
     struct step_sums whole, sums;
-    stepper_train(stepper, store, rows, n, step, &whole);
-    for (size_t i = 0; i < n; i++) {
-        compute(stepper, store, rows[i], step, &sums);
+    compute(batch, 0, batch->n, step, &whole);
+    for (size_t i = 0; i < batch->n; i++) {
+        compute(batch, i, 1, step, &sums);
+        q->examined += sums.tokens;
         double share = (double)sums.targets / (double)whole.targets;
         if (!(share * sums.grad_norm > MOST_OF * whole.grad_norm))
             continue;
-        quarantine_add(q, rows[i], step, QUARANTINE_OUTLIER, QUARANTINE_STRUCK);
-        int64_t place = place_of(q, rows[i]);
+        uint32_t row = batch->rows[i];
+        quarantine_add(q, row, step, QUARANTINE_OUTLIER, QUARANTINE_STRUCK);
+        int64_t place = place_of(q, row);
         if (place < q->n && q->rows[place].strikes >= STRIKES)
-            quarantine_add(q, rows[i], step, QUARANTINE_OUTLIER, QUARANTINE_FOUND);
+            quarantine_add(q, row, step, QUARANTINE_OUTLIER, QUARANTINE_FOUND);
         return;
     }
 }

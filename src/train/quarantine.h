@@ -2,8 +2,8 @@
  * quarantine.h - rows that break the batches they are in: which they are, and since when they are
  * left out. Plain data.
  *
- *     n = quarantine_train(&q, &stepper, &store, rows, n, step, &sums)      a batch
- *     quarantine_settle(&q, is_finite)                                      behind it
+ *     quarantine_train(&q, &batch, step, &sums)        a batch
+ *     quarantine_settle(&q, is_finite)                 behind it
  *     while ((found = quarantine_next(&q))) tell(found)
  *     quarantine_lift(&q, step)                             the run went back to `step`
  */
@@ -61,22 +61,27 @@ const struct quarantined *quarantine_next(struct quarantine *q);
  */
 void quarantine_lift(struct quarantine *q, int64_t step);
 
+/* Rows to compute, and with what. */
+struct quarantine_batch {
+    struct stepper *stepper;
+    const struct row_store *store;
+    uint32_t *rows; /* [n]; those that are left out go, and the others close up */
+    size_t n;
+};
+
 /*
- * As stepper_train, without the rows that are left out, whose places the others take. Where the sum
- * is not finite the rows are computed one by one: those that are not finite while others are, are
- * left out as well; where all are that, they are suspects. Returns how many rows are left.
+ * As stepper_train, without the rows that are left out. Where the sum is not finite the rows are
+ * computed one by one: those that are not finite while others are, are left out as well; where all
+ * are that, they are suspects.
  */
-size_t quarantine_train(struct quarantine *q, struct stepper *stepper,
-                        const struct row_store *store, uint32_t *rows, size_t n, int64_t step,
-                        struct step_sums *sums);
+void quarantine_train(struct quarantine *q, struct quarantine_batch *batch, int64_t step,
+                      struct step_sums *sums);
 
 /* The same for stepper_evaluate with the weights that the run begins with. */
-size_t quarantine_evaluate(struct quarantine *q, struct stepper *stepper,
-                           const struct row_store *store, uint32_t *rows, size_t n,
-                           struct step_sums *sums);
+void quarantine_evaluate(struct quarantine *q, struct quarantine_batch *batch,
+                         struct step_sums *sums);
 
 /* A strike against the row that makes most of the gradient of these rows, if there is one. */
-void quarantine_blame(struct quarantine *q, struct stepper *stepper, const struct row_store *store,
-                      const uint32_t *rows, size_t n, int64_t step);
+void quarantine_blame(struct quarantine *q, const struct quarantine_batch *batch, int64_t step);
 
 #endif

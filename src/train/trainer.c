@@ -85,22 +85,20 @@ static struct quarantine *quarantine_of(const struct trainer *t)
     return t->options.rate.guard == PACE_GUARD_ACT ? t->options.quarantine : NULL;
 }
 
-/* The gradients of a step's rows, without those that break them; how many are left. */
-static size_t compute(struct trainer *t, uint32_t *rows, size_t n, struct step_sums *sums)
+/* The gradients of a step's rows; where there is a quarantine, without those that break them. */
+static void compute(struct trainer *t, struct quarantine_batch *batch, struct step_sums *sums)
 {
-    const struct trainer_options *o = &t->options;
     struct quarantine *q = quarantine_of(t);
     if (q)
-        return quarantine_train(q, o->stepper, o->store, rows, n, t->rate.step, sums);
-    stepper_train(o->stepper, o->store, rows, n, t->rate.step, sums);
-    return n;
+        quarantine_train(q, batch, t->rate.step, sums);
+    else
+        stepper_train(batch->stepper, batch->store, batch->rows, batch->n, t->rate.step, sums);
 }
 
 /* What the guard decided about these rows says something about them. */
-static void draw_conclusions(struct trainer *t, const uint32_t *rows, size_t n, int64_t step,
+static void draw_conclusions(struct trainer *t, const struct quarantine_batch *batch, int64_t step,
                              const struct pace_rate_obs *obs)
 {
-    const struct trainer_options *o = &t->options;
     const struct pace_rate_decision *d = &t->rate.decision;
     struct quarantine *q = quarantine_of(t);
     bool is_finite = isfinite(obs->loss) && isfinite(obs->grad_norm);
@@ -113,7 +111,7 @@ static void draw_conclusions(struct trainer *t, const uint32_t *rows, size_t n, 
         quarantine_settle(q, true);
     }
     if (d->action == PACE_SKIP && is_finite && obs->n_targets > 0)
-        quarantine_blame(q, o->stepper, o->store, rows, n, step);
+        quarantine_blame(q, batch, step);
 }
 
 static void tell_quarantine(struct trainer *t)
@@ -154,14 +152,15 @@ static bool eval_is_due(const struct trainer *t)
 static bool train(struct trainer *t)
 {
     struct step_sums sums;
-    size_t n;
+    struct quarantine_batch batch = {.stepper = t->options.stepper, .store = t->options.store};
     double began = clock_seconds();
     int64_t step = t->rate.step;
-    (void)order_step(&t->order, step, &n);
-    n = compute(t, t->order.taken, n, &sums);
+    (void)order_step(&t->order, step, &batch.n);
+    batch.rows = t->order.taken;
+    compute(t, &batch, &sums);
     struct pace_rate_obs obs = observe(t, &sums);
     obey(t, &obs);
-    draw_conclusions(t, t->order.taken, n, step, &obs);
+    draw_conclusions(t, &batch, step, &obs);
     if (t->rate.step > step) {
         add_to_average(t);
         t->wants_eval = eval_is_due(t);
@@ -170,7 +169,7 @@ static bool train(struct trainer *t)
     t->totals.loss += obs.loss;
     t->totals.steps++;
     t->totals.tokens += sums.tokens;
-    t->totals.rows += n;
+    t->totals.rows += batch.n;
     t->totals.seconds += seconds;
     tell_quarantine(t);
     return tell(t, TRAINER_STEP, &sums, &obs, seconds);
@@ -189,15 +188,15 @@ static void measure(struct trainer *t, struct step_sums *sums)
 {
     const struct trainer_options *o = &t->options;
     struct quarantine *q = quarantine_of(t);
-    size_t n = o->n_eval;
-    for (size_t i = 0; i < n; i++)
-        t->eval_rows[i] = o->eval_rows[i];
+    struct quarantine_batch batch = {o->stepper, o->store, t->eval_rows, o->n_eval};
+    for (size_t i = 0; i < batch.n; i++)
+        batch.rows[i] = o->eval_rows[i];
     bool is_base = t->totals.steps == 0;
     if (q && is_base) {
-        quarantine_evaluate(q, o->stepper, o->store, t->eval_rows, n, sums);
+        quarantine_evaluate(q, &batch, sums);
     } else {
-        n = q ? quarantine_filter(q, t->eval_rows, n) : n;
-        stepper_evaluate(o->stepper, o->store, t->eval_rows, n, sums);
+        batch.n = q ? quarantine_filter(q, batch.rows, batch.n) : batch.n;
+        stepper_evaluate(o->stepper, o->store, batch.rows, batch.n, sums);
     }
     t->totals.eval_tokens += sums->tokens;
 }

@@ -137,7 +137,13 @@ static double test_loss(struct tune *t)
     struct step_sums sums;
     if (s->test.n == 0)
         return NAN;
-    stepper_evaluate(&s->stepper, &s->store, s->test.rows, s->test.n, &sums);
+    struct quarantine_batch batch = {&s->stepper, &s->store, s->test.rows, s->test.n};
+    bool is_base = t->trainer.totals.steps == 0;
+    if (s->rate.guard == PACE_GUARD_ACT && is_base)
+        quarantine_evaluate(&s->quarantine, &batch, &sums);
+    else
+        stepper_evaluate(&s->stepper, &s->store, s->test.rows, s->test.n, &sums);
+    s->test.n = batch.n;
     t->n_evaluated += sums.tokens;
     return sums.loss;
 }
@@ -153,8 +159,8 @@ static void begin(struct tune *t)
     history_init(&t->history, &run, clock_wall_seconds());
     buf_init(&t->incidents, BUF_NO_LIMIT);
     tune_journal_run(t);
-    t->report.test_rows = s->test.n;
     t->report.base_loss = test_loss(t);
+    t->report.test_rows = s->test.n;
 }
 
 /* A base of 16 bits is saved in 16 bits: the loss that is told is that of the saved weights. */

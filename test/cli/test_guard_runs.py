@@ -158,21 +158,21 @@ class State(Case):
 
 
 class Rows(Case):
-    def not_finite(self):
+    def not_finite(self, broken=(3, 50, 51, 120, 165, 190)):
         rows = [dict(row) for row in self.rows]
-        broken = [3, 50, 51, 120, 165, 190]
         for i in broken:
             rows[i]["prompt"] = "u" + rows[i]["prompt"]
-        self.write(rows[:160], rows[160:180], self.rows[180:])
+        self.write(rows[:160], rows[160:180], rows[180:])
         return break_token(self.folder / "gemma", tiny.LETTERS.index("u"))
 
     def test_rows_that_are_not_finite_are_left_out_and_named(self):
         report = self.tune(GOOD_RATE, "--steps", "60", model=self.not_finite())
         self.assertLess(report["tuned"]["loss"], report["base"]["loss"] - 0.3)
+        self.assertEqual(report["test_rows"], 19)
         self.assertEqual(report["incidents"], [])
         found = {(pathlib.Path(r["file"]).name, r["line"]) for r in self.records("quarantine")}
         self.assertEqual(found, {("train.jsonl", 4), ("train.jsonl", 51), ("train.jsonl", 52), ("train.jsonl", 121),
-                                 ("validation.jsonl", 6)})
+                                 ("validation.jsonl", 6), ("test.jsonl", 11)})
         self.assertIn("train.jsonl:52: the loss or the gradient of this row is not finite", self.err)
         for r in self.records("step") + self.records("eval"):
             self.assertLess(abs(r["loss"]), 100)
@@ -187,6 +187,14 @@ class Rows(Case):
     def test_without_the_guard_such_a_row_ends_the_run(self):
         self.tune(GOOD_RATE, "--steps", "60", "--guard", "off", model=self.not_finite(), code=6)
         self.assertFalse((self.out / "adapter").exists())
+
+    def test_a_search_among_such_rows_measures_all_its_arms(self):
+        model = self.not_finite(range(4, 200, 8))
+        code, out, err = self.run_pace("find", model, self.data, "--json", "--steps", "200", "--batch", "4",
+                                       "--eval-split", "0", "--test-split", "0")
+        self.assertEqual(code, 0, err)
+        self.assertTrue(all(arm["status"] == "measured" for arm in json.loads(out)["arms"]), out)
+        self.assertGreater(len(json.loads(out)["arms"]), 1)
 
     def test_one_row_in_a_hundred_of_garbage_does_no_harm(self):
         self.write(self.rows[:160])

@@ -142,12 +142,13 @@ static void rows_that_break_a_batch_are_found(void **state)
         q = (struct quarantine){0};
         make(&m, 0x24);
         struct step_sums sums;
-        size_t n =
-            step < 0
-                ? quarantine_evaluate(&q, &m.stepper, &rows.store, rows.list, N_ROWS, &sums)
-                : quarantine_train(&q, &m.stepper, &rows.store, rows.list, N_ROWS, step, &sums);
+        struct quarantine_batch batch = {&m.stepper, &rows.store, rows.list, N_ROWS};
+        if (step < 0)
+            quarantine_evaluate(&q, &batch, &sums);
+        else
+            quarantine_train(&q, &batch, step, &sums);
         assert_int_equal(left_out(), 0x24);
-        assert_int_equal(n, N_ROWS - 2);
+        assert_int_equal(batch.n, N_ROWS - 2);
         assert_true(isfinite(sums.loss) && isfinite(sums.grad_norm) && q.examined > 0);
         release(&m);
     }
@@ -159,8 +160,9 @@ static void where_all_rows_break_none_is_out_yet(void **state)
     struct model m;
     struct step_sums sums;
     make(&m, 0xff);
-    size_t n = quarantine_train(&q, &m.stepper, &rows.store, rows.list, N_ROWS, 3, &sums);
-    assert_true(n == N_ROWS && isnan(sums.loss));
+    struct quarantine_batch batch = {&m.stepper, &rows.store, rows.list, N_ROWS};
+    quarantine_train(&q, &batch, 3, &sums);
+    assert_true(batch.n == N_ROWS && isnan(sums.loss));
     assert_int_equal(left_out(), 0);
     quarantine_settle(&q, true);
     unsigned with_targets = left_out(); /* a row without targets has no loss to be judged by */
@@ -186,9 +188,10 @@ static void a_row_that_makes_most_of_the_gradient_twice_is_out(void **state)
     for (uint32_t row = 0; row < N_ROWS; row++)
         if (row != worst && rows.row[row].len < rows.row[two[1]].len)
             two[1] = row;
-    quarantine_blame(&q, &m.stepper, &rows.store, two, 2, 0);
+    struct quarantine_batch batch = {&m.stepper, &rows.store, two, 2};
+    quarantine_blame(&q, &batch, 0);
     assert_false(is_left_out(worst));
-    quarantine_blame(&q, &m.stepper, &rows.store, two, 2, 5);
+    quarantine_blame(&q, &batch, 5);
     assert_true(is_left_out(worst) && !is_left_out(two[1]));
     assert_int_equal(q.rows[0].why, QUARANTINE_OUTLIER);
     release(&m);

@@ -144,7 +144,7 @@ bool jinja_next(struct jinja_run *run, struct jinja_iterator *it, struct jinja_v
 
 bool jinja_to_list(struct jinja_run *run, struct jinja_value v, struct jinja_value *out)
 {
-    struct jinja_iterator *it;
+    struct jinja_iterator *it = NULL;
     struct jinja_value item;
     bool more;
     *out = jinja_list_new(run->arena, JINJA_LIST);

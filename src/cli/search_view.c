@@ -30,14 +30,14 @@ static void end_line(const struct term *term, struct buf *line, struct buf *out)
 static void add_loss(struct buf *line, const struct pace_arm *arm, double base)
 {
     if (arm->status != PACE_ARM_MEASURED) {
-        buf_printf(line, "%10s%12s%10s", "-", "-", "-");
+        buf_printf(line, "%9s%10s%8s", "-", "-", "-");
         return;
     }
-    buf_printf(line, "%10.4f%+12.4f", arm->loss, arm->loss - base);
+    buf_printf(line, "%9.4f%+10.4f", arm->loss, arm->loss - base);
     if (arm->se > 0)
-        buf_printf(line, "%10.4f", arm->se);
+        buf_printf(line, "%8.4f", arm->se);
     else
-        buf_printf(line, "%10s", "-");
+        buf_printf(line, "%8s", "-");
 }
 
 static void put_arms(const struct search_shown *shown, const struct term *term, struct buf *out)
@@ -47,16 +47,15 @@ static void put_arms(const struct search_shown *shown, const struct term *term, 
     buf_init(&line, 4096);
     buf_printf(out, "\n%sArms: beginnings of the run at other rates%s\n",
                term_style(term, TERM_BOLD), term_style(term, TERM_PLAIN));
-    buf_printf(&line, "  %-10s%6s%10s%12s%10s%12s  %s", "rate", "steps", "held out", "of the base",
-               "+-", "in training", "status");
+    buf_printf(&line, "  %-9s%6s%9s%10s%8s%10s  %s", "rate", "steps", "held out", "to base", "+-",
+               "training", "status");
     end_line(term, &line, out);
     for (int i = 0; i < s->n_arms; i++) {
         const struct pace_arm *arm = &s->arms[i];
-        buf_printf(&line, "  %-10.3g%6lld", arm->learning_rate, (long long)arm->done);
+        buf_printf(&line, "  %-9.3g%6lld", arm->learning_rate, (long long)arm->done);
         add_loss(&line, arm, s->base_loss);
-        buf_printf(&line, "%12.4f  %s%s%s", arm->train, pace_arm_status_name(arm->status),
-                   arm->is_edge ? ", beyond an edge" : "",
-                   i == shown->result->arm ? ", the run goes on from it" : "");
+        buf_printf(&line, "%10.4f  %s%s%s", arm->train, pace_arm_status_name(arm->status),
+                   arm->is_edge ? ", at an edge" : "", i == shown->result->arm ? ", nearest" : "");
         end_line(term, &line, out);
     }
     buf_release(&line);

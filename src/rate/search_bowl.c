@@ -18,8 +18,8 @@
  *
  * whose numbers were measured on sweeps of whole runs (doc/RATE.md):
  *
- *     the best arm's loss has fallen by 4.5 % and more     ratio 0.95, noise 0.13 decades
- *     by 1.5 % or less                                     ratio 0.5,  noise 0.2
+ *     the best arm's loss has fallen by 2.5 % and more     ratio 0.95, noise 0.13 decades
+ *     by 1 % or less                                       ratio 0.5,  noise 0.2
  *     one epoch                                            shift +0.05
  *     five                                                 shift -0.2, noise 1 (0.5 below the
  * prior)
@@ -65,7 +65,7 @@ struct reliability {
 static struct reliability reliability_of(double epochs, double fall, bool is_below)
 {
     double repeats = epochs > 1 ? fmin(log(epochs) / log(5), 1) : 0;
-    double gained = (fall - 0.015) / (0.045 - 0.015);
+    double gained = (fall - 0.01) / (0.025 - 0.01);
     double once = 0.13, often = is_below ? 0.5 : 1.0;
     return (struct reliability){
         .ratio = blend(0.5, 0.95, gained),

@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
 """regret.py - how much worse than the best of a grid is the rate that pace find names?
 
-    regret.py PROGRAM --jobs FILE [--out FILE] [--threads N] [--only TEXT]
+    PACE=build/pace PACE_DATA=... regret.py [--jobs FILE] [--out FILE] [--threads N] [--only TEXT]
     regret.py --summary FILE
 
-A job is a line: a name, then the words behind `pace tune` (model, data, options), as in
-
-    tales-lora  models/stories260K tales.txt --max-steps 100 --max-length 64
+A job is a line: a name, then the words behind `pace tune` (model, data, options), with variables of the
+environment in them; without --jobs, those of JOBS below, on the data folder (an hour on two cores).
 
 For each: `pace find` with these words; nine runs of `pace tune --learning-rate X --guard off` at rates
-10^(k/4), the middle one nearest to the prior's rate, with more of them where the best is at an edge; and
-one run each at the found rate and at the prior's. Losses are those of the test rows, so the grid's best
-is the best of nine on the very rows that it is judged on, which favours the grid.
+10^(k/4), the middle one nearest to the prior's rate, with more of them where the best is at an edge; and one
+run each at the found rate and at the prior's. Losses are those of the test rows, so the grid's best is the
+best of nine on the very rows that it is judged on, which favours the grid.
 
     regret = (loss at the found rate - best loss of the grid) / (base loss - best loss of the grid)
 
@@ -31,6 +30,16 @@ import tempfile
 COLUMNS = ("name method steps base best best_rate found_rate found_loss prior_rate prior_loss cost "
            "reason regret prior_regret grid").split()
 GRID, EDGES_MOST = 9, 6
+JOBS = """
+shakespeare-lora $PACE_DATA/models/stories260K $PACE_DATA/datasets/text/tinyshakespeare.txt --max-steps 150 --max-length 64 --batch 8
+shakespeare-full $PACE_DATA/models/stories260K $PACE_DATA/datasets/text/tinyshakespeare.txt --method full --max-steps 80 --max-length 64 --batch 8
+stories-lora $PACE_DATA/models/stories260K $PACE_DATA/datasets/text/tinystories_944k.txt --max-steps 100 --max-length 64 --batch 8
+gsm8k-lora $PACE_DATA/models/stories260K $PACE_DATA/datasets/gsm8k/train.jsonl --max-steps 100 --max-length 160 --batch 8
+banking-full $PACE_DATA/models/stories260K $PACE_DATA/datasets/classification/banking77_train.csv --method full --max-steps 100 --max-length 128 --batch 8
+verdict-5-epochs $PACE_DATA/models/stories260K $PACE_DATA/datasets/text/rasbt_the-verdict.txt --epochs 5 --max-length 64 --batch 8
+banking-3M-lora $PACE_DATA/models/own-3M $PACE_DATA/datasets/classification/banking77_train.csv --max-steps 80 --max-length 64 --batch 8
+instruct-3M-3-epochs $PACE_DATA/models/own-3M $PACE_DATA/datasets/instruct/rasbt_instruction-data.json --epochs 3 --max-length 96 --batch 16
+"""
 
 
 def run(program, words):
@@ -111,9 +120,9 @@ def summary(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", nargs="?")
+    parser.add_argument("program", nargs="?", default=os.environ.get("PACE"))
     parser.add_argument("--jobs")
-    parser.add_argument("--out", default="regret.tsv")
+    parser.add_argument("--out", default=os.path.join(tempfile.gettempdir(), "regret.tsv"))
     parser.add_argument("--threads", default="2")
     parser.add_argument("--only", default="")
     parser.add_argument("--summary")
@@ -123,7 +132,8 @@ def main():
     out = pathlib.Path(args.out)
     if not out.exists():
         out.write_text("\t".join(COLUMNS) + "\n")
-    for line in open(args.jobs, encoding="utf-8"):
+    jobs = pathlib.Path(args.jobs).read_text(encoding="utf-8") if args.jobs else JOBS
+    for line in jobs.splitlines():
         words = [os.path.expandvars(w) for w in shlex.split(line, comments=True)]
         finished = {row.split("\t", 1)[0] for row in out.read_text().splitlines()[1:]}
         if not words or words[0] in finished or args.only not in words[0]:

@@ -167,15 +167,18 @@ static bool open_talk(struct session *s, struct err *err)
     size_t most = s->engine.model.config.max_positions, context = min_size(most, CONTEXT_USUAL);
     if (options_given(o, "max-length"))
         context = min_size(most, max_size((size_t)o->max_length, CONTEXT_LEAST));
+    struct arena arena = {0};
     struct talk_options options = {
-        .template_path = o->chat_template_path,
+        .template_path = engine_template(o, &arena),
         .system = o->system,
         .sample = {.temperature = o->temperature, .top_k = o->top_k, .top_p = o->top_p},
         .seed = (uint64_t)o->seed,
         .context = context,
         .most = (size_t)o->max_new_tokens,
     };
-    return talk_open(&s->talk, &s->engine.model, o->arguments[0], &options, err);
+    bool ok = talk_open(&s->talk, &s->engine.model, o->arguments[0], &options, err);
+    arena_release(&arena);
+    return ok;
 }
 
 bool cmd_chat(const struct options *o, struct err *err)

@@ -96,6 +96,12 @@ static bool load_json(struct chat *chat, const char *path, struct jinja_dict *ou
     return false;
 }
 
+/* The ChatML template, for models that have none. */
+const char chat_chatml[] =
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + "
+    "message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
 static bool compile(struct chat *chat, struct span source, const char *path,
                     struct jinja_template **template, struct err *err)
 {
@@ -138,12 +144,15 @@ static bool take_template(struct chat *chat, struct jinja_value v, const char *p
     return true;
 }
 
-/* A file named by the user or by convention: Jinja, or JSON with a member chat_template. */
+/* "chatml", or a file named by the user or by convention: Jinja, or JSON with a member
+ * chat_template. */
 static bool load_template(struct chat *chat, const char *path, struct err *err)
 {
     struct span text;
     struct jinja_value config = jinja_dict_new(&chat->arena), template;
     bool has_added = false;
+    if (strcmp(path, "chatml") == 0)
+        return compile(chat, span_of(chat_chatml), path, &chat->template, err);
     if (!file_has_suffix(path, ".json"))
         return load(chat, path, LARGEST_TEMPLATE, &text, err) &&
                compile(chat, text, path, &chat->template, err);

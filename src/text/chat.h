@@ -36,10 +36,14 @@ struct chat {
     struct span source;                /* the template's text */
 };
 
+/* The template that is called "chatml". */
+extern const char chat_chatml[];
+
 /* Where the template comes from. All NULL but one is fine. */
 struct chat_source {
     const char *model;         /* a folder, a file inside it, or a GGUF file */
-    const char *template_path; /* a file: Jinja text, or JSON with a member chat_template */
+    const char *template_path; /* a file: Jinja text, or JSON with a member chat_template; or
+                                  "chatml" */
 };
 
 /*
@@ -69,7 +73,7 @@ struct chat_request {
 
 struct chat_text {
     struct buf text;
-    struct arena arena;      /* of the spans, and of everything that rendering needed */
+    struct arena arena;       /* of the spans, and of everything that rendering needed */
     struct text_range *spans; /* trained on; in order, apart from each other */
     size_t n_spans;
 };

@@ -22,21 +22,11 @@
 
 #include "text/end_token.h"
 
-/* The ChatML template, for models that have none. */
-const char row_encoder_chatml[] =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + "
-    "message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
 static bool open_chat(struct row_encoder *e, const char *model, const char *template_path,
                       struct err *err)
 {
-    if (template_path && strcmp(template_path, "chatml") == 0)
-        e->has_chat = chat_open_text(&e->chat, span_of(row_encoder_chatml), &e->chat_error);
-    else
-        e->has_chat = chat_open(
-            &e->chat, &(struct chat_source){.model = model, .template_path = template_path},
-            &e->chat_error);
+    struct chat_source source = {.model = model, .template_path = template_path};
+    e->has_chat = chat_open(&e->chat, &source, &e->chat_error);
     if (e->has_chat || !template_path)
         return true;
     *err = e->chat_error;

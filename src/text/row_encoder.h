@@ -8,9 +8,6 @@
 #include "text/row_text.h"
 #include "text/tokenizer.h"
 
-/* The template "chatml". */
-extern const char row_encoder_chatml[];
-
 struct row_encoder {
     struct tokenizer tokenizer;
     struct tokenizer_work work;

@@ -7,6 +7,7 @@
  */
 #include "train/engine.h"
 
+#include "base/file.h"
 #include "model/lora.h"
 
 bool engine_start(struct engine *e, const struct options *o, struct err *err)
@@ -38,6 +39,14 @@ bool engine_create(struct engine *e, const char *path, const struct options *o, 
     if (!ok)
         engine_close(e);
     return ok;
+}
+
+const char *engine_template(const struct options *o, struct arena *arena)
+{
+    const char *own = o->adapter ? file_join(arena, o->adapter, "chat_template.jinja") : NULL;
+    if (o->chat_template_path || !own || file_kind_of(own) != FILE_REGULAR)
+        return o->chat_template_path;
+    return own;
 }
 
 void engine_close(struct engine *e)

@@ -28,6 +28,12 @@ MUST_CHECK bool engine_open(struct engine *e, const char *path, const struct opt
 MUST_CHECK bool engine_create(struct engine *e, const char *path, const struct options *o,
                               struct err *err);
 
+/*
+ * The chat template's path where it is not the model's own: --chat-template-path, or what the
+ * adapter was trained with; NULL otherwise.
+ */
+const char *engine_template(const struct options *o, struct arena *arena);
+
 /* Safe on a zeroed struct and after a failure. */
 void engine_close(struct engine *e);
 

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "text/survey.h"
+#include "train/engine.h"
 #include "train/schedule_options.h"
 
 enum {
@@ -279,7 +280,7 @@ bool job_read(struct job *job, struct arena *arena, const char *model, const cha
         ok = survey_data(job, data, NULL, o, err);
     } else {
         struct row_encoder encoder;
-        if (!row_encoder_open(&encoder, model, o->chat_template_path, err))
+        if (!row_encoder_open(&encoder, model, engine_template(o, arena), err))
             return false;
         ok = survey_data(job, data, &encoder, o, err);
         row_encoder_close(&encoder);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "model/lora.h"
 #include "model/save.h"
+#include "text/chat.h"
 
 /* What else adapter/ and model/ hold, and what is told of them once they are there. */
 static const char *const adapter_files[] = {"adapter_config.json", "adapter_model.safetensors"};
@@ -115,11 +116,32 @@ static void remove_result(const char *model, const char *folder)
     remove_files(folder, model_files, COUNT_OF(model_files));
     remove_files(folder, model_companions, model_n_companions);
     remove_files(folder, reports, COUNT_OF(reports)); /* its model card */
-    (void)rmdir(folder); /* where nothing else is in it */
+    (void)rmdir(folder);                              /* where nothing else is in it */
 }
 
-bool output_save(const struct model *model, const char *path, const char *folder, struct err *err)
+/*
+ * The template that was trained with, where it is not the base's own. That its file has gone since
+ * is no reason to lose what was trained.
+ */
+static void save_template(const char *template_path, const char *folder)
 {
+    struct arena arena = {0};
+    struct chat chat;
+    struct err err;
+    struct chat_source source = {.template_path = template_path};
+    bool ok = chat_open(&chat, &source, &err);
+    if (ok) {
+        ok = file_put(file_join(&arena, folder, "chat_template.jinja"), chat.source, &err);
+        chat_close(&chat);
+    }
+    if (!ok)
+        log_warning("the chat template is not saved: %s", err.what);
+    arena_release(&arena);
+}
+
+bool output_save(const struct model *model, const struct options *o, struct err *err)
+{
+    const char *path = o->arguments[0], *folder = o->output_dir;
     struct arena arena = {0};
     bool is_adapter = model->n_adapters > 0;
     const char *here = file_join(&arena, folder, is_adapter ? "adapter" : "model");
@@ -129,6 +151,8 @@ bool output_save(const struct model *model, const char *path, const char *folder
         model_copy_companions(path, here, err);
     if (ok) {
         remove_companions(path, here);
+        if (o->chat_template_path)
+            save_template(o->chat_template_path, here);
         remove_result(path, file_join(&arena, folder, is_adapter ? "model" : "adapter"));
         remove_files(folder, reports, COUNT_OF(reports));
     }

@@ -17,11 +17,11 @@ MUST_CHECK bool output_check(const struct options *o, struct err *err);
 MUST_CHECK bool output_begin(const struct options *o, struct err *err);
 
 /*
- * Writes what was trained below the folder: adapter/ as PEFT has it, or model/ where the base
- * itself was, with the tokenizer and template of the model at `path`; then removes the result and
- * the reports of an earlier run. Errors: ERR_IO; what was there before is then still there.
+ * Writes what was trained below --output-dir: adapter/ as PEFT has it, or model/ where the base
+ * itself was, with the base's tokenizer and the template that was trained with; then removes the
+ * result and the reports of an earlier run. Errors: ERR_IO; what was there before is then still
+ * there.
  */
-MUST_CHECK bool output_save(const struct model *model, const char *path, const char *folder,
-                            struct err *err);
+MUST_CHECK bool output_save(const struct model *model, const struct options *o, struct err *err);
 
 #endif

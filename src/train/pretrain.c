@@ -87,8 +87,7 @@ static bool train_tokenizer(const struct options *o, size_t vocabulary, const ch
         ok = file_put(file_join(&arena, folder, "tokenizer.json"), buf_span(&json), err) &&
              file_put(file_join(&arena, folder, "tokenizer_config.json"), span_of(tokenizer_config),
                       err) &&
-             file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(row_encoder_chatml),
-                      err);
+             file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(chat_chatml), err);
     }
     bpe_train_release(&train);
     buf_release(&json);

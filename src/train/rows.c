@@ -9,6 +9,7 @@
 #include "train/rows.h"
 
 #include "base/log.h"
+#include "train/engine.h"
 #include "train/tokenizer_fit.h"
 
 static void locate(const struct dataset *d, uint32_t file, uint64_t line, struct err *err)
@@ -68,15 +69,18 @@ bool rows_read(struct row_store *store, const struct rows_wanted *w, const struc
 {
     struct row_encoder encoder;
     struct dataset dataset;
+    struct arena arena = {0};
     *store = (struct row_store){0};
-    if (!row_encoder_open(&encoder, w->model, o->chat_template_path, err))
+    bool ok = row_encoder_open(&encoder, w->model, engine_template(o, &arena), err);
+    arena_release(&arena);
+    if (!ok)
         return false;
     tokenizer_fit_warn(&encoder.tokenizer, w->config);
     struct dataset_options options = {.columns = o->columns,
                                       .as_chat = encoder.has_chat,
                                       .skip_bad_rows = o->skip_bad_rows,
                                       .seed = (uint64_t)o->seed};
-    bool ok = dataset_open(&dataset, w->data, &options, err);
+    ok = dataset_open(&dataset, w->data, &options, err);
     if (ok) {
         ok = fill(store, &dataset, &encoder, w, err);
         dataset_warn(&dataset);

@@ -238,7 +238,7 @@ static bool save(struct tune *t, struct err *err)
     const struct options *o = t->setup.options;
     bool is_broken = t->report.end == TRAINER_STOPPED && t->setup.rate.guard != PACE_GUARD_ACT;
     if (!history_write(&t->history, o->output_dir, err) ||
-        (!is_broken && !output_save(&t->setup.engine.model, o->arguments[0], o->output_dir, err)))
+        (!is_broken && !output_save(&t->setup.engine.model, o, err)))
         return false;
     t->report.is_saved = !is_broken;
     tune_journal_end(t);

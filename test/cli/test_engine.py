@@ -252,6 +252,20 @@ class Tune(Case):
         self.assertEqual(len(list((self.out / "tensorboard").iterdir())), 1)
         self.assertEqual((self.out / "mine").read_text(), "x")
 
+    def test_the_template_that_was_trained_with_belongs_to_the_adapter(self):
+        (pathlib.Path(self.model) / "chat_template.jinja").unlink()
+        template = self.folder / "own.jinja"
+        template.write_text(tiny.TEMPLATE)
+        code, _, err = self.tune("--chat-template-path", template)
+        self.assertEqual(code, 0, err)
+        self.assertEqual((self.out / "adapter" / "chat_template.jinja").read_text(), tiny.TEMPLATE)
+        template.unlink()
+        adapter = self.out / "adapter"
+        for words in (["chat", self.model], ["eval", self.model, self.data],
+                      ["chat", self.model, "--chat-template-path", "chatml"]):
+            code, _, err = self.run_pace(*words, "--adapter", adapter, stdin=b"ab\n")
+            self.assertEqual((code, err), (0, ""))
+
     def test_a_tokenizer_that_looks_like_another_models_is_told(self):
         config = json.loads(pathlib.Path(self.model, "config.json").read_text())
         pathlib.Path(self.model, "config.json").write_text(json.dumps({**config, "eos_token_id": 4}))

@@ -27,6 +27,17 @@ static struct options to(const char *folder)
     return o;
 }
 
+static const char *template_path; /* --chat-template-path */
+
+static bool save_to(const struct model *model, const char *from, const char *folder,
+                    struct err *err)
+{
+    struct options o = to(folder);
+    o.arguments[0] = from;
+    o.chat_template_path = template_path;
+    return output_save(model, &o, err);
+}
+
 static void the_folder_must_be_named(void **state)
 {
     (void)state;
@@ -125,7 +136,7 @@ static void what_an_earlier_run_left_goes_when_the_new_result_is_there(void **st
     tiny_tokenizer(from, NULL, NULL);
     ASSERT_OK(model_open(&model, from, plain_backend(), &err));
     ASSERT_OK(lora_attach(&model, &lora, 3, &err));
-    ASSERT_OK(output_save(&model, from, folder, &err));
+    ASSERT_OK(save_to(&model, from, folder, &err));
     assert_true(is_there(adapter, "adapter_model.safetensors"));
     assert_true(is_there(adapter, "tokenizer.json"));
     assert_false(is_there(adapter, "merges.txt")); /* this base has none */
@@ -152,7 +163,7 @@ static void the_base_of_the_run_is_not_removed(void **state)
     file_unmap(&weights);
     ASSERT_OK(model_open(&model, base, plain_backend(), &err));
     ASSERT_OK(lora_attach(&model, &lora, 3, &err));
-    ASSERT_OK(output_save(&model, base, folder, &err));
+    ASSERT_OK(save_to(&model, base, folder, &err));
     assert_true(is_there(base, "config.json") && is_there(base, "model.safetensors"));
     assert_true(is_there(base, "merges.txt"));
     model_close(&model);
@@ -169,7 +180,7 @@ static void an_adapter_gets_tokenizer_and_template_along(void **state)
     ASSERT_OK(file_make_folder(to, &err));
     ASSERT_OK(model_open(&model, from, plain_backend(), &err));
     ASSERT_OK(lora_attach(&model, &lora, 3, &err));
-    ASSERT_OK(output_save(&model, from, to, &err));
+    ASSERT_OK(save_to(&model, from, to, &err));
     const char *adapter = file_join(&arena, to, "adapter");
     assert_true(is_there(adapter, "adapter_model.safetensors"));
     assert_true(is_there(adapter, "tokenizer.json") && is_there(adapter, "chat_template.jinja"));
@@ -183,6 +194,30 @@ static void an_adapter_gets_tokenizer_and_template_along(void **state)
     model_close(&model);
 }
 
+static void the_template_that_was_trained_with_is_saved(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    struct lora_options lora = {.all_linear = true, .rank = 2, .alpha = 4};
+    const char *from = model_folder(TINY_TALKER), *folder = below("templated");
+    const char *saved = file_join(&arena, folder, "adapter/chat_template.jinja");
+    struct file_map text;
+    tiny_tokenizer(from, NULL, "{{ messages }}");
+    ASSERT_OK(file_make_folder(folder, &err));
+    ASSERT_OK(model_open(&model, from, plain_backend(), &err));
+    ASSERT_OK(lora_attach(&model, &lora, 3, &err));
+    template_path = temporary_file("own.jinja", span_of("own {{ messages }}"));
+    ASSERT_OK(save_to(&model, from, folder, &err));
+    ASSERT_OK(file_map(&text, saved, &err));
+    ASSERT_SPAN(text.bytes, "own {{ messages }}");
+    file_unmap(&text);
+    template_path = "/not/there/any/more";
+    ASSERT_OK(save_to(&model, from, folder, &err)); /* a warning */
+    template_path = NULL;
+    model_close(&model);
+}
+
 static void a_base_is_saved_whole(void **state)
 {
     (void)state;
@@ -192,7 +227,7 @@ static void a_base_is_saved_whole(void **state)
     tiny_tokenizer(from, NULL, NULL);
     ASSERT_OK(file_make_folder(to, &err));
     ASSERT_OK(model_open(&model, from, plain_backend(), &err));
-    ASSERT_OK(output_save(&model, from, to, &err));
+    ASSERT_OK(save_to(&model, from, to, &err));
     const char *saved = file_join(&arena, to, "model");
     assert_true(is_there(saved, "tokenizer.json"));
     ASSERT_OK(model_open(&again, saved, plain_backend(), &err));
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_an_earlier_run_left_goes_when_the_new_result_is_there),
         cmocka_unit_test(the_base_of_the_run_is_not_removed),
         cmocka_unit_test(an_adapter_gets_tokenizer_and_template_along),
+        cmocka_unit_test(the_template_that_was_trained_with_is_saved),
         cmocka_unit_test(a_base_is_saved_whole),
     };
     return cmocka_run_group_tests(tests, NULL, release);

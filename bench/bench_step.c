@@ -64,8 +64,7 @@ static double now(void)
     return run.by_processor ? seconds / (double)run.n_threads : seconds;
 }
 
-/* ------------------------------------------------------------------------------------- set-up --
- */
+/* ------------------------------------------------------------------------------------ set-up -- */
 
 static float *new_floats(size_t n, float size)
 {
@@ -171,8 +170,7 @@ static void make_model(void)
         run.ones[i] = 1;
 }
 
-/* --------------------------------------------------------------------------------- operations --
- */
+/* -------------------------------------------------------------------------------- operations -- */
 
 #define TIMED(kind, useful, call)                                                                  \
     do {                                                                                           \

@@ -22,8 +22,7 @@
 #include "model/lora.h"
 #include "train/tune_journal.h"
 
-/* ------------------------------------------------------------------------------------- before --
- */
+/* ------------------------------------------------------------------------------------ before -- */
 
 /* Columns below which a table of options would have no room for the reasons. */
 enum { NARROW = 64 };
@@ -129,8 +128,7 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
     }
 }
 
-/* ------------------------------------------------------------------------------------- during --
- */
+/* ------------------------------------------------------------------------------------ during -- */
 
 /* Appends the part, two columns from what is there, where it fits. */
 static bool put_part(struct buf *out, size_t columns, const char *part)
@@ -179,8 +177,7 @@ void tune_view_incident(const struct tune_incident *i, const struct term *term, 
     arena_release(&arena);
 }
 
-/* ------------------------------------------------------------------------------------- behind --
- */
+/* ------------------------------------------------------------------------------------ behind -- */
 
 /* A word of a command, as a shell takes it. */
 static void put_word(struct buf *out, const char *word)

@@ -416,8 +416,7 @@ void bpe_train_run(struct bpe_train *t)
     buf_release(&r.seen);
 }
 
-/* ------------------------------------------------------------------------------------ writing --
- */
+/* ----------------------------------------------------------------------------------- writing -- */
 
 /* A token as the vocabulary spells it: special ones as they are, others in the byte alphabet. */
 static struct span spell(const struct bpe_train *t, uint32_t id, struct buf *letters)

@@ -70,8 +70,7 @@ bool output_begin(const struct options *o, struct err *err)
     return file_make_folder(o->output_dir, err);
 }
 
-/* ------------------------------------------------------------------- what an earlier run left --
- */
+/* ------------------------------------------------------------------ what an earlier run left -- */
 
 static void remove_file(const char *folder, const char *name)
 {

@@ -121,8 +121,7 @@ bool setup_trains_all(const struct setup *s)
     return s->job.rate_job.method == PACE_FULL;
 }
 
-/* ----------------------------------------------------------------------------------- adapters --
- */
+/* ---------------------------------------------------------------------------------- adapters -- */
 
 static bool attach(struct setup *s, struct err *err)
 {
@@ -198,8 +197,7 @@ static bool choose_params(struct setup *s, struct err *err)
     return true;
 }
 
-/* --------------------------------------------------------------------------------------- rows --
- */
+/* -------------------------------------------------------------------------------------- rows -- */
 
 static bool read_rows(struct setup *s, struct err *err)
 {
@@ -325,8 +323,7 @@ static bool choose_steps(struct setup *s, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------- memory --
- */
+/* ------------------------------------------------------------------------------------ memory -- */
 
 static uint64_t bytes_of(struct param *const *params, size_t n, bool frozen)
 {

@@ -335,8 +335,7 @@ static void the_guard_advises_nothing_where_it_is_off(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ what no trainer would say --
- */
+/* ----------------------------------------------------------------- what no trainer would say -- */
 
 static double wild_number(struct rng *rng)
 {

@@ -73,8 +73,7 @@ static void assert_never(const struct made_run *run, enum pace_action action)
     assert_int_equal(run->count[action], 0);
 }
 
-/* -------------------------------------------------------------------------------- single batch --
- */
+/* ------------------------------------------------------------------------------ single batch -- */
 
 static void three_empty_batches_at_the_start_end_the_run(void **state)
 {
@@ -217,8 +216,7 @@ static void gradients_are_left_out_three_times_in_a_row_at_most(void **state)
     assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
 }
 
-/* --------------------------------------------------------------------------------------- level --
- */
+/* ------------------------------------------------------------------------------------- level -- */
 
 static void a_loss_that_rises_and_stays_goes_back_to_before_the_onset(void **state)
 {
@@ -427,8 +425,7 @@ static void swings_that_grow_halve_the_rate(void **state)
     assert_true(run.d.change == 0.5);
 }
 
-/* --------------------------------------------------------------------------------------- trend --
- */
+/* ------------------------------------------------------------------------------------- trend -- */
 
 static void a_loss_that_does_not_move_raises_the_rate(void **state)
 {
@@ -547,8 +544,7 @@ static void a_plateau_under_a_falling_schedule_is_only_told(void **state)
     assert_int_equal(run.count[PACE_GO], 2000);
 }
 
-/* ---------------------------------------------------------------------------------- evaluations --
- */
+/* ------------------------------------------------------------------------------- evaluations -- */
 
 static void the_best_held_out_state_is_kept(void **state)
 {

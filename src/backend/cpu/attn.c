@@ -104,8 +104,7 @@ static void pack_keys(void *context, size_t index, size_t worker)
                        min_size(a->head - j, f->k->panel));
 }
 
-/* ------------------------------------------------------------------------- a panel of queries --
- */
+/* ------------------------------------------------------------------------ a panel of queries -- */
 
 struct queries {
     const struct segment *segment;

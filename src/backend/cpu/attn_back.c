@@ -139,8 +139,7 @@ static void pack_queries(struct queries *q)
         q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
 }
 
-/* -------------------------------------------------------------------------------------- tiles --
- */
+/* ------------------------------------------------------------------------------------- tiles -- */
 
 /* A tile of keys: rows from … from + n - 1 of k, from at the beginning of a panel, of segment `of`.
  */
@@ -274,8 +273,7 @@ static void back_tile(const struct queries *q, const struct keys *t)
     }
 }
 
-/* -------------------------------------------------------------------------------------- blocks --
- */
+/* ------------------------------------------------------------------------------------ blocks -- */
 
 static void back_segment(const struct queries *q, const struct segment *of)
 {

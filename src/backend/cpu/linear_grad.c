@@ -121,8 +121,7 @@ static void compute_adapters(void *context, size_t index, size_t worker)
     compute_db(l, p, index);
 }
 
-/* --------------------------------------------------------------------------------- the biases --
- */
+/* -------------------------------------------------------------------------------- the biases -- */
 
 static void compute_bias(void *context, size_t index, size_t worker)
 {
@@ -155,8 +154,7 @@ static void add_biases(struct linear *l)
         cpu_run(l->b, blocks, compute_bias, l);
 }
 
-/* -------------------------------------------------------------------------------- the weights --
- */
+/* ------------------------------------------------------------------------------- the weights -- */
 
 void linear_gradients(struct linear *l)
 {

@@ -214,8 +214,7 @@ static void take_block(void *context, size_t index, size_t worker)
     }
 }
 
-/* ------------------------------------------------------------------------------------- the end --
- */
+/* ----------------------------------------------------------------------------------- the end -- */
 
 static float slope(float z, float softcap)
 {

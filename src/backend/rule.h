@@ -227,26 +227,38 @@ static inline void rule_prodigy(const struct optim_args *a, size_t first, size_t
 
 /* ---------------------------------------------------------------------------- in eight bits -- */
 
-/* The code of the nearest number of a book that rises; of two as near, the lower one. */
-static inline uint8_t rule_encode(const float *book, float x)
+/*
+ * The codes of the nearest numbers of a book that rises; of two as near, the lower one. All n
+ * numbers (RULE_CODE_BLOCK at most) take each step of the halving together, so that none waits for
+ * the one before it.
+ */
+static inline void rule_encode(const float *book, const float *x, size_t n, uint8_t *code)
 {
-    size_t low = 0;
-    for (size_t step = RULE_CODES / 2; step > 0; step /= 2)
-        low += book[low + step] <= x ? step : 0;
-    if (low + 1 < RULE_CODES && fabsf(x - book[low + 1]) < fabsf(x - book[low]))
-        low++;
-    return (uint8_t)low;
+    memset(code, 0, n);
+    for (size_t step = RULE_CODES / 2; step > 0; step /= 2) {
+        for (size_t i = 0; i < n; i++)
+            code[i] = (uint8_t)(code[i] + (book[code[i] + step] <= x[i] ? step : 0));
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t low = code[i], next = min_size(low + 1, RULE_CODES - 1);
+        bool is_nearer = fabsf(x[i] - book[next]) < fabsf(x[i] - book[low]);
+        code[i] = (uint8_t)(is_nearer ? next : low);
+    }
 }
 
 static inline void rule_encode_block(const float *book, const float *x, size_t n, uint8_t *code,
                                      float *scale)
 {
-    float most = 0;
+    float most = 0, share[RULE_CODE_BLOCK];
     for (size_t i = 0; i < n; i++)
         most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
     *scale = most;
     for (size_t i = 0; i < n; i++)
-        code[i] = most > 0 ? rule_encode(book, x[i] / most) : 0;
+        share[i] = x[i] / most;
+    if (most > 0)
+        rule_encode(book, share, n, code);
+    else
+        memset(code, 0, n);
 }
 
 static inline void rule_adamw_8bit(const struct optim_args *a, size_t first, size_t n)

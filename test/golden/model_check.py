@@ -94,6 +94,8 @@ CASES = [
     ("llama", "llama3 rope", dict(rope_parameters=LLAMA3)),
     ("llama", "linear rope", dict(rope_parameters=dict(rope_type="linear", rope_theta=5e5, factor=3.0))),
     ("llama", "dynamic rope", dict(rope_parameters=dict(rope_type="dynamic", rope_theta=1e4, factor=2.0))),
+    ("llama", "a partial factor, which its class passes over", dict(
+        rope_parameters=dict(rope_type="default", rope_theta=1e4, partial_rotary_factor=0.5))),
     ("llama", "yarn rope", dict(rope_parameters=YARN)),
     ("llama", "yarn rope, betas", dict(rope_parameters=dict(
         YARN, beta_fast=4.0, beta_slow=0.5, truncate=False, mscale=0.8, mscale_all_dim=0.3))),

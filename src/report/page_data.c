@@ -87,7 +87,7 @@ static void put_arms(const struct page *p, struct json_writer *w)
         json_begin_object(w);
         json_member_double(w, "x", arm->learning_rate);
         json_member_double(w, "y", arm->loss);
-        json_member_double(w, "se", arm->se);
+        json_member_double(w, "se", arm->se > 0 ? arm->se : NAN);
         json_member_bool(w, "measured", bowl_is_measured(arm));
         json_end(w);
     }

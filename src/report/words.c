@@ -40,9 +40,9 @@ const char *words_loss(struct arena *arena, double loss)
 
 const char *words_spread(struct arena *arena, double loss, double se)
 {
-    if (!isfinite(loss) || !isfinite(se) || !(se >= 0))
+    if (!isfinite(loss) || !isfinite(se) || !(se > 0))
         return words_loss(arena, loss);
-    int decimals = se >= 0.01 || se == 0 ? 3 : se >= 0.001 ? 4 : 5;
+    int decimals = se >= 0.01 ? 3 : se >= 0.001 ? 4 : 5;
     return fabs(loss) >= 1e4 ? arena_printf(arena, "%.3g ± %.2g", loss, se)
                              : arena_printf(arena, "%.*f ± %.*f", decimals, loss, decimals, se);
 }

@@ -24,6 +24,9 @@
 
 enum { READ_SIZE = 1 << 18, WRITE_SIZE = 1 << 18 };
 
+/* Between the name of a file that is being written and the number of the process that writes. */
+#define TEMPORARY_MARK ".tmp-"
+
 bool file_failed(struct err *err, const char *path, const char *doing, int error)
 {
     err_set(err, ERR_IO, "cannot %s: %s", doing, strerror(error));
@@ -228,7 +231,7 @@ bool file_writer_open(struct file_writer *w, const char *path, struct err *err)
         return not_regular(err, path);
     buf_init(&w->pending, BUF_NO_LIMIT);
     w->path = arena_printf(&w->arena, "%s", path);
-    w->temporary = arena_printf(&w->arena, "%s.tmp-%ld", path, (long)getpid());
+    w->temporary = arena_printf(&w->arena, "%s" TEMPORARY_MARK "%ld", path, (long)getpid());
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) {
         file_failed(err, path, "write", errno);
@@ -392,6 +395,39 @@ bool file_list_folders(struct arena *arena, const char *folder, char ***names, s
                        struct err *err)
 {
     return list_kind(arena, folder, FILE_FOLDER, names, n_names, err);
+}
+
+char *file_absolute(struct arena *arena, const char *path)
+{
+    char whole[PATH_MAX];
+    return arena_printf(arena, "%s", realpath(path, whole) ? whole : path);
+}
+
+bool file_remove(const char *path, struct err *err)
+{
+    return unlink(path) == 0 || errno == ENOENT || file_failed(err, path, "remove", errno);
+}
+
+/* A name that file_writer_open makes up. */
+static bool is_temporary(const char *name)
+{
+    const char *mark = strstr(name, TEMPORARY_MARK);
+    const char *number = mark ? mark + strlen(TEMPORARY_MARK) : "";
+    return *number && number[strspn(number, "0123456789")] == '\0';
+}
+
+bool file_sweep(const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    char **names = NULL;
+    size_t n = 0;
+    bool ok = file_kind_of(folder) != FILE_FOLDER || file_list(&arena, folder, &names, &n, err);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (is_temporary(names[i]))
+            ok = file_remove(file_join(&arena, folder, names[i]), err);
+    }
+    arena_release(&arena);
+    return ok;
 }
 
 bool file_has_suffix(const char *path, const char *suffix)

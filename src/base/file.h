@@ -116,6 +116,20 @@ MUST_CHECK bool file_list(struct arena *arena, const char *folder, char ***names
 MUST_CHECK bool file_list_folders(struct arena *arena, const char *folder, char ***names,
                                   size_t *n_names, struct err *err);
 
+/*
+ * The path from the root on, in the arena, without links; as it was given where nothing is there.
+ */
+char *file_absolute(struct arena *arena, const char *path);
+
+/* Removes a file, where there is one. Errors: ERR_IO. */
+MUST_CHECK bool file_remove(const char *path, struct err *err);
+
+/*
+ * Removes what writers that were killed have left in the folder. Nobody may be writing there; a
+ * folder that is not there is clean. Errors: ERR_IO.
+ */
+MUST_CHECK bool file_sweep(const char *folder, struct err *err);
+
 /* True where the name ends with the suffix, letter case ignored: ".jsonl". */
 bool file_has_suffix(const char *path, const char *suffix);
 

@@ -112,6 +112,8 @@ const struct option_row option_table[] = {
     {"logging-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE | FOR_PRETRAIN,
      AT(logging_steps), 0, 1e15, "N",
      "updates from one line of the log to the next; below 1: a share of the run"},
+    {"save-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE, AT(save_steps), 0, 1e15, "N",
+     "updates from one checkpoint to the next; below 1: a share of the run; by time if absent"},
 
     {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE,
      FOR_SCHEDULE | FOR_PLAN | FOR_TUNE | FOR_PRETRAIN, AT(learning_rate), 0, 0, "RATE",
@@ -145,9 +147,10 @@ const struct option_row option_table[] = {
      "N", "longest answer in tokens (512)"},
 
     {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES | WRITERS, AT(threads), 0, 1024, "N",
-     "processors to use; 0: all"},
+     "processors to use; 0: all", .with_resume = true},
     {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
-     "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent"},
+     "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent",
+     .with_resume = true},
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
      "products in bfloat16; false: float32; chosen for training if absent"},
 
@@ -157,6 +160,9 @@ const struct option_row option_table[] = {
     {"overwrite-output-dir", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT,
      FOR_TUNE | FOR_PRETRAIN | WRITERS, AT(overwrite_output_dir), 0, 0, NULL,
      "write into OUT though it is not empty"},
+    {"resume", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_TUNE, AT(resume), 0, 0, "OUT",
+     "go on with the run of that folder where it was cut off; nothing else is needed",
+     .with_resume = true},
     {"format", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EXPORT, AT(format), 0, 0, "FORMAT",
      "gguf: the whole model, the adapter folded in; gguf-adapter: the adapter alone (gguf)"},
     {"outtype", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_EXPORT, AT(outtype), 0, 0, "TYPE",
@@ -176,11 +182,11 @@ const struct option_row option_table[] = {
     {"svg", NULL, 0, OPTION_TEXT, PURPOSE_OUTPUT, FOR_SCHEDULE, AT(svg_path), 0, 0, "FILE",
      "draw it into an SVG file"},
     {"json", NULL, 0, OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(json), 0, 0, NULL,
-     "one JSON document on standard output, and nothing else there"},
+     "one JSON document on standard output, and nothing else there", .with_resume = true},
     {"quiet", NULL, 'q', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(quiet), 0, 0, NULL,
-     "errors only"},
+     "errors only", .with_resume = true},
     {"verbose", NULL, 'v', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(verbose), 0, 0, NULL,
-     "details of what is done"},
+     "details of what is done", .with_resume = true},
     {"help", NULL, 'h', OPTION_BOOL, PURPOSE_OUTPUT, FOR_ALL, AT(help), 0, 0, NULL, "this text"},
 };
 const size_t option_count = COUNT_OF(option_table);
@@ -211,6 +217,8 @@ static const char *const needless_names[] = {
     "disable-tqdm",
     "log-level",
     "logging-dir",
+    "save-strategy",
+    "save-total-limit",
     "save-safetensors",
     "torch-compile",
     "deepspeed",
@@ -289,6 +297,27 @@ bool options_given(const struct options *o, const char *name)
     size_t row = options_find(span_of(name));
     CHECK(row < option_count);
     return o->given[row];
+}
+
+static size_t field_size(enum option_type type)
+{
+    static const size_t sizes[] = {[OPTION_BOOL] = sizeof(bool),
+                                   [OPTION_INT] = sizeof(int64_t),
+                                   [OPTION_NUMBER] = sizeof(double),
+                                   [OPTION_TEXT] = sizeof(const char *),
+                                   [OPTION_BYTES] = sizeof(uint64_t)};
+    return sizes[type];
+}
+
+void options_overlay(struct options *o, const struct options *given)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_row *row = &option_table[i];
+        if (!given->given[i])
+            continue;
+        memcpy((char *)o + row->offset, (const char *)given + row->offset, field_size(row->type));
+        o->given[i] = true;
+    }
 }
 
 bool options_pass_over(struct options *o, struct span name)

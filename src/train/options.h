@@ -67,6 +67,7 @@ struct option_row {
     double low, high;  /* the range of a number, both ends allowed; no range where both are 0 */
     const char *value; /* what the value is called in help: "DIR" */
     const char *help;
+    bool with_resume; /* may stand beside --resume; what may not belongs to the run */
 };
 
 enum { OPTIONS_MOST_ARGUMENTS = 4096, OPTIONS_MOST_ROWS = 128, OPTIONS_MOST_NEEDLESS = 32 };
@@ -89,6 +90,7 @@ struct options {
     const char *adapter; /* a PEFT folder, or NULL */
     const char *output_dir; /* of export: the file, or a folder for it */
     bool overwrite_output_dir;
+    const char *resume; /* the folder of a run to go on with, or NULL */
 
     const char *chat_template_path;
     const char *columns;
@@ -114,6 +116,7 @@ struct options {
     double adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /* 0: no clipping */
     double logging_steps; /* below 1: a share of the run; 0: not given */
+    double save_steps;    /* the same */
     bool no_shuffle;
     const char *guard; /* "act", "watch", "off" */
     int64_t gradient_accumulation_steps;
@@ -177,6 +180,9 @@ MUST_CHECK bool options_set(struct options *o, size_t row, const char *text, uns
 
 /* True where the user gave the option. */
 bool options_given(const struct options *o, const char *name);
+
+/* Sets in `o` what was given in `given`; texts are not copied. */
+void options_overlay(struct options *o, const struct options *given);
 
 /*
  * An ERR_USAGE that names the option as it was written, with "did you mean" where one is near.

@@ -395,9 +395,53 @@ static void a_file_is_put_as_a_whole(void **state)
     buf_release(&read);
 }
 
+static void paths_become_absolute_without_links(void **state)
+{
+    (void)state;
+    const char *folder = file_absolute(&arena, temporary_folder());
+    const char *file = temporary_file("there", span_of("x"));
+    const char *link = file_join(&arena, folder, "link");
+    assert_int_equal(symlink(file, link), 0);
+    assert_string_equal(file_absolute(&arena, link), file_join(&arena, folder, "there"));
+    assert_string_equal(file_absolute(&arena, arena_printf(&arena, "%s/./there", folder)),
+                        file_join(&arena, folder, "there"));
+    assert_string_equal(file_absolute(&arena, "not/there"), "not/there");
+}
+
+static void a_removed_file_is_gone(void **state)
+{
+    (void)state;
+    const char *path = temporary_file("gone", span_of("x"));
+    ASSERT_OK(file_remove(path, &err));
+    assert_int_equal(file_kind_of(path), FILE_MISSING);
+    ASSERT_OK(file_remove(path, &err));
+    ASSERT_FAILS(file_remove(temporary_folder(), &err), "cannot remove");
+}
+
+static void a_swept_folder_has_no_halves_of_files(void **state)
+{
+    (void)state;
+    const char *folder = file_join(&arena, temporary_folder(), "swept");
+    static const char *const names[] = {"a.json.tmp-123", "b", "b.tmp-9", "c.tmp-", "d.tmp-1x"};
+    char **left;
+    size_t n;
+    ASSERT_OK(file_sweep(folder, &err)); /* there is none */
+    ASSERT_OK(file_make_folder(folder, &err));
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        ASSERT_OK(file_put(file_join(&arena, folder, names[i]), span_of("x"), &err));
+    ASSERT_OK(file_sweep(folder, &err));
+    ASSERT_OK(file_list(&arena, folder, &left, &n, &err));
+    assert_int_equal(n, 3);
+    assert_string_equal(left[0], "b");
+    assert_string_equal(left[1], "c.tmp-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_become_absolute_without_links),
+        cmocka_unit_test(a_removed_file_is_gone),
+        cmocka_unit_test(a_swept_folder_has_no_halves_of_files),
         cmocka_unit_test(a_folder_is_made_once),
         cmocka_unit_test(a_file_is_put_as_a_whole),
         cmocka_unit_test(forgotten_pages_are_read_again),

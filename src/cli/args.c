@@ -136,7 +136,7 @@ bool args_read(struct options *o, struct arena *arena, const struct command *com
     struct words words = {word_list, n, 0};
     if (!read_words(o, command, &words, err) || !expand_run_file(o, arena, command, err))
         return false;
-    if (o->n_arguments < command->least_arguments && !o->help) {
+    if (o->n_arguments < command->least_arguments && !o->help && !o->resume) {
         err_set(err, ERR_USAGE, "pace %s needs %s", command->name, command->arguments);
         err_hint(err, "pace %s --help tells more", command->name);
         return false;

@@ -3,8 +3,11 @@
  *
  * What was chosen and what it takes comes before the first step, a line on how it goes while it
  * runs (one that is written over on a terminal, some twenty in a log), the result at the end.
- * Standard output has the result alone. Ctrl-C ends the run after the step that is being made; a
- * second one ends the program at once.
+ * Standard output has the result alone. Ctrl-C ends the run behind the step that is being made, with
+ * its state saved; a second one ends the program at once.
+ *
+ * --resume goes on with what a checkpoint holds: the options are read from there, and the files that
+ * they name must be those of then.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -12,18 +15,32 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/tune_view.h"
+#include "format/json.h"
 #include "report/report.h"
+#include "train/origin.h"
 
 enum { LINES_OF_A_LOG = 20 };
 
 static volatile sig_atomic_t is_interrupted;
 
+static void let_interrupts(bool end_the_program);
+
 static void interrupt(int signal_number)
 {
     (void)signal_number;
     is_interrupted = 1;
+    let_interrupts(true);
+}
+
+/* What Ctrl-C and a plain kill do: end the program, or ask the run for its end. */
+static void let_interrupts(bool end_the_program)
+{
+    struct sigaction action = {.sa_handler = end_the_program ? SIG_DFL : interrupt};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 struct screen {
@@ -113,29 +130,117 @@ static bool tell_result(const struct tune *t, struct err *err)
     return ok;
 }
 
-bool cmd_tune(const struct options *o, struct err *err)
+/* How a run that ended early is gone on with, where it can be. */
+static void hint_resume(const struct tune *t, struct err *err)
 {
-    struct tune tune;
-    struct screen screen = {.tune = &tune, .is_quiet = o->quiet, .term = term_of_stderr()};
-    struct sigaction on_interrupt = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
-    if (!tune_open(&tune, o, err))
-        return false;
-    screen.is_terminal = isatty(STDERR_FILENO);
+    struct buf command;
+    if (t->saver.saved_step < 0 || (err->kind != ERR_INTERRUPTED && err->kind != ERR_IO))
+        return;
+    buf_init(&command, BUF_NO_LIMIT);
+    tune_view_resume(t->setup.options->output_dir, &command);
+    err_hint(err, err->kind == ERR_IO ? "what was trained is kept; %s saves it" : "%s goes on",
+             buf_string(&command));
+    buf_release(&command);
+}
+
+/* From here on it is the same for a run that begins and one that goes on. */
+static bool run(struct tune *t, struct err *err)
+{
+    const struct options *o = t->setup.options;
+    struct screen screen = {.tune = t,
+                            .is_quiet = o->quiet,
+                            .is_terminal = isatty(STDERR_FILENO),
+                            .term = term_of_stderr(),
+                            .n_incidents = tune_incident_count(t)};
     buf_init(&screen.line, BUF_NO_LIMIT);
-    (void)sigaction(SIGINT, &on_interrupt, NULL);
-    bool ok =
-        (o->quiet || tell_plan(&tune, &screen.term, err)) && tune_run(&tune, show, &screen, err);
-    (void)signal(SIGINT, SIG_DFL);
+    let_interrupts(false);
+    bool ok = (o->quiet || tell_plan(t, &screen.term, err)) && tune_run(t, show, &screen, err);
+    let_interrupts(true);
     if (screen.is_terminal && !o->quiet)
         (void)fputc('\n', stderr);
-    if (tune.report.is_saved) { /* what the guard ended, too */
+    if (!ok)
+        hint_resume(t, err);
+    if (t->report.is_saved) { /* what the guard ended, too */
         struct err trouble;
-        bool told = report_write(o->output_dir, &trouble) && tell_result(&tune, &trouble);
+        bool told = report_write(o->output_dir, &trouble) && tell_result(t, &trouble);
         if (ok && !told)
             *err = trouble;
         ok = ok && told;
     }
     buf_release(&screen.line);
+    return ok;
+}
+
+/* ------------------------------------------------------------------------------- going on -- */
+
+static bool tell_ended(const struct checkpoint_file *f, const struct options *o, struct err *err)
+{
+    const struct checkpoint_about *about = &f->about;
+    struct buf out;
+    buf_init(&out, BUF_NO_LIMIT);
+    if (o->json) {
+        struct json_writer w = {.out = &out, .indent = 2};
+        json_begin_object(&w);
+        json_member_text(&w, "output", o->output_dir);
+        json_member_text(&w, "status", checkpoint_status_name(about->status));
+        json_member_int(&w, "steps", about->step);
+        json_member_text(&w, "reason", about->reason);
+        json_end(&w);
+        buf_add_byte(&out, '\n');
+    } else {
+        buf_printf(&out, "%s: this run is finished at step %lld: %s\n", o->output_dir,
+                   (long long)about->step, about->reason);
+    }
+    bool ok = command_print(&out, err);
+    buf_release(&out);
+    return ok;
+}
+
+static bool go_on(const struct checkpoint_file *f, const struct options *o, struct err *err)
+{
+    struct tune tune;
+    if (strcmp(f->about.machine, engine_machine()) != 0)
+        log_warning("the run was begun on another machine (%s; this is %s): its last digits may "
+                    "differ from those of a run that was not cut off",
+                    f->about.machine, engine_machine());
+    if (!tune_reopen(&tune, o, f, err))
+        return false;
+    log_note("going on behind step %lld of %lld", (long long)f->about.step,
+             (long long)tune.setup.steps);
+    bool ok = run(&tune, err);
+    tune_close(&tune);
+    return ok;
+}
+
+static bool resume(const struct options *said, struct err *err)
+{
+    struct checkpoint_file f;
+    struct arena arena = {0};
+    struct options *o = arena_new(&arena, struct options);
+    struct span origin;
+    if (!checkpoint_open(&f, said->resume, err))
+        return false;
+    bool ok = checkpoint_find(&f, "origin", &origin, err) &&
+              origin_options(o, &arena, origin, said, err);
+    if (ok) {
+        log_set_level(o->quiet ? LOG_QUIET : o->verbose ? LOG_VERBOSE : LOG_NORMAL);
+        ok = f.about.status == CHECKPOINT_RUNNING
+                 ? origin_check(origin, o, err) && go_on(&f, o, err)
+                 : tell_ended(&f, o, err);
+    }
+    checkpoint_close(&f);
+    arena_release(&arena);
+    return ok;
+}
+
+bool cmd_tune(const struct options *o, struct err *err)
+{
+    struct tune tune;
+    if (o->resume)
+        return resume(o, err);
+    if (!tune_open(&tune, o, err))
+        return false;
+    bool ok = run(&tune, err);
     tune_close(&tune);
     return ok;
 }

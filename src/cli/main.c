@@ -2,7 +2,9 @@
  * main.c - finds the command, reads its options, runs it, and turns the kind of error into the exit
  * code that scripts rely on.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -94,6 +96,8 @@ static bool run(int n_words, char *const *words, struct err *err)
 int main(int argc, char **argv)
 {
     struct err err = {0};
+    /* A file over the shell's limit (ulimit -f) is an error of a write, not the end of a run. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     bool ok = run(argc, argv, &err);
     if (ok && fflush(stdout) != 0) {
         err_set(&err, ERR_IO, "cannot write: %s", strerror(errno));

@@ -199,6 +199,12 @@ static void put_word(struct buf *out, const char *word)
     buf_add_byte(out, '\'');
 }
 
+void tune_view_resume(const char *folder, struct buf *out)
+{
+    buf_add_text(out, "pace tune --resume");
+    put_word(out, folder);
+}
+
 static void put_chat(const struct tune *t, struct buf *out)
 {
     struct arena arena = {0};

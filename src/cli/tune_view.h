@@ -28,6 +28,9 @@ void tune_view_progress(const struct tune *t, const struct tune_progress *p, siz
 void tune_view_incident(const struct tune_incident *incident, const struct term *term,
                         struct buf *out);
 
+/* The command that goes on with the run of that folder, as a shell takes it. */
+void tune_view_resume(const char *folder, struct buf *out);
+
 /* What it came to. */
 void tune_view_result(const struct tune *t, const struct term *term, struct buf *out);
 void tune_view_result_json(const struct tune *t, struct buf *out);

@@ -137,7 +137,22 @@ static char *path_of(struct arena *arena, const char *folder)
 }
 
 static const char *const status_names[] = {[CHECKPOINT_RUNNING] = "running",
-                                           [CHECKPOINT_ENDED] = "ended"};
+                                           [CHECKPOINT_DONE] = "done",
+                                           [CHECKPOINT_STOPPED] = "stopped"};
+
+const char *checkpoint_status_name(enum checkpoint_status status)
+{
+    return status_names[status];
+}
+
+/* One that is none counts as running: the checksum has been looked at. */
+static enum checkpoint_status find_status(const char *name)
+{
+    size_t i = COUNT_OF(status_names) - 1;
+    while (i > 0 && strcmp(status_names[i], name) != 0)
+        i--;
+    return (enum checkpoint_status)i;
+}
 
 /* The hash of all that a file says; `tensors` in the order of the file. */
 static uint64_t sum_of(const struct safetensors_meta *meta, size_t n_meta,
@@ -233,7 +248,7 @@ static const char *read_meta(struct checkpoint_file *f, const char *key)
 static bool read_about(struct checkpoint_file *f, struct err *err)
 {
     struct checkpoint_about *about = &f->about;
-    const char *version = read_meta(f, "pace"), *status = read_meta(f, "status");
+    const char *version = read_meta(f, "pace");
     if (strcmp(read_meta(f, "format"), FORMAT) != 0) {
         err_set(err, ERR_INPUT, "this is not a checkpoint of pace");
         return false;
@@ -249,8 +264,7 @@ static bool read_about(struct checkpoint_file *f, struct err *err)
     (void)snprintf(found, sizeof found, "%016" PRIx64, sum);
     if (strcmp(read_meta(f, "sum"), found) != 0)
         return refuse_damaged(err, "its bytes do not have its checksum");
-    about->status = strcmp(status, status_names[CHECKPOINT_ENDED]) == 0 ? CHECKPOINT_ENDED
-                                                                         : CHECKPOINT_RUNNING;
+    about->status = find_status(read_meta(f, "status"));
     about->machine = read_meta(f, "machine");
     about->reason = read_meta(f, "reason");
     return num_parse_i64(span_of(read_meta(f, "step")), &about->step) ||

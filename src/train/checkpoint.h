@@ -31,8 +31,12 @@ struct checkpoint {
 /* How a run stands that a checkpoint is of. */
 enum checkpoint_status {
     CHECKPOINT_RUNNING, /* it can be gone on with */
-    CHECKPOINT_ENDED,   /* its result is saved, or it has none */
+    CHECKPOINT_DONE,    /* all steps are made, and the result is saved */
+    CHECKPOINT_STOPPED, /* the guard ended it; what there is of a result is saved */
 };
+
+/* "done" */
+const char *checkpoint_status_name(enum checkpoint_status status);
 
 /* What a checkpoint says about itself. */
 struct checkpoint_about {

@@ -7,6 +7,9 @@
  */
 #include "train/engine.h"
 
+#include <stdio.h>
+
+#include "backend/cpu/kernel.h"
 #include "base/file.h"
 #include "model/lora.h"
 
@@ -47,6 +50,13 @@ const char *engine_template(const struct options *o, struct arena *arena)
     if (o->chat_template_path || !own || file_kind_of(own) != FILE_REGULAR)
         return o->chat_template_path;
     return own;
+}
+
+const char *engine_machine(void)
+{
+    static char text[80];
+    (void)snprintf(text, sizeof text, "cpu %s, compiler %s", kernels_best()->name, __VERSION__);
+    return text;
 }
 
 void engine_close(struct engine *e)

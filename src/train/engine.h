@@ -34,6 +34,9 @@ MUST_CHECK bool engine_create(struct engine *e, const char *path, const struct o
  */
 const char *engine_template(const struct options *o, struct arena *arena);
 
+/* What of machine and build decides the last bits of a result: "cpu avx512, compiler 12.2.0". */
+const char *engine_machine(void);
+
 /* Safe on a zeroed struct and after a failure. */
 void engine_close(struct engine *e);
 

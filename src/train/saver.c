@@ -49,14 +49,16 @@ bool saver_save(struct saver *s, int64_t step, struct err *err)
     bool ok = checkpoint_save(&s->list, s->folder, &about, err);
     s->last = clock_seconds();
     s->cost = s->last - began;
+    s->failed = !ok;
     if (ok)
         s->saved_step = step;
     return ok;
 }
 
-bool saver_end(struct saver *s, int64_t step, const char *reason, struct err *err)
+bool saver_end(struct saver *s, enum checkpoint_status status, int64_t step, const char *reason,
+               struct err *err)
 {
-    struct checkpoint_about about = {CHECKPOINT_ENDED, step, s->machine, reason};
+    struct checkpoint_about about = {status, step, s->machine, reason};
     checkpoint_cut(&s->list, 1);
     return checkpoint_save(&s->list, s->folder, &about, err);
 }

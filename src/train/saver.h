@@ -4,7 +4,7 @@
  *     saver_begin(&s, "OUT", machine, every);
  *     checkpoint_add(&s.list, …);                    all that the run goes on with
  *     if (saver_is_due(&s, step)) ok = saver_save(&s, step, err);
- *     ok = saver_end(&s, step, reason, err);
+ *     ok = saver_end(&s, status, step, reason, err);
  *     saver_release(&s);
  */
 #ifndef PACE_TRAIN_SAVER_H
@@ -19,6 +19,7 @@ struct saver {
     double cost;        /* seconds that one takes; 0: none was taken yet */
     double last;        /* clock of the newest, or of the beginning */
     int64_t saved_step; /* of the newest that is on the disk; -1: none */
+    bool failed;        /* the newest one could not be saved */
 };
 
 /* The list is empty. The texts must outlive the struct. */
@@ -34,9 +35,10 @@ bool saver_is_due(const struct saver *s, int64_t step);
 MUST_CHECK bool saver_save(struct saver *s, int64_t step, struct err *err);
 
 /*
- * Replaces the state by a note that the run has ended, and how: only the list's first piece is kept.
- * Errors: ERR_IO.
+ * Replaces the state by a note that the run has ended, and how (a status and a sentence): only the
+ * list's first piece is kept. Errors: ERR_IO.
  */
-MUST_CHECK bool saver_end(struct saver *s, int64_t step, const char *reason, struct err *err);
+MUST_CHECK bool saver_end(struct saver *s, enum checkpoint_status status, int64_t step,
+                          const char *reason, struct err *err);
 
 #endif

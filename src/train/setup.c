@@ -312,6 +312,7 @@ static bool choose_steps(struct setup *s, struct err *err)
     s->logging_steps = steps_of(o->logging_steps, steps, steps / LINES);
     s->eval_steps = steps_of(o->eval_steps, steps, usual_eval_steps(s));
     thin_rows(s);
+    s->save_steps = o->save_steps > 0 ? steps_of(o->save_steps, steps, 1) : 0;
     s->rate.uniform_loss = log((double)s->engine.model.config.vocabulary);
     pace_prior(&s->job.rate_job, &s->prior);
     s->rate.prior_rate = s->prior.learning_rate;
@@ -431,14 +432,16 @@ static bool plan_run(struct setup *s, const struct optim_options *optim, struct 
                      struct err *err)
 {
     bool guarded = s->rate.guard == PACE_GUARD_ACT, searches = s->learning_rate == 0;
-    s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
-    s->averages = (guarded || searches) && optim->kind != OPTIM_SCHEDULE_FREE; /* has its own */
+    if (!s->is_again) {
+        s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
+        s->averages = (guarded || searches) && optim->kind != OPTIM_SCHEDULE_FREE; /* has its own */
+    }
     for (;;) {
         struct err tight = {0};
         if (memory_left(s, optim, &run->memory_bytes, &tight) &&
             plan_make(&s->run.plan, &s->tape, &s->engine.backend, run, &tight))
             break;
-        if (!keep_less(s)) {
+        if (s->is_again || !keep_less(s)) {
             *err = tight;
             return false;
         }
@@ -482,9 +485,9 @@ static bool reserve(struct setup *s, struct err *err)
     return true;
 }
 
-bool setup_open(struct setup *s, const struct options *o, struct err *err)
+static bool open_all(struct setup *s, struct err *err)
 {
-    *s = (struct setup){.options = o};
+    const struct options *o = s->options;
     bool ok = read_rate(s, err) &&
               job_read(&s->job, &s->arena, o->arguments[0], o->arguments[1], o, err) &&
               check_method(s, err) && open_engine(s, err) && read_rows(s, err) &&
@@ -492,6 +495,20 @@ bool setup_open(struct setup *s, const struct options *o, struct err *err)
     if (!ok)
         setup_close(s);
     return ok;
+}
+
+bool setup_open(struct setup *s, const struct options *o, struct err *err)
+{
+    *s = (struct setup){.options = o};
+    return open_all(s, err);
+}
+
+bool setup_reopen(struct setup *s, const struct options *o, const struct setup_kept *kept,
+                  struct err *err)
+{
+    *s = (struct setup){
+        .options = o, .n_states = kept->n_states, .averages = kept->averages, .is_again = true};
+    return open_all(s, err);
 }
 
 /* --------------------------------------------------------------------------------- planning -- */

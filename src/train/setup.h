@@ -23,6 +23,12 @@ struct setup_memory {
     uint64_t total;
 };
 
+/* What is kept beside the training itself, as memory allows. */
+struct setup_kept {
+    size_t n_states; /* earlier ones to go back to */
+    bool averages;   /* of the weights */
+};
+
 struct setup {
     const struct options *options;
     struct arena arena;
@@ -41,10 +47,12 @@ struct setup {
     struct snapshots snapshots;   /* n_states of them */
     size_t n_states;
     bool averages;                 /* averages of the weights are kept */
+    bool is_again;                 /* those two were decided before */
     struct pace_prior prior;       /* the first guess of the rate */
     double learning_rate;          /* the peak that was given; 0: it is to be found */
     struct pace_rate_options rate; /* the schedule's peak: learning_rate, or the first guess */
     int64_t steps, logging_steps, eval_steps;
+    int64_t save_steps; /* 0: not given */
     size_t batch_tokens;
     struct setup_memory memory;
     bool fits;              /* in --memory, or in what the machine has free */
@@ -56,6 +64,13 @@ struct setup {
  * ERR_USAGE, ERR_INPUT, ERR_IO, ERR_MEMORY.
  */
 MUST_CHECK bool setup_open(struct setup *s, const struct options *o, struct err *err);
+
+/*
+ * The same for a run that is gone on with: what it keeps was decided by the memory that there was
+ * when it began. Errors: as setup_open; ERR_MEMORY where that does not fit now.
+ */
+MUST_CHECK bool setup_reopen(struct setup *s, const struct options *o,
+                             const struct setup_kept *kept, struct err *err);
 
 /*
  * Chooses as setup_open does and counts what a run would take, without reserving it: memory, fits,

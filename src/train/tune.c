@@ -13,18 +13,85 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/save.h"
+#include "train/origin.h"
 #include "train/output.h"
 #include "train/tune_journal.h"
+#include "train/tune_state.h"
 
 /* A step computes three times what an evaluation of the same tokens does. */
 static const double FORWARD_SHARE = 3;
+
+/* ------------------------------------------------------------------------------ the beginning -- */
+
+static bool record(void *context, const struct trainer_event *e);
+static void record_quarantine(void *context, const struct quarantined *row);
+
+static struct trainer_options trainer_options_of(struct tune *t)
+{
+    struct setup *s = &t->setup;
+    bool averages = s->averages && s->rate.guard == PACE_GUARD_ACT;
+    return (struct trainer_options){.stepper = &s->stepper,
+                                    .optim = &s->optim,
+                                    .snapshots = &s->snapshots,
+                                    .quarantine = &s->quarantine,
+                                    .average = averages ? &s->average : NULL,
+                                    .average_every = s->eval_steps,
+                                    .average_steps = (s->eval_steps + 1) / 2,
+                                    .store = &s->store,
+                                    .order = setup_order(s),
+                                    .eval_rows = s->eval.rows,
+                                    .n_eval = s->eval.n,
+                                    .eval_steps = s->eval_steps,
+                                    .eval_on_start = s->rate.guard == PACE_GUARD_ACT,
+                                    .rate = s->rate,
+                                    .on_event = record,
+                                    .on_quarantine = record_quarantine,
+                                    .context = t};
+}
+
+/* All that a run's state lies in. */
+static void prepare(struct tune *t)
+{
+    const struct setup *s = &t->setup;
+    struct history_run run = {.steps = s->steps,
+                              .logging_steps = s->logging_steps,
+                              .eval_steps = s->eval_steps,
+                              .batch = (int64_t)s->job.batch_rows,
+                              .epochs = s->job.rate_job.epochs};
+    struct trainer_options options = trainer_options_of(t);
+    history_init(&t->history, &run, clock_wall_seconds());
+    buf_init(&t->incidents, BUF_NO_LIMIT);
+    buf_init(&t->origin, BUF_NO_LIMIT);
+    trainer_init(&t->trainer, &t->setup.arena, &options);
+    tune_state_list(t);
+}
 
 bool tune_open(struct tune *t, const struct options *o, struct err *err)
 {
     *t = (struct tune){0};
     run_journal_init(&t->journal);
-    bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && output_begin(o, err) &&
-              run_journal_open(&t->journal, o->output_dir, 0, err);
+    bool ok = output_check(o, err) && setup_open(&t->setup, o, err);
+    if (ok) {
+        prepare(t);
+        ok = origin_put(&t->origin, o, err) && output_begin(o, err) &&
+             run_journal_open(&t->journal, o->output_dir, 0, err);
+    }
+    if (!ok)
+        tune_close(t);
+    return ok;
+}
+
+bool tune_reopen(struct tune *t, const struct options *o, const struct checkpoint_file *f,
+                 struct err *err)
+{
+    struct setup_kept kept;
+    *t = (struct tune){0};
+    run_journal_init(&t->journal);
+    bool ok = tune_state_kept(f, &kept, err) && setup_reopen(&t->setup, o, &kept, err);
+    if (ok) {
+        prepare(t);
+        ok = tune_state_load(t, f, err);
+    }
     if (!ok)
         tune_close(t);
     return ok;
@@ -35,19 +102,14 @@ void tune_close(struct tune *t)
     run_journal_close(&t->journal);
     history_release(&t->history);
     buf_release(&t->incidents);
+    buf_release(&t->origin);
+    saver_release(&t->saver);
     setup_close(&t->setup);
     *t = (struct tune){0};
     run_journal_init(&t->journal);
 }
 
 /* ----------------------------------------------------------------------------------- the run -- */
-
-/* The listener of the trainer: writes history and journal, then tells the caller's. */
-struct recorder {
-    struct tune *tune;
-    bool (*on_event)(void *context, const struct trainer_event *event);
-    void *context;
-};
 
 static void record_step(struct tune *t, const struct trainer_event *e)
 {
@@ -106,10 +168,10 @@ static void record_incident(struct tune *t, const struct trainer_event *e)
     buf_add(&t->incidents, (struct span){(const uint8_t *)&i, sizeof i});
 }
 
+/* The trainer's listener: writes history and journal, tells the caller's, saves what is due. */
 static bool record(void *context, const struct trainer_event *e)
 {
-    struct recorder *r = context;
-    struct tune *t = r->tune;
+    struct tune *t = context;
     if (e->moment == TRAINER_STEP)
         record_step(t, e);
     else
@@ -118,17 +180,22 @@ static bool record(void *context, const struct trainer_event *e)
     if (is_incident(&e->decision))
         record_incident(t, e);
     t->last_step = e->step;
-    return !r->on_event || r->on_event(r->context, e);
+    bool goes_on = !t->on_event || t->on_event(t->context, e);
+    bool is_last = pace_rate_finished(&t->trainer.rate) && !t->trainer.wants_eval;
+    bool is_due = e->moment == TRAINER_STEP && saver_is_due(&t->saver, e->step);
+    if (goes_on && (is_last || is_due))
+        (void)tune_state_save(t);
+    return goes_on;
 }
 
 static void record_quarantine(void *context, const struct quarantined *row)
 {
-    struct recorder *r = context;
-    const struct row_store *store = &r->tune->setup.store;
+    struct tune *t = context;
+    const struct row_store *store = &t->setup.store;
     const struct stored_row *place = &store->rows[row->row];
     log_warning("%s:%llu: %s", store->files[place->file], (unsigned long long)place->line,
                 quarantine_reason(row));
-    tune_journal_quarantine(r->tune, row);
+    tune_journal_quarantine(t, row);
 }
 
 static double test_loss(struct tune *t)
@@ -148,19 +215,12 @@ static double test_loss(struct tune *t)
     return sums.loss;
 }
 
+/* What the base is worth. */
 static void begin(struct tune *t)
 {
-    const struct setup *s = &t->setup;
-    struct history_run run = {.steps = s->steps,
-                              .logging_steps = s->logging_steps,
-                              .eval_steps = s->eval_steps,
-                              .batch = (int64_t)s->job.batch_rows,
-                              .epochs = s->job.rate_job.epochs};
-    history_init(&t->history, &run, clock_wall_seconds());
-    buf_init(&t->incidents, BUF_NO_LIMIT);
     tune_journal_run(t);
     t->report.base_loss = test_loss(t);
-    t->report.test_rows = s->test.n;
+    t->report.test_rows = t->setup.test.n;
 }
 
 /* A base of 16 bits is saved in 16 bits: the loss that is told is that of the saved weights. */
@@ -201,29 +261,6 @@ static void finish(struct tune *t)
     history_add_end(&t->history, &end, clock_wall_seconds());
 }
 
-static struct trainer_options trainer_options_of(struct recorder *r)
-{
-    struct setup *s = &r->tune->setup;
-    bool averages = s->averages && s->rate.guard == PACE_GUARD_ACT;
-    return (struct trainer_options){.stepper = &s->stepper,
-                                    .optim = &s->optim,
-                                    .snapshots = &s->snapshots,
-                                    .quarantine = &s->quarantine,
-                                    .average = averages ? &s->average : NULL,
-                                    .average_every = s->eval_steps,
-                                    .average_steps = (s->eval_steps + 1) / 2,
-                                    .store = &s->store,
-                                    .order = setup_order(s),
-                                    .eval_rows = s->eval.rows,
-                                    .n_eval = s->eval.n,
-                                    .eval_steps = s->eval_steps,
-                                    .eval_on_start = s->rate.guard == PACE_GUARD_ACT,
-                                    .rate = s->rate,
-                                    .on_event = record,
-                                    .on_quarantine = record_quarantine,
-                                    .context = r};
-}
-
 /* The rate of the main run, where it was not given: the first guess. */
 static void find_rate(struct tune *t)
 {
@@ -231,6 +268,17 @@ static void find_rate(struct tune *t)
     t->report.learning_rate = s->rate.schedule.learning_rate;
     if (s->learning_rate == 0)
         tune_journal_prior(t);
+}
+
+/* Nothing is left to go on with. A note that cannot be written costs a second end of the run. */
+static void close_checkpoint(struct tune *t)
+{
+    struct err err = {0};
+    const struct tune_report *r = &t->report;
+    bool is_done = r->end == TRAINER_DONE;
+    enum checkpoint_status status = is_done ? CHECKPOINT_DONE : CHECKPOINT_STOPPED;
+    if (!saver_end(&t->saver, status, r->done, is_done ? "all steps are made" : r->reason, &err))
+        log_warning("the checkpoint could not be closed: %s", err.what);
 }
 
 static bool save(struct tune *t, struct err *err)
@@ -242,25 +290,45 @@ static bool save(struct tune *t, struct err *err)
         return false;
     t->report.is_saved = !is_broken;
     tune_journal_end(t);
-    return run_journal_check(&t->journal, err);
+    if (!run_journal_check(&t->journal, err))
+        return false;
+    close_checkpoint(t);
+    return true;
+}
+
+static bool interrupt(struct tune *t, struct err *err)
+{
+    long long step = t->trainer.rate.step, steps = t->setup.steps;
+    bool is_saved = tune_state_save(t);
+    tune_journal_end(t);
+    if (is_saved)
+        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; its state is saved", step,
+                steps);
+    else if (t->saver.saved_step >= 0)
+        err_set(err, ERR_INTERRUPTED,
+                "interrupted at step %lld of %lld; the state of step %lld is saved", step, steps,
+                (long long)t->saver.saved_step);
+    else
+        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; nothing was saved", step,
+                steps);
+    return false;
 }
 
 bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct trainer_event *event),
               void *context, struct err *err)
 {
-    struct recorder recorder = {.tune = t, .on_event = on_event, .context = context};
-    begin(t);
-    find_rate(t);
-    run_journal_options(&t->journal, &t->setup.rate);
-    struct trainer_options options = trainer_options_of(&recorder);
-    trainer_init(&t->trainer, &t->setup.arena, &options);
-    t->report.end = trainer_run(&t->trainer);
-    if (t->report.end == TRAINER_INTERRUPTED) {
-        tune_journal_end(t);
-        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; nothing was saved",
-                (long long)t->trainer.rate.step, (long long)t->setup.steps);
-        return false;
+    t->on_event = on_event;
+    t->context = context;
+    if (t->phase == TUNE_BEGINS) {
+        begin(t);
+        find_rate(t);
+        run_journal_options(&t->journal, &t->setup.rate);
+        t->phase = TUNE_TRAINS;
+        (void)tune_state_save(t);
     }
+    t->report.end = trainer_run(&t->trainer);
+    if (t->report.end == TRAINER_INTERRUPTED)
+        return interrupt(t, err);
     finish(t);
     if (!save(t, err))
         return false;

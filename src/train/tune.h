@@ -10,6 +10,7 @@
 
 #include "train/history.h"
 #include "train/run_journal.h"
+#include "train/saver.h"
 #include "train/setup.h"
 #include "train/trainer.h"
 
@@ -38,6 +39,12 @@ struct tune_incident {
     char reason[256]; /* a sentence */
 };
 
+/* How far a run is. */
+enum tune_phase {
+    TUNE_BEGINS,
+    TUNE_TRAINS, /* the base is measured, the rate found */
+};
+
 struct tune {
     struct setup setup;
     struct trainer trainer;
@@ -49,6 +56,13 @@ struct tune {
     int64_t n_loss;
     uint64_t n_evaluated; /* tokens of evaluations so far */
     struct tune_report report;
+    enum tune_phase phase;
+    struct saver saver; /* of all this: tune_state.c */
+    struct buf origin;  /* origin.h */
+    struct setup_kept kept;
+    uint64_t journal_bytes; /* at the newest checkpoint */
+    bool (*on_event)(void *context, const struct trainer_event *event); /* the caller's */
+    void *context;
 };
 
 /*
@@ -58,9 +72,17 @@ struct tune {
 MUST_CHECK bool tune_open(struct tune *t, const struct options *o, struct err *err);
 
 /*
+ * The same for a run that goes on where the checkpoint was taken, with the options that it was
+ * begun with (origin_options). Errors: as tune_open, and those of tune_state_load.
+ */
+MUST_CHECK bool tune_reopen(struct tune *t, const struct options *o,
+                            const struct checkpoint_file *f, struct err *err);
+
+/*
  * Finds the rate where none was given, trains and saves. `on_event` as in trainer.h. Errors:
  * ERR_STOPPED where the guard ended the run (with PACE_GUARD_ACT the best state is saved all the
- * same), ERR_INTERRUPTED where on_event did, ERR_IO: nothing is saved then.
+ * same); ERR_INTERRUPTED where on_event did: its state is saved, so that it can be gone on with;
+ * ERR_IO: the result could not be saved, but the last checkpoint is there.
  */
 MUST_CHECK bool tune_run(struct tune *t,
                          bool (*on_event)(void *context, const struct trainer_event *event),

@@ -161,6 +161,13 @@ void tune_journal_choice(struct tune *t)
     run_journal_end(&t->journal);
 }
 
+void tune_journal_place(struct tune *t, const char *record)
+{
+    struct json_writer *w = run_journal_begin(&t->journal, record);
+    json_member_int(w, "step", t->trainer.rate.step);
+    run_journal_end(&t->journal);
+}
+
 void tune_journal_compute(const struct tune *t, struct json_writer *w)
 {
     const struct tune_report *r = &t->report;

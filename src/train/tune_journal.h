@@ -18,6 +18,9 @@ void tune_journal_quarantine(struct tune *t, const struct quarantined *row);
 /* "choice": which of a guarded run's states is its result; of another run there is no choice. */
 void tune_journal_choice(struct tune *t);
 
+/* "checkpoint" or "resume", with the step that it is at. */
+void tune_journal_place(struct tune *t, const char *record);
+
 /* "end": how it ended, and what it cost. */
 void tune_journal_end(struct tune *t);
 

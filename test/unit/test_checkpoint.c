@@ -161,12 +161,13 @@ static void a_run_that_ended_says_how(void **state)
     const char *folder = new_folder("ended");
     struct state a;
     struct checkpoint_file f;
-    struct checkpoint_about ended = {CHECKPOINT_ENDED, 7, "m", "the guard stopped it"};
+    struct checkpoint_about ended = {CHECKPOINT_STOPPED, 7, "m", "the guard stopped it"};
     begin(&a, 1);
     ASSERT_OK(checkpoint_save(&a.list, folder, &ended, &err));
     ASSERT_OK(checkpoint_open(&f, folder, &err));
-    assert_int_equal(f.about.status, CHECKPOINT_ENDED);
+    assert_int_equal(f.about.status, CHECKPOINT_STOPPED);
     assert_string_equal(f.about.reason, "the guard stopped it");
+    assert_string_equal(checkpoint_status_name(f.about.status), "stopped");
     checkpoint_close(&f);
     end(&a);
 }
@@ -229,7 +230,7 @@ static void no_changed_byte_goes_unseen(void **state)
     begin(&a, 3);
     ASSERT_OK(checkpoint_save(&a.list, folder, &about, &err));
     ASSERT_OK(file_map(&map, state_path(folder), &err));
-    uint8_t *bytes = (uint8_t *)arena_copy(&arena, map.bytes).at;
+    uint8_t *bytes = (uint8_t *)arena_string(&arena, map.bytes);
     size_t len = map.bytes.len, n_refused = 0;
     file_unmap(&map);
     for (size_t i = 0; i < len; i++) {
@@ -277,12 +278,12 @@ static const char *save_changed(const char *name, const char *from, const char *
     begin(&a, 3);
     ASSERT_OK(checkpoint_save(&a.list, folder, &about, &err));
     ASSERT_OK(file_map(&map, state_path(folder), &err));
-    struct span bytes = arena_copy(&arena, map.bytes);
-    size_t at = span_find(bytes, span_of(from));
+    uint8_t *bytes = (uint8_t *)arena_string(&arena, map.bytes);
+    size_t len = map.bytes.len, at = span_find(map.bytes, span_of(from));
     file_unmap(&map);
-    assert_true(at < bytes.len && strlen(from) == strlen(to));
-    memcpy((uint8_t *)(uintptr_t)bytes.at + at, to, strlen(to));
-    put_state(folder, bytes);
+    assert_true(at < len && strlen(from) == strlen(to));
+    memcpy(bytes + at, to, strlen(to));
+    put_state(folder, (struct span){bytes, len});
     end(&a);
     return folder;
 }

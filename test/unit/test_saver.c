@@ -42,7 +42,7 @@ static void the_time_that_saving_takes_is_a_hundredth_at_most(void **state)
     (void)state;
     begin("time", 0);
     assert_false(saver_is_due(&s, 1));
-    s.last -= 100 * (0.02 + sizeof big / 2e8);
+    s.last -= 101 * (0.02 + sizeof big / 2e8);
     assert_true(saver_is_due(&s, 1)); /* as its size says */
     number = 7;
     ASSERT_OK(saver_save(&s, 7, &err));
@@ -64,6 +64,7 @@ static void a_save_that_fails_is_not_tried_at_every_step(void **state)
     s.folder = "/none/at/all";
     ASSERT_FAILS(saver_save(&s, 9, &err), "cannot make the folder");
     assert_int_equal(s.saved_step, 3);
+    assert_true(s.failed);
     s.cost = 1;
     assert_false(saver_is_due(&s, 10));
     finish();
@@ -76,9 +77,9 @@ static void an_ended_run_keeps_its_origin_alone(void **state)
     struct span text;
     begin("ended", 0);
     ASSERT_OK(saver_save(&s, 3, &err));
-    ASSERT_OK(saver_end(&s, 4, "all steps are done", &err));
+    ASSERT_OK(saver_end(&s, CHECKPOINT_DONE, 4, "all steps are done", &err));
     ASSERT_OK(checkpoint_open(&f, s.folder, &err));
-    assert_int_equal(f.about.status, CHECKPOINT_ENDED);
+    assert_int_equal(f.about.status, CHECKPOINT_DONE);
     assert_int_equal(f.about.step, 4);
     assert_string_equal(f.about.reason, "all steps are done");
     ASSERT_OK(checkpoint_find(&f, "origin", &text, &err));

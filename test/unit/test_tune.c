@@ -198,16 +198,17 @@ static bool listen(void *context, const struct trainer_event *e)
     return e->moment == TRAINER_EVAL || e->step != l->stop_at;
 }
 
-static void a_run_that_is_interrupted_saves_nothing_and_says_so(void **state)
+static void a_run_that_is_interrupted_saves_its_state_and_says_so(void **state)
 {
     (void)state;
     struct err err = {0};
     struct tune t;
     struct listener l = {.stop_at = 5};
     ASSERT_OK(tune_open(&t, &options, &err));
-    ASSERT_FAILS(tune_run(&t, listen, &l, &err), "interrupted at step 5 of 12; nothing was saved");
+    ASSERT_FAILS(tune_run(&t, listen, &l, &err), "interrupted at step 5 of 12; its state is saved");
     assert_int_equal(err.kind, ERR_INTERRUPTED);
     assert_false(t.report.is_saved || is_there("trainer_state.json"));
+    assert_true(is_there("checkpoint/state.safetensors"));
     tune_close(&t);
 }
 
@@ -273,7 +274,7 @@ int main(void)
         cmocka_unit_test_setup(the_guard_brings_a_run_with_such_a_rate_to_a_good_end, defaults),
         cmocka_unit_test_setup(all_weights_can_be_trained, defaults),
         cmocka_unit_test_setup(an_adapter_is_gone_on_with, defaults),
-        cmocka_unit_test_setup(a_run_that_is_interrupted_saves_nothing_and_says_so, defaults),
+        cmocka_unit_test_setup(a_run_that_is_interrupted_saves_its_state_and_says_so, defaults),
         cmocka_unit_test_setup(the_journal_tells_the_run_from_its_plan_to_its_end, defaults),
         cmocka_unit_test_setup(the_last_step_is_evaluated_too, defaults),
         cmocka_unit_test_setup(without_a_folder_nothing_begins, defaults),

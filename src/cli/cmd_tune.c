@@ -3,11 +3,11 @@
  *
  * What was chosen and what it takes comes before the first step, a line on how it goes while it
  * runs (one that is written over on a terminal, some twenty in a log), the result at the end.
- * Standard output has the result alone. Ctrl-C ends the run behind the step that is being made, with
- * its state saved; a second one ends the program at once.
+ * Standard output has the result alone. Ctrl-C ends the run behind the step that is being made,
+ * with its state saved; a second one ends the program at once.
  *
- * --resume goes on with what a checkpoint holds: the options are read from there, and the files that
- * they name must be those of then.
+ * --resume goes on with what a checkpoint holds: the options are read from there, and the files
+ * that they name must be those of then.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -220,8 +220,8 @@ static bool resume(const struct options *said, struct err *err)
     struct span origin;
     if (!checkpoint_open(&f, said->resume, err))
         return false;
-    bool ok = checkpoint_find(&f, "origin", &origin, err) &&
-              origin_options(o, &arena, origin, said, err);
+    bool ok =
+        checkpoint_find(&f, "origin", &origin, err) && origin_options(o, &arena, origin, said, err);
     if (ok) {
         log_set_level(o->quiet ? LOG_QUIET : o->verbose ? LOG_VERBOSE : LOG_NORMAL);
         ok = f.about.status == CHECKPOINT_RUNNING

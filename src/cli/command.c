@@ -139,8 +139,9 @@ const struct command command_table[] = {
      "tensorboard/. What is not given is chosen, the learning rate too, and the\n"
      "choice explained; a rate that is given is obeyed. Losses before and after are\n"
      "those of test rows that nothing else looked at. Ctrl-C ends the run behind its\n"
-     "step; nothing is saved then. A YAML file may hold arguments and options:\n"
-     "pace tune run.yaml.",
+     "step and saves its state; pace tune --resume OUT goes on from the last state\n"
+     "that was saved, also after a crash, and comes to the same result bit for bit. A\n"
+     "YAML file may hold arguments and options: pace tune run.yaml.",
      cmd_tune, .takes_run_file = true},
 };
 const size_t command_count = COUNT_OF(command_table);

@@ -37,7 +37,7 @@ struct checkpoint_blob {
     bool *is_there; /* NULL: it always is */
 };
 
-/* ----------------------------------------------------------------------------------- the list -- */
+/* ---------------------------------------------------------------------------------- the list -- */
 
 void checkpoint_init(struct checkpoint *c)
 {
@@ -73,8 +73,7 @@ void checkpoint_add_floats(struct checkpoint *c, const char *name, float *at, si
 
 void checkpoint_add_buf(struct checkpoint *c, const char *name, struct buf *buf, size_t item_bytes)
 {
-    add(c, name,
-        (struct checkpoint_blob){.buf = buf, .item_bytes = item_bytes, .dtype = DTYPE_U8});
+    add(c, name, (struct checkpoint_blob){.buf = buf, .item_bytes = item_bytes, .dtype = DTYPE_U8});
 }
 
 void checkpoint_add_optional(struct checkpoint *c, const char *name, float *at, size_t n,
@@ -124,7 +123,7 @@ uint64_t checkpoint_bytes(const struct checkpoint *c)
     return sum;
 }
 
-/* -------------------------------------------------------------------------------------- names -- */
+/* ------------------------------------------------------------------------------------- names -- */
 
 static char *folder_of(struct arena *arena, const char *folder)
 {
@@ -136,9 +135,8 @@ static char *path_of(struct arena *arena, const char *folder)
     return file_join(arena, folder_of(arena, folder), "state.safetensors");
 }
 
-static const char *const status_names[] = {[CHECKPOINT_RUNNING] = "running",
-                                           [CHECKPOINT_DONE] = "done",
-                                           [CHECKPOINT_STOPPED] = "stopped"};
+static const char *const status_names[] = {
+    [CHECKPOINT_RUNNING] = "running", [CHECKPOINT_DONE] = "done", [CHECKPOINT_STOPPED] = "stopped"};
 
 const char *checkpoint_status_name(enum checkpoint_status status)
 {
@@ -171,7 +169,7 @@ static uint64_t sum_of(const struct safetensors_meta *meta, size_t n_meta,
     return sum;
 }
 
-/* ------------------------------------------------------------------------------------- saving -- */
+/* ------------------------------------------------------------------------------------ saving -- */
 
 static struct tensor tensor_of(const struct checkpoint_blob *blob)
 {
@@ -201,13 +199,14 @@ bool checkpoint_save(const struct checkpoint *c, const char *folder,
             tensors[n++] = tensor_of(&blob);
     }
     safetensors_sort(tensors, n);
-    struct safetensors_meta meta[] = {meta_of("format", FORMAT),
-                                      meta_of("pace", PACE_VERSION),
-                                      meta_of("machine", about->machine),
-                                      meta_of("status", status_names[about->status]),
-                                      meta_of("step", arena_printf(&arena, "%" PRId64, about->step)),
-                                      meta_of("reason", about->reason ? about->reason : ""),
-                                      meta_of("sum", "")};
+    struct safetensors_meta meta[] = {
+        meta_of("format", FORMAT),
+        meta_of("pace", PACE_VERSION),
+        meta_of("machine", about->machine),
+        meta_of("status", status_names[about->status]),
+        meta_of("step", arena_printf(&arena, "%" PRId64, about->step)),
+        meta_of("reason", about->reason ? about->reason : ""),
+        meta_of("sum", "")};
     uint64_t sum = sum_of(meta, COUNT_OF(meta), tensors, n);
     meta[COUNT_OF(meta) - 1].value = span_of(arena_printf(&arena, "%016" PRIx64, sum));
     struct safetensors_content content = {tensors, n, meta, COUNT_OF(meta)};
@@ -217,7 +216,7 @@ bool checkpoint_save(const struct checkpoint *c, const char *folder,
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------ opening -- */
+/* ----------------------------------------------------------------------------------- opening -- */
 
 static bool refuse_missing(const char *folder, struct err *err)
 {
@@ -309,14 +308,14 @@ void checkpoint_close(struct checkpoint_file *f)
 bool checkpoint_remove(const char *folder, struct err *err)
 {
     struct arena arena = {0};
-    bool ok = file_kind_of(folder_of(&arena, folder)) != FILE_FOLDER ||
-              (file_remove(path_of(&arena, folder), err) &&
-               file_sweep(folder_of(&arena, folder), err));
+    bool ok =
+        file_kind_of(folder_of(&arena, folder)) != FILE_FOLDER ||
+        (file_remove(path_of(&arena, folder), err) && file_sweep(folder_of(&arena, folder), err));
     arena_release(&arena);
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------ loading -- */
+/* ----------------------------------------------------------------------------------- loading -- */
 
 bool checkpoint_find(const struct checkpoint_file *f, const char *name, struct span *out,
                      struct err *err)

@@ -23,7 +23,7 @@ static bool is_among(const char *name, const char *const *names, size_t n)
     return i < n;
 }
 
-/* ------------------------------------------------------------------------------------- writing -- */
+/* ----------------------------------------------------------------------------------- writing -- */
 
 static void put_path(struct json_writer *w, const char *path)
 {
@@ -51,7 +51,7 @@ static void put_value(struct json_writer *w, const struct option_row *row, const
             json_put_text(w, *(const char *const *)field);
         break;
     case OPTION_BYTES:
-        json_put_int(w, (int64_t)*(const uint64_t *)field);
+        json_put_int(w, (int64_t) * (const uint64_t *)field);
         break;
     }
 }
@@ -77,7 +77,7 @@ void options_json_put(struct json_writer *w, const struct options *o)
     json_end(w);
 }
 
-/* ------------------------------------------------------------------------------------- reading -- */
+/* ----------------------------------------------------------------------------------- reading -- */
 
 static void read_arguments(struct json_reader *r, struct arena *arena, struct options *o)
 {

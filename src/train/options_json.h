@@ -1,6 +1,6 @@
 /*
- * options_json.h - what the user asked for, as JSON: kept with a run, so that it can be gone on with
- * without being told again.
+ * options_json.h - what the user asked for, as JSON: kept with a run, so that it can be gone on
+ * with without being told again.
  *
  *     {"arguments": ["/home/a/model", "/home/a/rows.jsonl"],
  *      "given": {"learning-rate": "2e-4", "max-steps": 300, "no-shuffle": true}}

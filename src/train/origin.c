@@ -28,8 +28,8 @@ struct inputs {
     struct buf list; /* of struct input */
 };
 
-static const char *const model_endings[] = {".json", ".safetensors", ".gguf",
-                                            ".jinja", ".model",      ".txt"};
+static const char *const model_endings[] = {".json",  ".safetensors", ".gguf",
+                                            ".jinja", ".model",       ".txt"};
 
 static size_t count_inputs(const struct inputs *in)
 {
@@ -54,17 +54,17 @@ static void release(struct inputs *in)
     arena_release(&in->arena);
 }
 
-/* ---------------------------------------------------------------------------------- the files -- */
+/* --------------------------------------------------------------------------------- the files -- */
 
 static bool add_file(struct inputs *in, const char *path, struct err *err)
 {
     struct file_map map;
     if (!file_map(&map, path, err))
         return false;
-    struct input input = {
-        .path = path,
-        .bytes = map.bytes.len,
-        .hash = arena_printf(&in->arena, "%016" PRIx64, hash_bytes(map.bytes, 0))};
+    struct input input = {.path = path,
+                          .bytes = map.bytes.len,
+                          .hash =
+                              arena_printf(&in->arena, "%016" PRIx64, hash_bytes(map.bytes, 0))};
     add_input(in, &input);
     file_unmap(&map);
     return true;
@@ -112,7 +112,7 @@ static void begin(struct inputs *in)
     buf_init(&in->list, BUF_NO_LIMIT);
 }
 
-/* ------------------------------------------------------------------------------------- writing -- */
+/* ----------------------------------------------------------------------------------- writing -- */
 
 bool origin_put(struct buf *out, const struct options *o, struct err *err)
 {
@@ -141,7 +141,7 @@ bool origin_put(struct buf *out, const struct options *o, struct err *err)
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------- reading -- */
+/* ----------------------------------------------------------------------------------- reading -- */
 
 static bool check_said(const struct options *said, struct err *err)
 {

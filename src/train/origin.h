@@ -15,8 +15,8 @@ MUST_CHECK bool origin_put(struct buf *out, const struct options *o, struct err 
 
 /*
  * The options of a run that is gone on with, from what origin_put wrote: as they were then, but for
- * what `said` gives beside --resume; the output folder is the one that --resume names. Texts live in
- * the arena, or belong to `said`. Errors: ERR_USAGE where `said` has what belongs to the run;
+ * what `said` gives beside --resume; the output folder is the one that --resume names. Texts live
+ * in the arena, or belong to `said`. Errors: ERR_USAGE where `said` has what belongs to the run;
  * ERR_INPUT.
  */
 MUST_CHECK bool origin_options(struct options *o, struct arena *arena, struct span text,

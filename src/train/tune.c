@@ -21,7 +21,7 @@
 /* A step computes three times what an evaluation of the same tokens does. */
 static const double FORWARD_SHARE = 3;
 
-/* ------------------------------------------------------------------------------ the beginning -- */
+/* ----------------------------------------------------------------------------- the beginning -- */
 
 static bool record(void *context, const struct trainer_event *e);
 static void record_quarantine(void *context, const struct quarantined *row);

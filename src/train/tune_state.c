@@ -3,15 +3,14 @@
  *
  * All that a run goes on with is plain data or arrays of floats, so saving is a list of them:
  *
- *     origin          options and hashes of the inputs (origin.c); the first, which outlives the run
- *     kept            how many earlier states there are, and averages
- *     phase, report   how far the run is, and what it has come to so far
- *     trainer.…       the controller, sums, the last held-out loss, the best state, the choice,
- *                     rows that are left out
- *     weights/NAME    what is trained
- *     optimizer, average, states/I          with their counters
- *     history.…, incidents                  what trainer_state.json and TensorBoard will say
- *     journal                               how many bytes of journal.jsonl count
+ *     origin            options and hashes of the inputs (origin.c); it outlives the run
+ *     kept              how many earlier states there are, and averages
+ *     phase, report     how far the run is, and what it has come to so far
+ *     trainer.…         controller, sums, last held-out loss, best state, choice, quarantine
+ *     weights/NAME      what is trained
+ *     optimizer, average, states/I      with their counters
+ *     history.…, incidents              what trainer_state.json and TensorBoard will say
+ *     journal           how many bytes of journal.jsonl count
  *
  * Where the run is in its data follows from the step, random draws follow from seed and step, and
  * all else from the options. The journal is cut back to where it was: what stood behind is done

@@ -157,7 +157,7 @@ class Interrupted(Case):
             self.assertFalse((self.out / "adapter").exists())
 
     def test_what_is_gone_on_with_equals_the_undisturbed_run(self):
-        words = ["--steps", "2000"]
+        words = ["--steps", "2000", "--guard", "off"]
         self.interrupt(signal.SIGINT, *words)
         code, out, err = self.run_pace("tune", "--resume", self.out, "--threads", "1")
         self.assertEqual(code, 0, err)
@@ -174,7 +174,8 @@ class Interrupted(Case):
         self.assertIn(process.returncode, (130, -signal.SIGINT))
 
     def test_paths_may_be_relative_and_the_folder_may_move(self):
-        words = ["tune", "model", "rows.jsonl", "-o", "out", "--lr", "0.01", "--steps", "3000"]
+        words = ["tune", "model", "rows.jsonl", "-o", "out", "--lr", "0.01", "--steps", "3000",
+                 "--guard", "off"]
         process = self.start(words, cwd=self.folder)
         self.until_step(process, 1)
         process.send_signal(signal.SIGINT)
@@ -281,11 +282,11 @@ class NoRoom(Case):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_a_folder_that_becomes_read_only_keeps_what_was_saved(self):
-        wanted, _ = self.whole("--steps", "3000", "--save-steps", "100")
+        wanted, _ = self.whole("--steps", "3000", "--save-steps", "100", "--guard", "off")
         self.folder.chmod(0o777)
         self.out.mkdir()
         os.chown(self.out, 65534, 65534)
-        process = self.start(self.words("--steps", "3000", "--save-steps", "100"),
+        process = self.start(self.words("--steps", "3000", "--save-steps", "100", "--guard", "off"),
                              preexec_fn=lambda: os.setuid(65534))
         self.until_step(process, 1)
         for path in (self.out, self.out / "checkpoint"):

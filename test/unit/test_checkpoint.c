@@ -199,7 +199,7 @@ static void a_checkpoint_is_removed_with_what_a_killed_writer_left(void **state)
     end(&a);
 }
 
-/* ------------------------------------------------------------------------------------- damage -- */
+/* ------------------------------------------------------------------------------------ damage -- */
 
 static void put_state(const char *folder, struct span bytes)
 {
@@ -331,7 +331,7 @@ static void pieces_of_another_run_are_named(void **state)
     end(&b);
 }
 
-/* ------------------------------------------------------------------------------- full, locked -- */
+/* ------------------------------------------------------------------------------ full, locked -- */
 
 static void limit_files(rlim_t bytes)
 {

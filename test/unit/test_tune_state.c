@@ -97,8 +97,7 @@ static struct span run_whole(struct tune_report *report)
 static bool take_up(struct tune *t)
 {
     struct checkpoint_file f;
-    bool ok =
-        checkpoint_open(&f, options.output_dir, &err) && tune_reopen(t, &options, &f, &err);
+    bool ok = checkpoint_open(&f, options.output_dir, &err) && tune_reopen(t, &options, &f, &err);
     checkpoint_close(&f);
     return ok;
 }
@@ -150,7 +149,7 @@ static void a_run_that_breaks_comes_to_the_same_in_parts(void **state)
 static void a_run_in_parts_comes_to_the_same_with_every_optimizer(void **state)
 {
     (void)state;
-    static const char *const names[] = {"adamw_torch",         "adamw_8bit", "sgd",    "lion",
+    static const char *const names[] = {"adamw_torch",         "adamw_8bit", "sgd",      "lion",
                                         "schedule_free_adamw", "prodigy",    "adafactor"};
     options.guard = "off";
     options.lora_dropout = 0.1;
@@ -201,7 +200,8 @@ static void steps_that_were_asked_for_are_saved(void **state)
     choose_folder();
     ASSERT_OK(tune_open(&t, &options, &err));
     t.saver.folder = "/none/at/all"; /* so that the one of the interruption fails */
-    ASSERT_FAILS(tune_run(&t, stop, &left, &err), "interrupted at step 10 of 24; nothing was saved");
+    ASSERT_FAILS(tune_run(&t, stop, &left, &err),
+                 "interrupted at step 10 of 24; nothing was saved");
     assert_true(t.saver.failed);
     t.saver.folder = options.output_dir;
     assert_true(tune_state_save(&t));
@@ -259,8 +259,8 @@ static void a_journal_that_was_cut_is_refused(void **state)
     ASSERT_OK(tune_open(&t, &options, &err));
     ASSERT_FAILS(tune_run(&t, stop, &left, &err), "interrupted");
     tune_close(&t);
-    ASSERT_OK(file_put(file_join(&arena, options.output_dir, "journal.jsonl"), span_of("{}\n"),
-                       &err));
+    ASSERT_OK(
+        file_put(file_join(&arena, options.output_dir, "journal.jsonl"), span_of("{}\n"), &err));
     ASSERT_FAILS(take_up(&t), "shorter than the");
 }
 

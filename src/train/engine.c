@@ -55,7 +55,9 @@ const char *engine_template(const struct options *o, struct arena *arena)
 const char *engine_machine(void)
 {
     static char text[80];
-    (void)snprintf(text, sizeof text, "cpu %s, compiler %s", kernels_best()->name, __VERSION__);
+    const struct kernels *k = kernels_best();
+    (void)snprintf(text, sizeof text, "cpu %s%s, compiler %s", k->name,
+                   k->bf16.is_native ? " bf16" : "", __VERSION__);
     return text;
 }
 

@@ -23,6 +23,7 @@
 #include "model/lora.h"
 #include "model/save.h"
 #include "text/chat.h"
+#include "train/checkpoint.h"
 
 /* What else adapter/ and model/ hold, and what is told of them once they are there. */
 static const char *const adapter_files[] = {"adapter_config.json", "adapter_model.safetensors"};
@@ -67,7 +68,7 @@ bool output_check(const struct options *o, struct err *err)
 
 bool output_begin(const struct options *o, struct err *err)
 {
-    return file_make_folder(o->output_dir, err);
+    return file_make_folder(o->output_dir, err) && checkpoint_remove(o->output_dir, err);
 }
 
 /* ------------------------------------------------------------------ what an earlier run left -- */

@@ -146,6 +146,8 @@ static void choose_products(struct setup *s)
     const char *reason = is_plain    ? "a given rate without a guard: float32 everywhere"
                          : is_faster ? "this processor is faster in it; sums stay float32"
                                      : "this processor is not faster in it";
+    if (s->kept)
+        is_bf16 = s->kept->is_bf16;
     b->products = is_bf16 ? PRODUCTS_BF16 : PRODUCTS_F32;
     job_note_choice(&s->job, "bf16", is_bf16 ? "true" : "false", is_given ? NULL : reason);
 }
@@ -432,16 +434,18 @@ static bool plan_run(struct setup *s, const struct optim_options *optim, struct 
                      struct err *err)
 {
     bool guarded = s->rate.guard == PACE_GUARD_ACT, searches = s->learning_rate == 0;
-    if (!s->is_again) {
-        s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
-        s->averages = (guarded || searches) && optim->kind != OPTIM_SCHEDULE_FREE; /* has its own */
+    s->n_states = guarded ? STATES_OF_GUARD : searches ? STATES_OF_SEARCH : 0;
+    s->averages = (guarded || searches) && optim->kind != OPTIM_SCHEDULE_FREE; /* has its own */
+    if (s->kept) {
+        s->n_states = s->kept->n_states;
+        s->averages = s->kept->averages;
     }
     for (;;) {
         struct err tight = {0};
         if (memory_left(s, optim, &run->memory_bytes, &tight) &&
             plan_make(&s->run.plan, &s->tape, &s->engine.backend, run, &tight))
             break;
-        if (s->is_again || !keep_less(s)) {
+        if (s->kept || !keep_less(s)) {
             *err = tight;
             return false;
         }
@@ -506,9 +510,14 @@ bool setup_open(struct setup *s, const struct options *o, struct err *err)
 bool setup_reopen(struct setup *s, const struct options *o, const struct setup_kept *kept,
                   struct err *err)
 {
-    *s = (struct setup){
-        .options = o, .n_states = kept->n_states, .averages = kept->averages, .is_again = true};
+    *s = (struct setup){.options = o, .kept = kept};
     return open_all(s, err);
+}
+
+struct setup_kept setup_kept(const struct setup *s)
+{
+    return (struct setup_kept){
+        s->n_states, s->averages, s->engine.backend.products == PRODUCTS_BF16};
 }
 
 /* --------------------------------------------------------------------------------- planning -- */

@@ -23,14 +23,16 @@ struct setup_memory {
     uint64_t total;
 };
 
-/* What is kept beside the training itself, as memory allows. */
+/* What the machine decides, and a run keeps to wherever it goes on. */
 struct setup_kept {
-    size_t n_states; /* earlier ones to go back to */
-    bool averages;   /* of the weights */
+    size_t n_states; /* earlier ones to go back to: as memory allows */
+    bool averages;   /* of the weights: the same */
+    bool is_bf16;    /* products are in bfloat16 */
 };
 
 struct setup {
     const struct options *options;
+    const struct setup_kept *kept; /* of a run that is gone on with; NULL: it begins */
     struct arena arena;
     struct job job;
     struct engine engine;
@@ -47,7 +49,6 @@ struct setup {
     struct snapshots snapshots;   /* n_states of them */
     size_t n_states;
     bool averages;                 /* averages of the weights are kept */
-    bool is_again;                 /* those two were decided before */
     struct pace_prior prior;       /* the first guess of the rate */
     double learning_rate;          /* the peak that was given; 0: it is to be found */
     struct pace_rate_options rate; /* the schedule's peak: learning_rate, or the first guess */
@@ -66,8 +67,8 @@ struct setup {
 MUST_CHECK bool setup_open(struct setup *s, const struct options *o, struct err *err);
 
 /*
- * The same for a run that is gone on with: what it keeps was decided by the memory that there was
- * when it began. Errors: as setup_open; ERR_MEMORY where that does not fit now.
+ * The same for a run that is gone on with; `kept`, of setup_kept, outlives the struct. Errors: as
+ * setup_open; ERR_MEMORY where it does not fit now.
  */
 MUST_CHECK bool setup_reopen(struct setup *s, const struct options *o,
                              const struct setup_kept *kept, struct err *err);
@@ -77,6 +78,9 @@ MUST_CHECK bool setup_reopen(struct setup *s, const struct options *o,
  * planned_seconds. Errors: ERR_USAGE, ERR_INPUT, ERR_IO.
  */
 MUST_CHECK bool setup_plan(struct setup *s, const struct options *o, struct err *err);
+
+/* What setup_reopen wants to know. */
+struct setup_kept setup_kept(const struct setup *s);
 
 /* Safe on a zeroed struct and after a failure. */
 void setup_close(struct setup *s);

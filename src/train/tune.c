@@ -84,10 +84,9 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
 bool tune_reopen(struct tune *t, const struct options *o, const struct checkpoint_file *f,
                  struct err *err)
 {
-    struct setup_kept kept;
     *t = (struct tune){0};
     run_journal_init(&t->journal);
-    bool ok = tune_state_kept(f, &kept, err) && setup_reopen(&t->setup, o, &kept, err);
+    bool ok = tune_state_kept(f, &t->kept, err) && setup_reopen(&t->setup, o, &t->kept, err);
     if (ok) {
         prepare(t);
         ok = tune_state_load(t, f, err);

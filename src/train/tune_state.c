@@ -4,7 +4,7 @@
  * All that a run goes on with is plain data or arrays of floats, so saving is a list of them:
  *
  *     origin            options and hashes of the inputs (origin.c); it outlives the run
- *     kept              how many earlier states there are, and averages
+ *     kept              what the machine decided (setup.h)
  *     phase, report     how far the run is, and what it has come to so far
  *     trainer.…         controller, sums, last held-out loss, best state, choice, quarantine
  *     weights/NAME      what is trained
@@ -77,7 +77,7 @@ void tune_state_list(struct tune *t)
     struct setup *s = &t->setup;
     struct checkpoint *c = &t->saver.list;
     saver_begin(&t->saver, s->options->output_dir, engine_machine(), s->save_steps);
-    t->kept = (struct setup_kept){s->n_states, s->averages};
+    t->kept = setup_kept(s);
     checkpoint_add_buf(c, "origin", &t->origin, 1);
     ADD(c, "kept", t->kept);
     ADD(c, "phase", t->phase);

@@ -12,7 +12,7 @@
  */
 void tune_state_list(struct tune *t);
 
-/* What the run kept beside the training (setup.h). Errors: ERR_INPUT. */
+/* What the run keeps to (setup.h). Errors: ERR_INPUT. */
 MUST_CHECK bool tune_state_kept(const struct checkpoint_file *f, struct setup_kept *kept,
                                 struct err *err);
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "test/support/support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -201,9 +202,25 @@ static void a_checkpoint_is_removed_with_what_a_killed_writer_left(void **state)
 
 /* ------------------------------------------------------------------------------------ damage -- */
 
-static void put_state(const char *folder, struct span bytes)
+/* The file of a's state, to be damaged in place: thousands of new files would wait for the disk. */
+static int open_state(const struct state *a, const char *folder, size_t *len)
 {
-    ASSERT_OK(file_put(state_path(folder), bytes, &err));
+    struct file_map map;
+    ASSERT_OK(checkpoint_save(&a->list, folder, &about, &err));
+    ASSERT_OK(file_map(&map, state_path(folder), &err));
+    *len = map.bytes.len;
+    file_unmap(&map);
+    int fd = open(state_path(folder), O_RDWR);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void flip(int fd, size_t at)
+{
+    uint8_t byte;
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= (uint8_t)(1 << at % 8);
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
 }
 
 /* Refused as input, or what it was: blanks between the words of the header may differ. */
@@ -226,25 +243,23 @@ static void no_changed_byte_goes_unseen(void **state)
     (void)state;
     const char *folder = new_folder("flipped");
     struct state a, b;
-    struct file_map map;
+    size_t len, n_refused = 0;
     begin(&a, 3);
-    ASSERT_OK(checkpoint_save(&a.list, folder, &about, &err));
-    ASSERT_OK(file_map(&map, state_path(folder), &err));
-    uint8_t *bytes = (uint8_t *)arena_string(&arena, map.bytes);
-    size_t len = map.bytes.len, n_refused = 0;
-    file_unmap(&map);
+    int fd = open_state(&a, folder, &len);
     for (size_t i = 0; i < len; i++) {
-        uint8_t was = bytes[i];
         begin(&b, 5);
-        bytes[i] = (uint8_t)(was ^ (1 << i % 8));
-        put_state(folder, (struct span){bytes, len});
+        flip(fd, i);
         check_damaged(&b, &a, folder);
         n_refused += err.kind != ERR_NONE;
-        bytes[i] = was;
+        flip(fd, i);
         end(&b);
     }
     assert_true(n_refused + 16 > len);
+    assert_int_equal(close(fd), 0);
+    begin(&b, 5);
+    ASSERT_OK(load(&b, folder));
     end(&a);
+    end(&b);
 }
 
 static void no_cut_goes_unseen(void **state)
@@ -252,19 +267,16 @@ static void no_cut_goes_unseen(void **state)
     (void)state;
     const char *folder = new_folder("cut");
     struct state a, b;
-    struct file_map map;
+    size_t len;
     begin(&a, 3);
-    ASSERT_OK(checkpoint_save(&a.list, folder, &about, &err));
-    ASSERT_OK(file_map(&map, state_path(folder), &err));
-    struct span bytes = arena_copy(&arena, map.bytes);
-    file_unmap(&map);
     begin(&b, 5);
-    for (size_t len = 0; len < bytes.len; len += 7) {
-        put_state(folder, span_part(bytes, 0, len));
+    int fd = open_state(&a, folder, &len);
+    while (len > 7) {
+        len -= 7;
+        assert_int_equal(ftruncate(fd, (off_t)len), 0);
         ASSERT_FAILS(load(&b, folder), "the checkpoint is damaged");
     }
-    put_state(folder, bytes);
-    ASSERT_OK(load(&b, folder));
+    assert_int_equal(close(fd), 0);
     end(&a);
     end(&b);
 }
@@ -283,7 +295,7 @@ static const char *save_changed(const char *name, const char *from, const char *
     file_unmap(&map);
     assert_true(at < len && strlen(from) == strlen(to));
     memcpy(bytes + at, to, strlen(to));
-    put_state(folder, (struct span){bytes, len});
+    ASSERT_OK(file_put(state_path(folder), (struct span){bytes, len}, &err));
     end(&a);
     return folder;
 }

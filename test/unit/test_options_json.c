@@ -48,7 +48,7 @@ static const char *some_value(const struct option_row *row)
     case OPTION_TEXT:
         return "a \"b\" \xC3\xA4/c";
     case OPTION_BYTES:
-        return "3G";
+        return "3GiB";
     }
     return NULL;
 }

@@ -64,6 +64,7 @@ void options_json_put(struct json_writer *w, const struct options *o)
     for (size_t i = 0; i < o->n_arguments; i++)
         put_path(w, o->arguments[i]);
     json_end(w);
+    json_member_bool(w, "from_scratch", o->from_scratch);
     json_key(w, "given");
     json_begin_object(w);
     for (size_t i = 0; i < option_count; i++) {
@@ -126,6 +127,8 @@ void options_json_read(struct json_reader *r, struct arena *arena, unsigned user
     while (json_next_key(r, &key)) {
         if (span_is(key, "arguments"))
             read_arguments(r, arena, o);
+        else if (span_is(key, "from_scratch"))
+            o->from_scratch = json_bool(r);
         else if (span_is(key, "given"))
             read_given(r, arena, user, o);
         else

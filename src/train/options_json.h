@@ -2,7 +2,7 @@
  * options_json.h - what the user asked for, as JSON: kept with a run, so that it can be gone on
  * with without being told again.
  *
- *     {"arguments": ["/home/a/model", "/home/a/rows.jsonl"],
+ *     {"arguments": ["/home/a/model", "/home/a/rows.jsonl"], "from_scratch": false,
  *      "given": {"learning-rate": "2e-4", "max-steps": 300, "no-shuffle": true}}
  */
 #ifndef PACE_TRAIN_OPTIONS_JSON_H
@@ -20,7 +20,7 @@ void options_json_put(struct json_writer *w, const struct options *o);
 
 /*
  * Reads the object that comes next into fresh options, whose texts then live in the arena. What
- * `user`, the command's bit, does not know or take fails the reader.
+ * no command of `user`, their bits, knows or takes fails the reader.
  */
 void options_json_read(struct json_reader *r, struct arena *arena, unsigned user,
                        struct options *o);

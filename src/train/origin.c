@@ -1,7 +1,7 @@
 /*
  * origin.c - what a run was begun from.
  *
- *     {"options": {"arguments": […], "given": {…}},
+ *     {"options": {"arguments": […], "from_scratch": false, "given": {…}},
  *      "files": [{"path": "/home/a/rows.jsonl", "bytes": 4711, "hash": "0123456789abcdef"}, …]}
  *
  * The content of a file counts, not its date: who copies a folder, or touches a file, changes
@@ -172,7 +172,7 @@ bool origin_options(struct options *o, struct arena *arena, struct span text,
     json_enter_object(&r);
     while (json_next_key(&r, &key)) {
         if (span_is(key, "options"))
-            options_json_read(&r, arena, FOR_TUNE, o);
+            options_json_read(&r, arena, FOR_TUNE | FOR_PRETRAIN, o);
         else
             json_skip(&r);
     }

@@ -6,7 +6,8 @@
  *     origin            options and hashes of the inputs (origin.c); it outlives the run
  *     kept              what the machine decided (setup.h)
  *     phase, report     how far the run is, and what it has come to so far
- *     trainer.…         controller, sums, last held-out loss, best state, choice, quarantine
+ *     trainer.…         controller, sums, last held-out loss, best state, choice
+ *     quarantine, test  rows that are left out, and the test rows that are left
  *     weights/NAME      what is trained
  *     optimizer, average, states/I      with their counters
  *     history.…, incidents              what trainer_state.json and TensorBoard will say
@@ -32,7 +33,6 @@ static void list_trainer(struct tune *t, struct checkpoint *c)
     ADD(c, "trainer.last_eval", trainer->last_eval);
     ADD(c, "trainer.best", trainer->best);
     ADD(c, "trainer.choice", trainer->choice);
-    ADD(c, "quarantine", t->setup.quarantine);
     ADD(c, "trainer.wants_eval", trainer->wants_eval);
 }
 
@@ -83,6 +83,9 @@ void tune_state_list(struct tune *t)
     ADD(c, "phase", t->phase);
     ADD(c, "report", t->report);
     list_trainer(t, c);
+    ADD(c, "quarantine", s->quarantine);
+    ADD(c, "test.n", s->test.n); /* before the first row of it is left out: all are listed */
+    checkpoint_add(c, "test", s->test.rows, s->test.n * sizeof *s->test.rows);
     list_training(s, c);
     list_history(&t->history, c);
     checkpoint_add_buf(c, "incidents", &t->incidents, sizeof(struct tune_incident));

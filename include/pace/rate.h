@@ -562,7 +562,7 @@ struct pace_alarm {
 struct pace_held_out {
     int64_t n, n_worse; /* n_worse: in a row, up to the last one */
     double first, last, lowest;
-    int64_t lowest_step;
+    int64_t first_step, lowest_step;
     double train; /* level of the training loss at the lowest */
 };
 

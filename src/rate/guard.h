@@ -79,6 +79,10 @@
 /* A start at less than this share of the loss of a guess is one of a trained model. */
 #define GUARD_BELOW_GUESS 0.9
 
+/* Where a prior says that the rate is too high by two of its deviations, a rise above the base by
+ * this share, and by the noise of so many losses, is enough: two findings that agree. */
+#define GUARD_SHOCK_SHARE 0.1
+#define GUARD_SHOCK_SIGMAS 1.0
 /* So many losses in a row, each that of a guess to within this share, are a model that gives all
  * tokens alike: batches of a model that says anything differ by a hundredth. The first loss must
  * have been further away, by so many times. */
@@ -203,6 +207,9 @@ bool guard_is_finite(const struct pace_rate_obs *obs);
 
 /* Keeps what later evaluations are compared with. */
 void guard_remember_eval(struct pace_rate *r, const struct guard_scene *scene);
+
+/* By how many of its deviations the prior says that the rate is too low; NaN without a prior. */
+double guard_low_by_prior(const struct guard_scene *scene);
 
 /* True while a raise may still be taken back. */
 bool guard_on_trial(const struct pace_rate *r);

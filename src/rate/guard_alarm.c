@@ -9,6 +9,9 @@
  * ReduceLROnPlateau gets wrong, pytorch#30873); has it not, the alarm is `due` and guard_loss.c
  * decides. It ends by itself where the excess has halved its margin.
  *
+ * Above the base nothing is waited for: where a model that had learnt something does worse than a
+ * guess, or where a prior calls the rate far too high, the alarm is due at once.
+ *
  * There are two references. The near one is the level just before the newest losses (at the start
  * of a run, the first loss): it finds a jump within a few steps. The far one is the lowest level
  * that the run has had: it finds what goes up too slowly to be a jump, but must be higher above it.
@@ -60,18 +63,38 @@ static int64_t patience(int64_t total)
     return (int64_t)fmin(fmax(steps, GUARD_PATIENCE_LEAST), GUARD_PATIENCE_MOST);
 }
 
+/*
+ * Held out, before the first update; without, the first losses: batches differ, and one may be bad.
+ * What an incident left that could not be gone back from is not to be seen again at every step.
+ */
+static double base_loss(const struct guard_scene *s)
+{
+    const struct pace_memory *m = s->memory;
+    bool has_base = m->held_out.n > 0 && m->held_out.first_step == 0;
+    double base = has_base ? m->held_out.first : m->start;
+    return m->n_incidents > 0 ? fmax(base, m->lowest) : base;
+}
+
 /* Started below what a guess would have, now above it: no model comes back from there by itself. */
 static bool is_hopeless(const struct guard_scene *s)
 {
     double guess = s->rate->options.uniform_loss;
-    return guess > 0 && s->memory->start < GUARD_BELOW_GUESS * guess &&
+    return guess > 0 && base_loss(s) < GUARD_BELOW_GUESS * guess &&
            s->loss_now > guess + sigma_at(s, guess);
+}
+
+/* Worse than untrained, at a rate that a prior calls far too high. */
+static bool is_shock(const struct guard_scene *s)
+{
+    double base = base_loss(s);
+    double least = fmax(GUARD_SHOCK_SHARE * fabs(base), GUARD_SHOCK_SIGMAS * sigma_at(s, base));
+    return guard_low_by_prior(s) < -GUARD_SIGNIFICANT && s->loss_now > base + least;
 }
 
 static void watch_alarm(struct pace_alarm *a, const struct guard_scene *s)
 {
     double excess = s->loss_now - a->reference;
-    a->due = is_hopeless(s);
+    a->due = is_hopeless(s) || is_shock(s);
     bool is_over = excess < 0.5 * a->margin || (s->step >= a->check && excess < a->margin);
     if (is_over) {
         *a = (struct pace_alarm){0};
@@ -91,8 +114,11 @@ static void raise_alarm(struct pace_alarm *a, struct guard_scene *s)
     struct pace_alarm far = {.since = s->memory->lowest_step};
     reference(s, &near);
     far_reference(s, &far);
-    if (is_hopeless(s)) /* noise is as large as what exploded: what counts is the guess */
-        near.margin = fmin(near.margin, fabs(s->rate->options.uniform_loss - near.reference));
+    bool is_worse = is_hopeless(s) || is_shock(s);
+    if (is_worse) { /* noise is as large as what exploded: what counts is the base */
+        near.reference = base_loss(s);
+        near.margin = GUARD_SPIKE_SHARE * fabs(near.reference);
+    }
     s->strain = (s->loss_now - near.reference) / near.margin;
     if (s->strain > 1)
         *a = near;
@@ -101,7 +127,7 @@ static void raise_alarm(struct pace_alarm *a, struct guard_scene *s)
     else
         return;
     a->raised = true;
-    a->due = is_hopeless(s);
+    a->due = is_worse;
     a->check = s->step + patience(s->total);
     a->most = s->loss_now - a->reference;
 }

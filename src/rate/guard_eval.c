@@ -139,8 +139,10 @@ void guard_remember_eval(struct pace_rate *r, const struct guard_scene *s)
         return;
     if (!(loss >= m->best_eval))
         m->best_eval = loss;
-    if (h->n == 0)
+    if (h->n == 0) {
         h->first = loss;
+        h->first_step = s->step;
+    }
     if (h->n == 0 || loss < h->lowest) {
         h->lowest = loss;
         h->lowest_step = s->step;

@@ -36,15 +36,14 @@ static double lacking(const struct guard_scene *s)
     return o->prior_rate > 0 ? o->prior_rate / used : NAN;
 }
 
-/* By how many of its deviations the prior says that the rate is too low; NaN without a prior. */
-static double low_by_prior(const struct guard_scene *s)
+double guard_low_by_prior(const struct guard_scene *s)
 {
     return log10(lacking(s)) / fmax(s->rate->options.prior_sd, GUARD_PRIOR_SD_LEAST);
 }
 
 static bool is_low_by_prior(const struct guard_scene *s)
 {
-    return low_by_prior(s) > GUARD_SIGNIFICANT;
+    return guard_low_by_prior(s) > GUARD_SIGNIFICANT;
 }
 
 static double raise_by(const struct guard_scene *s, bool not_at_all)
@@ -74,7 +73,7 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_memory *m = s->memory;
     int64_t now = block_beginning(s), from = block_after(s, m->trend_from);
     int64_t warm = block_after(s, s->rate->options.schedule.warmup_steps);
-    bool is_sure = low_by_prior(s) > GUARD_SURE;
+    bool is_sure = guard_low_by_prior(s) > GUARD_SURE;
     struct trend t;
     if (now < warm + (is_sure ? 1 : GUARD_FLAT_BLOCKS) || !may_raise(s) || lacking(s) < 1)
         return false;
@@ -85,8 +84,8 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     double error = GUARD_SIGNIFICANT * t.se, share = (fmax(t.descent, 0) + error) / fabs(t.level);
     double pace = share * (double)s->total / (double)t.steps;
     bool flat = t.descent < error && share < GUARD_FLAT_SHARE && pace < GUARD_FLAT_PACE;
-    double slowest = is_sure ? t.descent / fabs(t.level) : share;
-    bool slow = is_low_by_prior(s) && slowest < GUARD_SLOW_SHARE;
+    double moved = is_sure ? fabs(t.descent) / fabs(t.level) : share; /* what rises is not slow */
+    bool slow = is_low_by_prior(s) && moved < GUARD_SLOW_SHARE;
     if (!flat && !slow)
         return false;
     v->action = PACE_RAISE;

@@ -244,15 +244,6 @@ static bool put_folder(struct exporter *e, const char *path, const struct export
     return gguf_vocab_put(&e->writer, &vocab, err);
 }
 
-static bool is_written(const struct exporter *e, struct span name)
-{
-    for (size_t i = 0; i < e->n_parts; i++) {
-        if (span_equal(e->parts[i].tensor.name, name))
-            return true;
-    }
-    return false;
-}
-
 /* All keys and tensors of the file that are not the model's parameters. */
 static void put_gguf(struct exporter *e)
 {
@@ -263,7 +254,7 @@ static void put_gguf(struct exporter *e)
             gguf_put_entry(&e->writer, &g->entries[i]);
     }
     for (size_t i = 0; i < g->n_tensors; i++) {
-        if (is_written(e, g->tensors[i].name))
+        if (map_get(&e->model->files->taken, g->tensors[i].name, NULL))
             continue;
         struct part *part = add_part(e, "", g->tensors[i].dtype);
         part->tensor = g->tensors[i];

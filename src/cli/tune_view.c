@@ -232,6 +232,8 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
         term_add_paragraph(term, out, "", buf_string(&line));
         buf_clear(&line);
     }
+    term_add_paragraph(term, out, "", t->verdict.reason);
+    term_add_paragraph(term, out, "", t->verdict.forgotten);
     buf_printf(&line, "%" PRId64 " steps, ", r->done);
     term_add_count(&line, r->tokens);
     buf_add_text(&line, " tokens in ");

@@ -522,7 +522,7 @@ struct setup_kept setup_kept(const struct setup *s)
 
 /* --------------------------------------------------------------------------------- planning -- */
 
-static double tokens_of_run(const struct setup *s)
+double setup_tokens(const struct setup *s)
 {
     double sum = 0;
     for (size_t i = 0; i < s->train.n; i++)
@@ -556,7 +556,7 @@ static bool estimate_time(struct setup *s, struct err *err)
     bool full = setup_trains_all(s);
     double cost =
         estimate_step_cost(full, s->run.plan.layers_redone, s->engine.model.config.n_layers);
-    s->planned_seconds = forward * cost * tokens_of_run(s);
+    s->planned_seconds = forward * cost * setup_tokens(s);
     return true;
 }
 

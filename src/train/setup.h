@@ -92,6 +92,9 @@ MUST_CHECK bool setup_schedule(const struct setup *s, double learning_rate,
 /* Which rows each step of the run is trained on. */
 struct order_options setup_order(const struct setup *s);
 
+/* The tokens that all planned steps read. */
+double setup_tokens(const struct setup *s);
+
 /* All weights are trained, not adapters. */
 bool setup_trains_all(const struct setup *s);
 

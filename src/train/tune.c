@@ -17,6 +17,7 @@
 #include "train/output.h"
 #include "train/tune_journal.h"
 #include "train/tune_state.h"
+#include "train/tune_verdict.h"
 
 /* A step computes three times what an evaluation of the same tokens does. */
 static const double FORWARD_SHARE = 3;
@@ -49,8 +50,8 @@ static struct trainer_options trainer_options_of(struct tune *t)
                                     .context = t};
 }
 
-/* All that a run's state lies in. */
-static void prepare(struct tune *t)
+/* All that a run's state lies in. Errors: those of tune_verdict_init. */
+static bool prepare(struct tune *t, struct err *err)
 {
     const struct setup *s = &t->setup;
     struct history_run run = {.steps = s->steps,
@@ -63,19 +64,19 @@ static void prepare(struct tune *t)
     buf_init(&t->incidents, BUF_NO_LIMIT);
     buf_init(&t->origin, BUF_NO_LIMIT);
     trainer_init(&t->trainer, &t->setup.arena, &options);
+    if (!tune_verdict_init(t, err))
+        return false;
     tune_state_list(t);
+    return true;
 }
 
 bool tune_open(struct tune *t, const struct options *o, struct err *err)
 {
     *t = (struct tune){0};
     run_journal_init(&t->journal);
-    bool ok = output_check(o, err) && setup_open(&t->setup, o, err);
-    if (ok) {
-        prepare(t);
-        ok = origin_put(&t->origin, o, err) && output_begin(o, err) &&
-             run_journal_open(&t->journal, o->output_dir, 0, err);
-    }
+    bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && prepare(t, err) &&
+              origin_put(&t->origin, o, err) && output_begin(o, err) &&
+              run_journal_open(&t->journal, o->output_dir, 0, err);
     if (!ok)
         tune_close(t);
     return ok;
@@ -86,11 +87,8 @@ bool tune_reopen(struct tune *t, const struct options *o, const struct checkpoin
 {
     *t = (struct tune){0};
     run_journal_init(&t->journal);
-    bool ok = tune_state_kept(f, &t->kept, err) && setup_reopen(&t->setup, o, &t->kept, err);
-    if (ok) {
-        prepare(t);
-        ok = tune_state_load(t, f, err);
-    }
+    bool ok = tune_state_kept(f, &t->kept, err) && setup_reopen(&t->setup, o, &t->kept, err) &&
+              prepare(t, err) && tune_state_load(t, f, err);
     if (!ok)
         tune_close(t);
     return ok;
@@ -103,6 +101,7 @@ void tune_close(struct tune *t)
     buf_release(&t->incidents);
     buf_release(&t->origin);
     saver_release(&t->saver);
+    verdict_release(&t->verdict);
     setup_close(&t->setup);
     *t = (struct tune){0};
     run_journal_init(&t->journal);
@@ -197,31 +196,6 @@ static void record_quarantine(void *context, const struct quarantined *row)
     tune_journal_quarantine(t, row);
 }
 
-static double test_loss(struct tune *t)
-{
-    struct setup *s = &t->setup;
-    struct step_sums sums;
-    if (s->test.n == 0)
-        return NAN;
-    struct quarantine_batch batch = {&s->stepper, &s->store, s->test.rows, s->test.n};
-    bool is_base = t->trainer.totals.steps == 0;
-    if (s->rate.guard == PACE_GUARD_ACT && is_base)
-        quarantine_evaluate(&s->quarantine, &batch, &sums);
-    else
-        stepper_evaluate(&s->stepper, &s->store, s->test.rows, s->test.n, &sums);
-    s->test.n = batch.n;
-    t->n_evaluated += sums.tokens;
-    return sums.loss;
-}
-
-/* What the base is worth. */
-static void begin(struct tune *t)
-{
-    tune_journal_run(t);
-    t->report.base_loss = test_loss(t);
-    t->report.test_rows = t->setup.test.n;
-}
-
 /* A base of 16 bits is saved in 16 bits: the loss that is told is that of the saved weights. */
 static void round_weights(struct tune *t)
 {
@@ -230,7 +204,7 @@ static void round_weights(struct tune *t)
     double whole = r->tuned_loss;
     if (!setup_trains_all(&t->setup) || !model_round(&t->setup.engine.model))
         return;
-    r->tuned_loss = test_loss(t);
+    r->tuned_loss = tune_verdict_test_loss(t);
     double lost = (r->tuned_loss - whole) / (r->base_loss - whole);
     if (r->base_loss > whole && lost > MUCH)
         log_warning("rounding to the base's 16 bits took %.0f %% of the gain: the steps were small "
@@ -238,7 +212,7 @@ static void round_weights(struct tune *t)
                     100 * fmin(lost, 1));
 }
 
-static void finish(struct tune *t)
+static bool finish(struct tune *t, struct err *err)
 {
     struct tune_report *r = &t->report;
     const struct trainer_totals *totals = &t->trainer.totals;
@@ -250,14 +224,17 @@ static void finish(struct tune *t)
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
     tune_journal_choice(t);
     trainer_show_result(&t->trainer, true); /* what is measured is what is saved */
-    r->tuned_loss = test_loss(t);
+    r->tuned_loss = tune_verdict_test_loss(t);
     round_weights(t);
+    if (!tune_verdict_end(t, err))
+        return false;
     r->eval_share = (double)t->n_evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
     r->peak_memory_bytes = mem_peak();
     if (r->end == TRAINER_STOPPED)
         (void)pace_rate_explain(&last, r->reason, sizeof r->reason);
     struct history_end end = {r->train_loss, r->seconds, totals->rows};
     history_add_end(&t->history, &end, clock_wall_seconds());
+    return true;
 }
 
 /* The rate of the main run, where it was not given: the first guess. */
@@ -319,7 +296,9 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
     t->on_event = on_event;
     t->context = context;
     if (t->phase == TUNE_BEGINS) {
-        begin(t);
+        tune_journal_run(t);
+        if (!tune_verdict_begin(t, err))
+            return false;
         find_rate(t);
         run_journal_options(&t->journal, &t->setup.rate);
         t->phase = TUNE_TRAINS;
@@ -328,8 +307,7 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
     t->report.end = trainer_run(&t->trainer);
     if (t->report.end == TRAINER_INTERRUPTED)
         return interrupt(t, err);
-    finish(t);
-    if (!save(t, err))
+    if (!finish(t, err) || !save(t, err))
         return false;
     if (t->report.end != TRAINER_STOPPED)
         return true;

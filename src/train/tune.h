@@ -13,6 +13,7 @@
 #include "train/saver.h"
 #include "train/setup.h"
 #include "train/trainer.h"
+#include "train/verdict.h"
 
 /* What a run came to. */
 struct tune_report {
@@ -56,6 +57,7 @@ struct tune {
     int64_t n_loss;
     uint64_t n_evaluated; /* tokens of evaluations so far */
     struct tune_report report;
+    struct verdict verdict;
     enum tune_phase phase;
     struct saver saver; /* of all this: tune_state.c */
     struct buf origin;  /* origin.h */

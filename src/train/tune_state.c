@@ -11,6 +11,7 @@
  *     weights/NAME      what is trained
  *     optimizer, average, states/I      with their counters
  *     history.…, incidents              what trainer_state.json and TensorBoard will say
+ *     verdict.…         the base's side of it (tune_verdict.c)
  *     journal           how many bytes of journal.jsonl count
  *
  * Where the run is in its data follows from the step, random draws follow from seed and step, and
@@ -22,6 +23,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "train/tune_journal.h"
+#include "train/tune_verdict.h"
 
 #define ADD(list, name, object) checkpoint_add(list, name, &(object), sizeof(object))
 
@@ -84,10 +86,9 @@ void tune_state_list(struct tune *t)
     ADD(c, "report", t->report);
     list_trainer(t, c);
     ADD(c, "quarantine", s->quarantine);
-    ADD(c, "test.n", s->test.n); /* before the first row of it is left out: all are listed */
-    checkpoint_add(c, "test", s->test.rows, s->test.n * sizeof *s->test.rows);
     list_training(s, c);
     list_history(&t->history, c);
+    tune_verdict_list(t, c);
     checkpoint_add_buf(c, "incidents", &t->incidents, sizeof(struct tune_incident));
     ADD(c, "last_step", t->last_step);
     ADD(c, "loss_sum", t->loss_sum);
@@ -127,6 +128,7 @@ bool tune_state_load(struct tune *t, const struct checkpoint_file *f, struct err
 {
     if (!checkpoint_load(&t->saver.list, f, err))
         return false;
+    verdict_resume(&t->verdict);
     t->setup.rate = t->trainer.options.rate = t->trainer.rate.options;
     t->saver.saved_step = f->about.step;
     const char *folder = t->setup.options->output_dir;

@@ -27,7 +27,7 @@ static const double PASSAGES_SHARE = 0.025, ANSWERS_SHARE = 0.015;
 enum {
     TEXT_LONGEST = 64,
     TEXTS_MOST = 32,
-    TEXTS_LEAST = 8,
+    TEXTS_LEAST = 4,
     STEPS_LEAST = 32, /* of each text */
     TOKENS_MOST = 4096,
     CACHE_BYTES_MOST = 64 << 20, /* of keys and values */
@@ -104,15 +104,23 @@ void verdict_release(struct verdict *v)
 
 /* -------------------------------------------------------------------------------- measuring -- */
 
+/* Over the targets of the rows for which the base has a finite loss. */
 static double evaluate(struct verdict *v, struct row_loss *losses)
 {
     const struct verdict_options *o = &v->options;
     struct step_sums sums;
+    double sum = 0, targets = 0;
     if (o->test->n == 0)
         return NAN;
     stepper_evaluate_rows(o->stepper, o->store, o->test->rows, o->test->n, losses, &sums);
     v->state.tokens += sums.tokens;
-    return sums.loss;
+    for (size_t i = 0; i < o->test->n; i++) {
+        if (!isfinite(v->base[i].sum))
+            continue;
+        sum += losses[i].sum;
+        targets += (double)losses[i].targets;
+    }
+    return sum / targets;
 }
 
 bool verdict_begin(struct verdict *v, struct err *err)
@@ -148,53 +156,49 @@ enum bootstrap_verdict verdict_of(const struct verdict *v)
 static void say_better(const struct bootstrap *b, struct buf *out)
 {
     buf_printf(out,
-               "better: on %zu test rows that were used for nothing else the loss fell from %.4g "
-               "to %.4g nats a token, by %.3g to %.3g (95 %% interval)",
+               "Better: on %zu test rows, used for nothing else, the loss fell from %.4g to %.4g "
+               "nats a token, by %.3g to %.3g (95 %% interval).",
                b->rows, b->before, b->after, -b->high, -b->low);
 }
 
 static void say_worse(const struct bootstrap *b, struct buf *out)
 {
     if (b->broken > 0)
-        buf_printf(out, "not better: on %zu of the test rows the loss is not a number any more",
+        buf_printf(out, "Not better: on %zu of the test rows the loss is not a number any more.",
                    b->broken);
     else
         buf_printf(out,
-                   "not better: on %zu test rows the loss rose from %.4g to %.4g nats a token, by "
-                   "%.3g to %.3g (95 %% interval)",
+                   "Not better: on %zu test rows the loss rose from %.4g to %.4g nats a token, by "
+                   "%.3g to %.3g (95 %% interval).",
                    b->rows, b->before, b->after, b->low, b->high);
 }
 
 static void say_unsure(const struct bootstrap *b, struct buf *out)
 {
+    buf_printf(out, "Cannot be told: the loss went from %.4g to %.4g nats a token, ", b->before,
+               b->after);
     if (b->rows < BOOTSTRAP_ROWS_LEAST)
-        buf_printf(
-            out,
-            "cannot be told: the loss went from %.4g to %.4g nats a token, but with %zu test "
-            "row%s that may be chance; --test-split sets more aside",
-            b->before, b->after, b->rows, b->rows == 1 ? "" : "s");
-    else
-        buf_printf(
-            out,
-            "cannot be told: the loss went from %.4g to %.4g nats a token, and with %zu test "
-            "rows a change of %+.3g to %+.3g is as likely (95 %% interval)",
-            b->before, b->after, b->rows, b->low, b->high);
-}
-
-/* Beside what the texts were worth to the base, the divergence is easier to place. */
-static void say_divergence(const struct verdict *v, struct buf *out)
-{
-    const struct divergence *d = &v->divergence;
-    if (d->tokens == 0)
-        buf_add_text(out, "; what was forgotten was not measured: the run is too short to spend "
-                          "anything on it");
-    else if (!isfinite(d->kl))
-        buf_add_text(out, "; of the base's own texts it makes no numbers any more");
+        buf_printf(out, "but with %zu test row%s that may be chance; --test-split sets more aside.",
+                   b->rows, b->rows == 1 ? "" : "s");
     else
         buf_printf(out,
-                   "; it moved %.3g nats a token away from what the base says by itself "
-                   "(KL divergence, standard error %.2g, %llu tokens)",
-                   d->kl, d->se, (unsigned long long)d->tokens);
+                   "and with %zu test rows the change may be anything from %+.3g to %+.3g (95 %% "
+                   "interval).",
+                   b->rows, b->low, b->high);
+}
+
+static void say_divergence(const struct divergence *d, struct buf *out)
+{
+    if (d->tokens == 0)
+        buf_add_text(out, "What was forgotten was not measured: the run is too short to spend "
+                          "anything on it.");
+    else if (!isfinite(d->kl))
+        buf_add_text(out, "Of what the base says by itself it makes no numbers any more.");
+    else
+        buf_printf(out,
+                   "On %llu tokens that the base said by itself it has moved %.3g nats a token "
+                   "away (KL divergence; standard error %.2g).",
+                   (unsigned long long)d->tokens, d->kl, d->se);
 }
 
 static void say(struct verdict *v)
@@ -203,7 +207,7 @@ static void say(struct verdict *v)
     buf_init(&out, sizeof v->reason - 1);
     switch (verdict_of(v)) {
     case BOOTSTRAP_NO_ROWS:
-        buf_add_text(&out, "not measured: there are no test rows");
+        buf_add_text(&out, "Not measured: there are no test rows.");
         break;
     case BOOTSTRAP_BETTER:
         say_better(&v->test, &out);
@@ -215,8 +219,10 @@ static void say(struct verdict *v)
         say_unsure(&v->test, &out);
         break;
     }
-    say_divergence(v, &out);
     (void)snprintf(v->reason, sizeof v->reason, "%s", buf_string(&out));
+    buf_clear(&out);
+    say_divergence(&v->divergence, &out);
+    (void)snprintf(v->forgotten, sizeof v->forgotten, "%s", buf_string(&out));
     buf_release(&out);
 }
 

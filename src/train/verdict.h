@@ -12,6 +12,8 @@
  * from the options alone: a checkpoint keeps `test_rows` structs row_loss at `base`, the struct
  * `state`, and of the passages `rows`, `ids` and `base`; after they were put back verdict_resume
  * stands for verdict_begin.
+ *
+ * Test rows for which the base has no finite loss say nothing about either and are left out.
  */
 #ifndef PACE_TRAIN_VERDICT_H
 #define PACE_TRAIN_VERDICT_H
@@ -39,7 +41,7 @@ struct verdict {
     struct verdict_state {
         struct answers answers;
         struct passages_counts passages;
-        double base_loss, tuned_loss; /* mean over all targets of the test rows; NAN: none */
+        double base_loss, tuned_loss; /* mean over the test rows' targets; NAN: none */
         uint64_t tokens;              /* that evaluations of the test rows have read */
     } state;
     double cost; /* of passages and answers, both sides, in forward passes of a token */
@@ -47,7 +49,8 @@ struct verdict {
     /* Of verdict_end. */
     struct bootstrap test;
     struct divergence divergence; /* tokens 0: not measured */
-    char reason[512];             /* the verdict as a sentence or three */
+    char reason[256];             /* the verdict as a sentence */
+    char forgotten[256];          /* and the divergence */
 };
 
 /* Memory is the arena's, and verdict_release's. Errors: those of tokenizer_open. */

@@ -86,7 +86,8 @@ class Tune(Case):
             self.assertLess(err.index("Memory"), err.index("step 1/12"))
             plan = err[:err.index("step 1/12")]
             for line in plan.split("\n") + out.split("Talk")[0].split("\n"):
-                self.assertLessEqual(len(line), columns, line)
+                if not line.startswith("warning: "):  # of random weights
+                    self.assertLessEqual(len(line), columns, line)
 
     def test_a_log_has_a_line_a_step_and_says_no_step_twice(self):
         _, _, err = self.tune("--no-shuffle")

@@ -220,8 +220,10 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
     double prior_sd = s->options.prior_sd;
     keep_nearest(t);
     struct vertex vertex = fit(t);
-    if (isnan(vertex.x))
+    if (isnan(vertex.x)) {
+        e->mean = SEARCH_CAUTION * prior_sd; /* by which the prior's rate has been lowered */
         return;
+    }
     double v = fmin(fmax(vertex.x, offset(s, t->lowest) - BOWL_OUTSIDE),
                     offset(s, t->highest) + BOWL_OUTSIDE);
     struct reliability r = reliability_of(s->options.epochs, fall_of(s), v < 0);
@@ -290,7 +292,7 @@ void search_bowl_estimate(const struct pace_search *s, struct search_estimate *e
         explain(s, e);
     }
     if (s->n_arms == 0)
-        e->mean = SEARCH_CAUTION * e->sd; /* the prior's rate has been lowered by it already */
+        e->mean = SEARCH_CAUTION * e->sd; /* as in move */
     e->mean += log10(s->options.prior_rate);
 }
 

@@ -5,8 +5,8 @@
 #include "pace/rate.h"
 
 /* A race whose arms' losses are `loss` of their offset in decades from the prior's rate. */
-static struct pace_search_result found(double epochs, double prior_sd, double noise,
-                                       double (*loss)(double off))
+static struct pace_search_result found_in(int64_t steps, double epochs, double prior_sd,
+                                          double noise, double (*loss)(double off))
 {
     struct pace_search s;
     struct pace_search_result result;
@@ -14,7 +14,7 @@ static struct pace_search_result found(double epochs, double prior_sd, double no
     pace_search_options_init(&o);
     o.prior_rate = 1e-3;
     o.prior_sd = prior_sd;
-    o.total_steps = 100;
+    o.total_steps = steps;
     o.eval_cost = 1;
     o.epochs = epochs;
     o.held_out_rows = 24;
@@ -26,11 +26,18 @@ static struct pace_search_result found(double epochs, double prior_sd, double no
         double off = r.steps > 0 ? log10(r.learning_rate / 1e-3) : 0;
         double y = r.steps > 0 ? loss(off) : 4;
         for (int64_t i = 0; i < r.steps; i++)
-            (void)pace_search_watch(&s, y + noise * (i % 2 ? off : -off));
+            if (!pace_search_watch(&s, y + noise * (i % 2 ? off : -off)))
+                break;
         pace_search_tell(&s, y, 0.01);
     }
     pace_search_find(&s, &result);
     return result;
+}
+
+static struct pace_search_result found(double epochs, double prior_sd, double noise,
+                                       double (*loss)(double off))
+{
+    return found_in(100, epochs, prior_sd, noise, loss);
 }
 
 static double moved(struct pace_search_result r)
@@ -105,6 +112,19 @@ static void equal_losses_leave_the_guess_near_where_it_was(void **state)
     assert_true(r.sd <= 0.25);
 }
 
+static double breaks_above(double off)
+{
+    return off > 0.2 ? NAN : 2;
+}
+
+static void where_one_arm_alone_was_measured_the_prior_stands(void **state)
+{
+    (void)state;
+    struct pace_search_result r = found_in(60, 1, 0.25, 0, breaks_above);
+    assert_true(fabs(moved(r)) < 1e-9);
+    assert_true(fabs(r.sd - 0.25) < 1e-12);
+}
+
 static void an_error_costs_more_above_than_below(void **state)
 {
     (void)state;
@@ -121,6 +141,7 @@ int main(void)
         cmocka_unit_test(a_sure_prior_moves_less_and_an_unsure_one_more),
         cmocka_unit_test(noisy_losses_count_less),
         cmocka_unit_test(equal_losses_leave_the_guess_near_where_it_was),
+        cmocka_unit_test(where_one_arm_alone_was_measured_the_prior_stands),
         cmocka_unit_test(an_error_costs_more_above_than_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

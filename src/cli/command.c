@@ -45,10 +45,11 @@ const struct command command_table[] = {
      cmd_eval, .takes_run_file = true},
     {"explain", FOR_EXPLAIN, "RUN", 1, 1, "the story of a run, from the journal that it left",
      "Reads journal.jsonl (RUN is the file, or the output folder that holds it) and\n"
-     "tells what happened: how the run was set up, loss and learning rate as a plot,\n"
-     "each decision of the guard as a sentence with its numbers, and how it ended. A\n"
-     "journal that ends in the middle of a line, as a killed run leaves it, is read\n"
-     "as far as it goes. Logs of other trainers: pace doctor.",
+     "tells what happened: what was chosen and why, what the search for the learning\n"
+     "rate saw, loss and learning rate as a plot, each decision as a sentence with\n"
+     "its numbers, the verdict on the test rows, and how it ended. A journal that\n"
+     "ends in the middle, as a killed run leaves it, is read as far as it goes. Logs\n"
+     "of other trainers: pace doctor.",
      cmd_explain, .takes_run_file = false},
     {"export", FOR_EXPORT, "MODEL -o FILE", 1, 1,
      "a model or an adapter as a GGUF file, for llama.cpp and its kin",

@@ -108,8 +108,9 @@ static void put_strip(const struct page *p)
                100 * (g.gain - low) / width);
     buf_add_text(p->out, "<div class=\"legend\"><span>upright line: no difference</span>");
     html_put(p->out, "span",
-             arena_printf(a, "the loss fell by %s (95 %%: %s to %s)", words_loss(a, g.gain),
-                          words_loss(a, g.low), words_loss(a, g.high)));
+             arena_printf(a, "the loss %s (95 %%: %s to %s)", words_change(a, g.gain),
+                          words_loss(a, g.gain < 0 ? -g.high : g.low),
+                          words_loss(a, g.gain < 0 ? -g.low : g.high)));
     buf_add_text(p->out, "</div></div>\n");
 }
 

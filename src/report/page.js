@@ -75,7 +75,8 @@
     };
   }
 
-  // Decisions: a line at their step, and the number under which the page lists them.
+  // Decisions: a line at their step, and the number under which the page lists them; small ones are
+  // a tick.
   var marks = {
     id: "marks",
     afterDatasetsDraw: function (chart, args, options) {
@@ -88,12 +89,12 @@
         var x = chart.scales.x.getPixelForValue(mark.x);
         if (!(x >= area.left - 1 && x <= area.right + 1)) return;
         ctx.strokeStyle = tint("mark", 0.55);
-        ctx.setLineDash([3, 3]);
+        ctx.setLineDash(mark.n ? [3, 3] : []);
         ctx.beginPath();
         ctx.moveTo(x, area.top);
-        ctx.lineTo(x, area.bottom);
+        ctx.lineTo(x, mark.n ? area.bottom : area.top + 7);
         ctx.stroke();
-        if (!options.badges || x - last < 19) return;
+        if (!mark.n || !options.badges || x - last < 19) return;
         last = x;
         ctx.setLineDash([]);
         ctx.fillStyle = color("mark-tint");

@@ -3,7 +3,7 @@
  *
  *   first_step, last_step, log_loss, log_rate,
  *   loss, smooth, eval, rate [[step, value or null]…],
- *   marks [{x, n}],
+ *   marks [{x, n}] (n: its number in the list; 0: a small decision),
  *   bowl {low, high, bottom, top, chosen, has_cost, interval [low, high] or null, arms [{x, y, se,
  * measured}], curve, prior, posterior [[rate, value]…]} or null
  *
@@ -55,12 +55,11 @@ static void put_marks(const struct page *p, struct json_writer *w)
     const struct timeline *t = &p->report->timeline;
     json_key(w, "marks");
     json_begin_array(w);
-    for (size_t i = 0, n = 0; i < t->n_items && n < PAGE_EVENTS; i++) {
-        if (!t->items[i].changes_run)
-            continue;
+    for (size_t i = 0, n = 0; i < t->n_items && i < PAGE_EVENTS; i++) {
+        n += t->items[i].changes_run;
         json_begin_object(w);
         json_member_int(w, "x", t->items[i].step);
-        json_member_int(w, "n", (int64_t)++n);
+        json_member_int(w, "n", t->items[i].changes_run ? (int64_t)n : 0);
         json_end(w);
     }
     json_end(w);

@@ -97,6 +97,8 @@ void timeline_make(struct timeline *t, const struct story *s, const struct facts
         return;
     bool has_step = f->choice.step >= 0 && f->choice.step < 1e15;
     add_incident(t, &f->choice, "go", has_step ? (int64_t)f->choice.step : s->end_step, arena);
-    if (strcmp(f->choice.action, "go") == 0) /* on with the last weights: nothing was done */
-        t->items[t->n_items - 1].label = "saved";
+    struct timeline_item *choice = &t->items[t->n_items - 1];
+    choice->changes_run = strcmp(f->choice.action, "go") != 0;
+    if (!choice->changes_run) /* the last weights, as they are */
+        choice->label = "saved";
 }

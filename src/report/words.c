@@ -177,6 +177,12 @@ struct words_gain words_gain(const struct facts_verdict *v)
     return g;
 }
 
+const char *words_change(struct arena *arena, double gain)
+{
+    return arena_printf(arena, "%s by %s", gain < 0 ? "rose" : "fell",
+                        words_loss(arena, fabs(gain)));
+}
+
 const char *words_headline(const struct facts *f)
 {
     const struct facts_verdict *v = &f->verdict;
@@ -218,11 +224,12 @@ const char *words_verdict(struct arena *arena, const struct facts *f)
         return "No rows were set aside for a test, so nothing says whether the tuned model is "
                "better than its base.";
     return arena_printf(arena,
-                        "On %s rows that were used for nothing else, the loss went from %s to %s "
-                        "nats per token, a gain of %s (95 %% interval %s to %s).",
-                        words_count(arena, v->rows), words_loss(arena, v->base_loss),
-                        words_loss(arena, v->tuned_loss), words_loss(arena, g.gain),
-                        words_loss(arena, g.low), words_loss(arena, g.high));
+                        "On %s rows that were used for nothing else, the loss %s nats per token, "
+                        "from %s to %s (95 %% interval: %s to %s).",
+                        words_count(arena, v->rows), words_change(arena, g.gain),
+                        words_loss(arena, v->base_loss), words_loss(arena, v->tuned_loss),
+                        words_loss(arena, g.gain < 0 ? -g.high : g.low),
+                        words_loss(arena, g.gain < 0 ? -g.low : g.high));
 }
 
 const char *words_forgotten(struct arena *arena, const struct facts *f)

@@ -45,6 +45,9 @@ struct words_gain {
 };
 struct words_gain words_gain(const struct facts_verdict *verdict);
 
+/* "fell by 0.533"; of a gain below zero "rose by 0.306". */
+const char *words_change(struct arena *arena, double gain);
+
 /* "Better than its base", in two to five words. */
 const char *words_headline(const struct facts *facts);
 

@@ -133,7 +133,8 @@ class Report(unittest.TestCase):
 
     def test_incidents_are_marked_and_listed(self):
         numbers = self.numbers("with_incidents")
-        self.assertEqual(numbers["marks"], [{"x": 46, "n": 1}, {"x": 90, "n": 2}])
+        self.assertEqual([(m["x"], m["n"]) for m in numbers["marks"]],
+                         [(46, 1), (50, 0), (51, 0), (53, 0), (56, 0), (90, 2), (120, 0), (240, 3)])
         text = self.read("with_incidents", "report.html")
         self.assertIn("3 times, steps 50 to 55", text)
         self.assertIn("data/support.jsonl, line 151", text)

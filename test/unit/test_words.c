@@ -103,7 +103,9 @@ static void the_verdict_is_said_in_plain_words(void **state)
     assert_string_equal(words_headline(&worse), "Worse than its base");
     assert_string_equal(words_headline(&none), "Not tested");
     assert_non_null(strstr(words_verdict(&arena, &better), "On 105 rows"));
-    assert_non_null(strstr(words_verdict(&arena, &better), "a gain of 0.500"));
+    assert_non_null(
+        strstr(words_verdict(&arena, &better), "the loss fell by 0.500 nats per token, from 2.300 "
+                                               "to 1.800 (95 % interval: 0.400 to 0.600)"));
     assert_non_null(strstr(words_verdict(&arena, &none), "No rows were set aside"));
     none.test_rows = 40;
     assert_non_null(strstr(words_verdict(&arena, &none), "did not come to the test"));
@@ -111,6 +113,8 @@ static void the_verdict_is_said_in_plain_words(void **state)
     assert_string_equal(words_verdict(&arena, &better), "On 105 rows, as the run said it.");
     better.verdict.reason = "In whole sentences.";
     assert_string_equal(words_verdict(&arena, &better), "In whole sentences.");
+    assert_non_null(strstr(words_verdict(&arena, &worse), "the loss rose by 0.300 nats"));
+    assert_non_null(strstr(words_verdict(&arena, &worse), "0.200 to 0.400"));
     worse.verdict.tuned_loss = NAN;
     assert_string_equal(words_headline(&worse), "Worse than its base");
 }

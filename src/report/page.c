@@ -127,6 +127,20 @@ static void put_status(const struct page *p)
     buf_add_text(p->out, "</p>\n");
 }
 
+/* What was noticed before the first step: it may say how far the numbers can be trusted. */
+static void put_checks(const struct page *p)
+{
+    const struct facts *f = p->facts;
+    for (size_t i = 0; i < f->n_checks && i < PAGE_ROWS; i++) {
+        if (f->checks[i].ok)
+            continue;
+        buf_add_text(p->out, "<p class=\"warning\">");
+        html_put(p->out, "b", words_key(p->arena, f->checks[i].check));
+        html_add_text(p->out, f->checks[i].reason ? f->checks[i].reason : "did not hold");
+        buf_add_text(p->out, "</p>\n");
+    }
+}
+
 static void put_verdict(const struct page *p)
 {
     const struct facts_verdict *v = &p->facts->verdict;
@@ -143,6 +157,7 @@ static void put_verdict(const struct page *p)
     put_numbers(p);
     if (forgotten)
         html_put(p->out, "p class=\"soft small\"", forgotten);
+    put_checks(p);
     buf_add_text(p->out, "</section>\n");
 }
 

@@ -73,19 +73,6 @@ static void put_choices(const struct page *p)
 
 /* ------------------------------------------------------------------------------------- data -- */
 
-static void put_checks(const struct page *p)
-{
-    const struct facts *f = p->facts;
-    for (size_t i = 0; i < f->n_checks && i < PAGE_ROWS; i++) {
-        if (f->checks[i].ok)
-            continue;
-        buf_add_text(p->out, "<p class=\"warning\">");
-        html_put(p->out, "b", words_key(p->arena, f->checks[i].check));
-        html_add_text(p->out, f->checks[i].reason ? f->checks[i].reason : "did not hold");
-        buf_add_text(p->out, "</p>\n");
-    }
-}
-
 static const char *place_of_row(const struct page *p, const struct facts_incident *q)
 {
     struct arena *a = p->arena;
@@ -143,7 +130,6 @@ static void put_data(const struct page *p)
     if (isfinite(f->seed))
         page_pair(p, "Seed", words_count(a, f->seed));
     buf_add_text(p->out, "</dl>\n");
-    put_checks(p);
     put_quarantined(p);
     buf_add_text(p->out, "</section>\n");
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static const char not_known[] = "not known";
 
@@ -201,7 +202,7 @@ static const char *sentence(struct arena *arena, const char *reason)
     static const char *const verdicts[] = {
         "better: ", "not better: ", "cannot be told: ", "not measured: "};
     for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
-        if (strncmp(reason, verdicts[i], strlen(verdicts[i])) == 0)
+        if (strncasecmp(reason, verdicts[i], strlen(verdicts[i])) == 0)
             reason += strlen(verdicts[i]);
     }
     size_t len = strlen(reason);

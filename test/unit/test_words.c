@@ -109,7 +109,7 @@ static void the_verdict_is_said_in_plain_words(void **state)
     assert_non_null(strstr(words_verdict(&arena, &none), "No rows were set aside"));
     none.test_rows = 40;
     assert_non_null(strstr(words_verdict(&arena, &none), "did not come to the test"));
-    better.verdict.reason = "better: on 105 rows, as the run said it";
+    better.verdict.reason = "Better: on 105 rows, as the run said it";
     assert_string_equal(words_verdict(&arena, &better), "On 105 rows, as the run said it.");
     better.verdict.reason = "In whole sentences.";
     assert_string_equal(words_verdict(&arena, &better), "In whole sentences.");

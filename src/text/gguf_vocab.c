@@ -12,7 +12,8 @@
  * all tokens one score where it has no tokenizer.model, and the file then encodes otherwise.
  *
  * What stands around a text is taken from what the post-processor does, not from how it is written.
- * Unicode normalisation (Qwen's NFC) is what GGUF cannot say; the texts compared below leave it out.
+ * Unicode normalisation (Qwen's NFC) is what GGUF cannot say; the texts compared below leave it
+ * out.
  *
  * Sources: llama.cpp's conversion/base.py and gguf-py (which keys there are, the types of tokens);
  * checked with its converter and its tokenizer.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/tune_view.h"
@@ -173,10 +174,21 @@ static bool run(struct tune *t, struct err *err)
 
 /* ------------------------------------------------------------------------------- going on -- */
 
+/* The report comes behind all else; a run that was killed before it has none. */
+static bool finish_report(const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    bool is_there = file_kind_of(file_join(&arena, folder, "report.json")) == FILE_REGULAR;
+    arena_release(&arena);
+    return is_there || report_write(folder, err);
+}
+
 static bool tell_ended(const struct checkpoint_file *f, const struct options *o, struct err *err)
 {
     const struct checkpoint_about *about = &f->about;
     struct buf out;
+    if (about->status == CHECKPOINT_DONE && !finish_report(o->output_dir, err))
+        return false;
     buf_init(&out, BUF_NO_LIMIT);
     if (o->json) {
         struct json_writer w = {.out = &out, .indent = 2};

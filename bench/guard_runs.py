@@ -52,7 +52,7 @@ JOBS = {
     "random gemma stories": (MODELS / "tiny-random/gemma", lambda: texts("text/tinystories_944k.txt"), SHORT),
 }
 
-NO_EVALS = ["--guard", "act"]  # the default, to know it by
+NO_EVALS = ["--no-shuffle", "false"]  # the default, to know it by
 
 # Name: factor of the rate, share of garbage, share of rows that are not finite, rows (0: all), options.
 TROUBLES = {

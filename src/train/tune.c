@@ -134,7 +134,6 @@ static void record_eval(struct tune *t, const struct trainer_event *e)
                                 .seconds = e->seconds,
                                 .rows = t->setup.eval.n};
     history_add_eval(&t->history, &line, clock_wall_seconds());
-    t->n_evaluated += e->sums->tokens;
 }
 
 size_t tune_incident_count(const struct tune *t)
@@ -218,7 +217,8 @@ static bool finish(struct tune *t, struct err *err)
     const struct trainer_totals *totals = &t->trainer.totals;
     struct pace_rate_decision last = pace_rate_next(&t->trainer.rate);
     r->done = t->trainer.rate.step;
-    r->redo_share = (double)(totals->steps - r->done) / fmax((double)r->done, 1);
+    r->redo_share = (double)(totals->steps - r->done) / fmax((double)r->done, 1) +
+                    (double)t->setup.quarantine.examined / fmax((double)totals->tokens, 1);
     r->tokens = totals->tokens;
     r->seconds = totals->seconds;
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
@@ -228,7 +228,8 @@ static bool finish(struct tune *t, struct err *err)
     round_weights(t);
     if (!tune_verdict_end(t, err))
         return false;
-    r->eval_share = (double)t->n_evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
+    uint64_t evaluated = t->n_evaluated + totals->eval_tokens;
+    r->eval_share = (double)evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
     r->peak_memory_bytes = mem_peak();
     if (r->end == TRAINER_STOPPED)
         (void)pace_rate_explain(&last, r->reason, sizeof r->reason);

@@ -199,7 +199,10 @@ static void put_command(const struct page *p, const char *before, const char *co
 static void put_use(const struct page *p)
 {
     buf_add_text(p->out, "<section id=\"use\">\n<h2>Use it</h2>\n");
-    put_command(p, "Talk to it; /base and /tuned compare:", use_chat(p->report, p->arena));
+    put_command(p,
+                words_is_full(p->facts) ? "Talk to it:"
+                                        : "Talk to it; /base switches the adapter off and on:",
+                use_chat(p->report, p->arena));
     put_command(p, "Fold the adapter into a model of its own:", use_merge(p->report, p->arena));
     put_command(p, "In Python:", use_python(p->report, p->arena));
     buf_add_text(p->out, "</section>\n");

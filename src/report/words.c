@@ -53,12 +53,11 @@ const char *words_perplexity(struct arena *arena, double loss)
     double value = exp(loss);
     if (!isfinite(value))
         return not_known;
-    return value < 1e4 ? arena_printf(arena, "%.*f",
-                                      value < 9.995   ? 2
-                                      : value < 99.95 ? 1
-                                                      : 0,
-                                      value)
-                       : arena_printf(arena, "%.3g", value);
+    if (value >= 1e6)
+        return arena_printf(arena, "%.2e", value);
+    if (value >= 99.95)
+        return words_count(arena, value);
+    return arena_printf(arena, "%.*f", value < 9.995 ? 2 : 1, value);
 }
 
 const char *words_count(struct arena *arena, double count)

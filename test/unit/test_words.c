@@ -33,6 +33,8 @@ static void losses_have_the_digits_that_count(void **state)
     assert_string_equal(words_spread(&arena, 1.984, 0), "1.984");
     assert_string_equal(words_perplexity(&arena, log(10)), "10.0");
     assert_string_equal(words_perplexity(&arena, 1.771), "5.88");
+    assert_string_equal(words_perplexity(&arena, log(4840)), "4,840");
+    assert_string_equal(words_perplexity(&arena, 20), "4.85e+08");
     assert_string_equal(words_perplexity(&arena, 1e9), "not known");
 }
 

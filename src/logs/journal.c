@@ -45,6 +45,7 @@ static const struct field option_fields[] = {
     {"max_grad_norm", FIELD_NUMBER, OPTION(max_grad_norm), NAN},
     {"uniform_loss", FIELD_NUMBER, OPTION(uniform_loss), 0},
     {"steps_per_epoch", FIELD_COUNT, OPTION(steps_per_epoch), 0},
+    {"first_step", FIELD_COUNT, OPTION(first_step), 0},
     {"n_slots", FIELD_SLOT, OPTION(n_slots), NAN},
     {"learning_rate", FIELD_NUMBER, OPTION(schedule.learning_rate), NAN},
     {"total_steps", FIELD_COUNT, OPTION(schedule.total_steps), NAN},

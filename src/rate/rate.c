@@ -41,6 +41,9 @@ bool pace_rate_options_check(const struct pace_rate_options *o, struct pace_prob
         return false;
     if ((unsigned)o->guard > PACE_GUARD_OFF)
         return problem_set(problem, "", "the guard's mode %d is none", (int)o->guard);
+    if (o->first_step < 0 || (o->first_step > 0 && o->first_step >= o->schedule.total_steps))
+        return problem_set(problem, "it is one of the run's", "step %lld is no step to begin with",
+                           (long long)o->first_step);
     if (o->n_slots < 0 || o->n_slots > PACE_SLOTS)
         return problem_set(problem, "the guard makes use of 0 to 4", "%d states cannot be kept",
                            o->n_slots);
@@ -243,7 +246,7 @@ void pace_rate_init(struct pace_rate *r, const struct pace_rate_options *o)
 {
     struct pace_problem problem;
     CHECK(pace_rate_options_check(o, &problem));
-    *r = (struct pace_rate){.options = *o, .scale = 1};
+    *r = (struct pace_rate){.options = *o, .scale = 1, .step = o->first_step};
     pace_metric_rate_init(&r->metric, &o->schedule);
     for (int i = 0; i < PACE_SLOTS; i++)
         r->memory.slot_step[i] = -1;

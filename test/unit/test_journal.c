@@ -24,6 +24,7 @@ static struct pace_rate_options some_options(void)
     o.prior_sd = 0.25;
     o.uniform_loss = log(49152);
     o.steps_per_epoch = 77;
+    o.first_step = 5;
     o.n_slots = 3;
     return o;
 }
@@ -105,6 +106,7 @@ static void options_come_back_as_they_were(void **state)
     assert_true(j.options.uniform_loss == o.uniform_loss);
     assert_true(j.options.max_grad_norm == 1);
     assert_int_equal(j.options.steps_per_epoch, 77);
+    assert_int_equal(j.options.first_step, 5);
     assert_int_equal(j.options.n_slots, 3);
     assert_int_equal(j.options.schedule.kind, PACE_SCHEDULE_WARMUP_STABLE_DECAY);
     assert_true(j.options.schedule.learning_rate == o.schedule.learning_rate);

@@ -202,12 +202,36 @@ static void requests_that_make_no_run_are_refused_with_the_reason(void **state)
     o.uniform_loss = INFINITY;
     assert_false(pace_rate_options_check(&o, &problem));
     assert_string_equal(problem.what, "inf is no loss of a guess");
+    o = good;
+    o.first_step = 100;
+    assert_false(pace_rate_options_check(&o, &problem));
+    assert_string_equal(problem.what, "step 100 is no step to begin with");
+    o.first_step = 99;
+    assert_true(pace_rate_options_check(&o, &problem));
+}
+
+static void a_run_may_begin_where_a_search_has_ended(void **state)
+{
+    (void)state;
+    struct pace_rate r;
+    struct pace_rate_options o = options_of(PACE_GUARD_ACT, 100);
+    o.first_step = 40;
+    pace_rate_init(&r, &o);
+    assert_true(pace_rate_next(&r).learning_rate == pace_schedule_rate(&o.schedule, 40));
+    for (int64_t step = 40; step < 100; step++) {
+        assert_false(pace_rate_finished(&r));
+        assert_int_equal(r.step, step);
+        struct pace_rate_obs obs = pace_rate_obs_step(2, 0.5);
+        pace_rate_observe(&r, &obs);
+    }
+    assert_true(pace_rate_finished(&r));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_guard_it_is_the_plain_loop),
+        cmocka_unit_test(a_run_may_begin_where_a_search_has_ended),
         cmocka_unit_test(without_a_guard_a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(a_norm_that_was_not_measured_is_not_clipped),
         cmocka_unit_test(a_healthy_run_follows_its_schedule_and_keeps_states),

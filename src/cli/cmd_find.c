@@ -46,16 +46,15 @@ static bool guess(const struct options *o, struct err *err)
 /* A line at each arm's end; on a terminal one that is written over at each step. */
 static bool tell(void *context, const struct find_event *e)
 {
+    struct buf line;
     const bool *is_terminal = context;
-    const char *end = *is_terminal ? "" : "\n", *begin = *is_terminal ? "\r\033[K" : "";
     if (e->moment == FIND_STEP && !*is_terminal)
         return true;
-    if (e->arm < 0)
-        (void)fprintf(stderr, "%sheld-out loss of the base: %.4f%s", begin, e->loss, end);
-    else
-        (void)fprintf(stderr, "%sarm %d, rate %.3g, step %lld: loss %.4f   %.0f %% of the search%s",
-                      begin, e->arm + 1, e->search->arms[e->arm].learning_rate,
-                      (long long)e->search->arms[e->arm].done, e->loss, 100 * e->share, end);
+    buf_init(&line, BUF_NO_LIMIT);
+    find_view_progress(e, &line);
+    (void)fprintf(stderr, "%s%s%s", *is_terminal ? "\r\033[K" : "", buf_string(&line),
+                  *is_terminal ? "" : "\n");
+    buf_release(&line);
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/find_view.h"
 #include "cli/tune_view.h"
 #include "format/json.h"
 #include "report/report.h"
@@ -52,6 +53,7 @@ struct screen {
     double shown; /* when, in seconds */
     int64_t step; /* of the last line of a log */
     size_t n_incidents;
+    bool told_rate; /* that was found */
     struct buf line;
 };
 
@@ -93,15 +95,39 @@ static bool is_due(const struct screen *s, const struct trainer_event *e)
            (e->step == 1 || (e->step - s->step) * LINES_OF_A_LOG >= steps);
 }
 
+/* What the search has found, once. */
+static void put_found(struct screen *s)
+{
+    s->told_rate = true;
+    buf_clear(&s->line);
+    tune_view_found(s->tune, &s->term, &s->line);
+    (void)fprintf(stderr, "%s%s", s->is_terminal ? "\r\033[K" : "", buf_string(&s->line));
+}
+
 static bool show(void *context, const struct trainer_event *e)
 {
     struct screen *s = context;
+    if (!s->is_quiet && !s->told_rate)
+        put_found(s);
     if (e->moment == TRAINER_STEP)
         s->progress = (struct tune_progress){e->step, e->sums->loss, e->decision.learning_rate};
     if (!s->is_quiet)
         put_incidents(s);
     if (!s->is_quiet && is_due(s, e))
         put_line(s);
+    return !is_interrupted;
+}
+
+/* A line for each arm of the search; on a terminal one that is written over at each step too. */
+static bool show_search(void *context, const struct find_event *e)
+{
+    struct screen *s = context;
+    if (s->is_quiet || (e->moment == FIND_STEP && !s->is_terminal))
+        return !is_interrupted;
+    buf_clear(&s->line);
+    find_view_progress(e, &s->line);
+    (void)fprintf(stderr, "%s%s%s", s->is_terminal ? "\r\033[K" : "", buf_string(&s->line),
+                  s->is_terminal ? "" : "\n");
     return !is_interrupted;
 }
 
@@ -152,9 +178,11 @@ static bool run(struct tune *t, struct err *err)
                             .is_quiet = o->quiet,
                             .is_terminal = isatty(STDERR_FILENO),
                             .term = term_of_stderr(),
-                            .n_incidents = tune_incident_count(t)};
+                            .n_incidents = tune_incident_count(t),
+                            .told_rate = t->setup.learning_rate > 0};
     buf_init(&screen.line, BUF_NO_LIMIT);
     let_interrupts(false);
+    t->on_search = show_search;
     bool ok = (o->quiet || tell_plan(t, &screen.term, err)) && tune_run(t, show, &screen, err);
     let_interrupts(true);
     if (screen.is_terminal && !o->quiet)

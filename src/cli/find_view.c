@@ -24,6 +24,7 @@
 #include <stdio.h>
 
 #include "format/json.h"
+#include "train/find.h"
 
 enum { LABEL = 16, VALUE = 12, EFFECT = 9 };
 
@@ -82,7 +83,7 @@ static void each_other(const struct job *job, void *context,
 
 /* ------------------------------------------------------------------------------------- text -- */
 
-struct view {
+struct page {
     const struct find_shown *shown;
     const struct job *job;
     const struct pace_prior *prior;
@@ -92,14 +93,14 @@ struct view {
 };
 
 /* Ends the line that was written: cut to the terminal, with everything in it made harmless. */
-static void end_line(struct view *v)
+static void end_line(struct page *v)
 {
     term_add_line(v->term, v->out, buf_span(&v->line), v->term->width);
     buf_add_byte(v->out, '\n');
     buf_clear(&v->line);
 }
 
-static void put_heading(struct view *v, const char *text)
+static void put_heading(struct page *v, const char *text)
 {
     buf_printf(v->out, "\n%s%s%s\n", term_style(v->term, TERM_BOLD), text,
                term_style(v->term, TERM_PLAIN));
@@ -116,7 +117,7 @@ static void add_factor(struct buf *line, double decades)
 }
 
 /* The job's value behind a term: a word, a number, or nothing. */
-static void term_value(const struct view *v, const struct pace_prior_term *t, char text[64])
+static void term_value(const struct page *v, const struct pace_prior_term *t, char text[64])
 {
     const struct pace_job *r = &v->job->rate_job;
     text[0] = '\0';
@@ -130,7 +131,7 @@ static void term_value(const struct view *v, const struct pace_prior_term *t, ch
         snprintf(text, 64, t->value >= 100 ? "%.0f" : "%.3g", t->value);
 }
 
-static void put_term(struct view *v, const struct pace_prior_term *t)
+static void put_term(struct page *v, const struct pace_prior_term *t)
 {
     char value[64], name[64];
     snprintf(name, sizeof name, "%s", t->name);
@@ -150,7 +151,7 @@ static void put_term(struct view *v, const struct pace_prior_term *t)
     end_line(v);
 }
 
-static void put_terms(struct view *v)
+static void put_terms(struct page *v)
 {
     put_heading(v, "How the guess is made up");
     buf_printf(&v->line, "  %-*s%-*s%*s  %5s  %s", LABEL, "what", VALUE, "value", EFFECT, "effect",
@@ -160,7 +161,7 @@ static void put_terms(struct view *v)
         put_term(v, &v->prior->terms[i]);
 }
 
-static void put_choices(struct view *v)
+static void put_choices(struct page *v)
 {
     put_heading(v, "For this job");
     for (size_t i = 0; i < v->job->n_choices; i++) {
@@ -173,7 +174,7 @@ static void put_choices(struct view *v)
 
 static void show_other(void *context, const struct other *other, double rate)
 {
-    struct view *v = context;
+    struct page *v = context;
     double off = log10(rate / v->prior->learning_rate);
     buf_printf(&v->line, "  %-*s%-10.3g", LABEL, other->name, rate);
     add_factor(&v->line, off);
@@ -186,7 +187,7 @@ static void show_other(void *context, const struct other *other, double rate)
     end_line(v);
 }
 
-static void put_others(struct view *v)
+static void put_others(struct page *v)
 {
     put_heading(v,
                 "What others would set, and what it would cost of the loss if the guess is right");
@@ -225,7 +226,7 @@ static bool was_run(const struct find_shown *shown)
     return shown->search.search && shown->search.search->n_arms > 0;
 }
 
-static void put_top(struct view *v)
+static void put_top(struct page *v)
 {
     const struct job *job = v->job;
     const struct pace_job *r = &job->rate_job;
@@ -248,7 +249,7 @@ static void put_top(struct view *v)
 
 void find_view_text(const struct find_shown *shown, const struct term *term, struct buf *out)
 {
-    struct view v = {
+    struct page v = {
         .shown = shown, .job = shown->job, .prior = shown->prior, .term = term, .out = out};
     buf_init(&v.line, 4096);
     put_top(&v);
@@ -366,4 +367,17 @@ void find_view_json(const struct find_shown *shown, struct buf *out)
     json_end(&w);
     json_end(&w);
     buf_add_byte(out, '\n');
+}
+
+/* ------------------------------------------------------------------------------------ during -- */
+
+void find_view_progress(const struct find_event *e, struct buf *out)
+{
+    if (e->arm < 0) {
+        buf_printf(out, "held-out loss of the base: %.4f", e->loss);
+        return;
+    }
+    const struct pace_arm *arm = &e->search->arms[e->arm];
+    buf_printf(out, "arm %d, rate %.3g, step %lld: loss %.4f   %.0f %% of the search", e->arm + 1,
+               arm->learning_rate, (long long)arm->done, e->loss, 100 * e->share);
 }

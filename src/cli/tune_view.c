@@ -130,6 +130,19 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
 
 /* ------------------------------------------------------------------------------------ during -- */
 
+void tune_view_found(const struct tune *t, const struct term *term, struct buf *out)
+{
+    struct pace_search_result found;
+    struct arena arena = {0};
+    char reason[512];
+    pace_search_find(&t->find.memory.search, &found);
+    (void)pace_search_explain(&found, reason, sizeof reason);
+    term_add_paragraph(term, out, "",
+                       arena_printf(&arena, "learning rate %.3g (80 %%: %.2g to %.2g): %s",
+                                    found.learning_rate, found.low, found.high, reason));
+    arena_release(&arena);
+}
+
 /* Appends the part, two columns from what is there, where it fits. */
 static bool put_part(struct buf *out, size_t columns, const char *part)
 {

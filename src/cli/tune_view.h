@@ -13,6 +13,9 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
 /* The document of `pace plan --json`; tune_view.c lists its fields. */
 void tune_view_plan_json(const struct setup *s, struct buf *out);
 
+/* The rate that was found, and why it is that. */
+void tune_view_found(const struct tune *t, const struct term *term, struct buf *out);
+
 /* The last step that was made. */
 struct tune_progress {
     int64_t step; /* 0: none yet */

@@ -20,6 +20,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "train/estimate.h"
 
 /* Slots of the setup's snapshots. */
@@ -74,8 +75,6 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
     f->search.eval_cost = choose_rows(f);
     f->search.held_out_rows = (int64_t)f->n_rows;
     f->search.n_states = setup->averages ? (int)setup->n_states : 0;
-    if (f->search.n_states > 0)
-        snapshots_keep(&setup->snapshots, INITIAL);
     pace_search_init(&f->memory.search, &f->search);
 }
 
@@ -164,6 +163,7 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, double
     struct step_sums sums;
     struct setup *s = f->setup;
     struct pace_rate *rate = &f->memory.rate;
+    double began = clock_seconds();
     compute(f, rate->step, &sums);
     *loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
     struct pace_rate_obs obs = pace_rate_obs_step(*loss, sums.grad_norm);
@@ -173,6 +173,7 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, double
         optim_step(&s->optim, d.learning_rate, d.gradient_scale);
     if (rate->step > r->average_from)
         average_add(&s->average);
+    f->memory.seconds += clock_seconds() - began;
     return pace_search_watch(&f->memory.search, *loss);
 }
 
@@ -242,6 +243,9 @@ static bool do_next(struct find *f, const struct pace_search_request *r)
 bool find_run(struct find *f)
 {
     f->n_rows = quarantine_filter(&f->setup->quarantine, f->rows, f->n_rows);
+    if (!f->memory.has_begun && f->search.n_states > 0)
+        snapshots_keep(&f->setup->snapshots, INITIAL);
+    f->memory.has_begun = true;
     for (;;) {
         struct pace_search_request r = pace_search_next(&f->memory.search);
         if (r.action == PACE_SEARCH_DONE)
@@ -251,12 +255,46 @@ bool find_run(struct find *f)
     }
 }
 
-int64_t find_go_on(struct find *f, const struct pace_search_result *result)
+/* Its state was kept. */
+static bool is_held(const struct find *f, const struct pace_search_result *result)
+{
+    return result->arm >= 0 && result->arm == f->memory.held;
+}
+
+int64_t find_steps(const struct find *f, const struct pace_search_result *result)
+{
+    return is_held(f, result) ? f->memory.search.arms[result->arm].done : 0;
+}
+
+static void restore(struct find *f, size_t slot)
 {
     if (f->search.n_states == 0)
-        return 0; /* nothing was run */
-    bool is_held = result->arm >= 0 && result->arm == f->memory.held;
-    snapshots_restore(&f->setup->snapshots, is_held ? HELD : INITIAL);
+        return; /* nothing was run */
+    snapshots_restore(&f->setup->snapshots, slot);
     average_restart(&f->setup->average);
-    return is_held ? f->memory.search.arms[result->arm].done : 0;
+}
+
+struct find_reused find_reused(struct find *f, int64_t steps)
+{
+    struct find_reused reused = {0};
+    for (int64_t step = 0; step < steps; step++) {
+        size_t n;
+        const uint32_t *rows = order_step(&f->order, step, &n);
+        for (size_t i = 0; i < n; i++)
+            reused.tokens += f->setup->store.rows[rows[i]].len;
+    }
+    if (f->memory.tokens > 0)
+        reused.seconds = f->memory.seconds * (double)reused.tokens / (double)f->memory.tokens;
+    return reused;
+}
+
+void find_begin_again(struct find *f)
+{
+    restore(f, INITIAL);
+}
+
+int64_t find_go_on(struct find *f, const struct pace_search_result *result)
+{
+    restore(f, is_held(f, result) ? HELD : INITIAL);
+    return find_steps(f, result);
 }

@@ -43,9 +43,11 @@ struct find_memory {
     struct pace_rate rate;        /* of the running arm */
     double base[FIND_GROUPS];     /* held-out losses of the base */
     double weight[FIND_GROUPS];   /* target tokens of the groups */
+    bool has_begun;               /* the state that arms begin with is kept */
     int begun, held;              /* the arm that runs; that whose state is kept; -1 */
     uint64_t tokens, eval_tokens; /* that steps and evaluations read */
     struct quarantine before;     /* the setup's, as the running arm began */
+    double seconds;               /* of the steps */
 };
 
 struct find {
@@ -62,13 +64,27 @@ struct find {
 void find_options_init(struct find_options *options);
 
 /*
- * Begins a search for the run that is set up, and keeps its present state as the one that arms
- * begin with. Memory is the setup's arena's; the setup must outlive the struct.
+ * Prepares a search for the run that is set up; the state that find_run finds when it is called
+ * first is the one that arms begin with. Memory is the setup's arena's; the setup must outlive the
+ * struct.
  */
 void find_init(struct find *f, struct setup *setup, const struct find_options *options);
 
 /* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
 bool find_run(struct find *f);
+
+/* Tokens that these first steps of the run read, and the seconds that an arm took for them. */
+struct find_reused {
+    uint64_t tokens;
+    double seconds;
+};
+struct find_reused find_reused(struct find *f, int64_t steps);
+
+/* Puts the weights and the optimiser where all arms begin. */
+void find_begin_again(struct find *f);
+
+/* The steps of the arm that the main run goes on from; 0: it begins at the beginning. */
+int64_t find_steps(const struct find *f, const struct pace_search_result *result);
 
 /*
  * Puts the weights and the optimiser where the main run goes on: behind the steps of the arm

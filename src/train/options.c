@@ -149,8 +149,7 @@ const struct option_row option_table[] = {
     {"threads", NULL, 0, OPTION_INT, PURPOSE_MACHINE, ENGINES | WRITERS, AT(threads), 0, 1024, "N",
      "processors to use; 0: all", .with_resume = true},
     {"memory", NULL, 0, OPTION_BYTES, PURPOSE_MACHINE, FOR_EVAL | TRAINERS, AT(memory_bytes), 0, 0,
-     "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent",
-     .with_resume = true},
+     "SIZE", "the most to use: 4G, 800M, 2GiB; what is free if absent", .with_resume = true},
     {"bf16", NULL, 0, OPTION_BOOL, PURPOSE_MACHINE, ENGINES, AT(bf16), 0, 0, NULL,
      "products in bfloat16; false: float32; chosen for training if absent"},
 

@@ -87,7 +87,7 @@ struct options {
     bool verbose;
 
     const char *model;
-    const char *adapter; /* a PEFT folder, or NULL */
+    const char *adapter;    /* a PEFT folder, or NULL */
     const char *output_dir; /* of export: the file, or a folder for it */
     bool overwrite_output_dir;
     const char *resume; /* the folder of a run to go on with, or NULL */

@@ -516,8 +516,8 @@ bool setup_reopen(struct setup *s, const struct options *o, const struct setup_k
 
 struct setup_kept setup_kept(const struct setup *s)
 {
-    return (struct setup_kept){
-        s->n_states, s->averages, s->engine.backend.products == PRODUCTS_BF16};
+    return (struct setup_kept){s->n_states, s->averages,
+                               s->engine.backend.products == PRODUCTS_BF16};
 }
 
 /* --------------------------------------------------------------------------------- planning -- */

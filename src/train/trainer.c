@@ -26,14 +26,21 @@
 void trainer_init(struct trainer *t, struct arena *arena, const struct trainer_options *options)
 {
     const struct trainer_options *o = options;
-    *t = (struct trainer){.options = *o, .best = {-1, NAN}, .choice = {.kept_loss = NAN}};
+    *t = (struct trainer){.options = *o};
     CHECK(o->rate.n_slots == 0 || o->snapshots);
     CHECK(!o->average || (o->average_steps >= 1 && o->average_steps <= o->average_every));
     order_init(&t->order, arena, &o->order);
     t->eval_rows = arena_array(arena, uint32_t, o->n_eval > 0 ? o->n_eval : 1);
-    pace_rate_init(&t->rate, &o->rate);
-    t->choice.last_loss = t->choice.average_loss = NAN;
-    t->wants_eval = o->eval_on_start && o->n_eval > 0;
+    trainer_restart(t, &o->rate);
+}
+
+void trainer_restart(struct trainer *t, const struct pace_rate_options *rate)
+{
+    t->options.rate = *rate;
+    pace_rate_init(&t->rate, rate);
+    t->best = (struct trainer_best){-1, NAN};
+    t->choice = (struct trainer_choice){.last_loss = NAN, .average_loss = NAN, .kept_loss = NAN};
+    t->wants_eval = t->options.eval_on_start && t->options.n_eval > 0;
 }
 
 /* Tells the listener; false where the run is to end. */

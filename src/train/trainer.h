@@ -114,6 +114,10 @@ enum trainer_end {
  */
 void trainer_init(struct trainer *t, struct arena *arena, const struct trainer_options *options);
 
+/* Begins anew with other options of the controller, as trainer_init does; quarantine and sums stay.
+ */
+void trainer_restart(struct trainer *t, const struct pace_rate_options *rate);
+
 /*
  * Runs to the end, or on from where `rate` stands: whoever takes up a run puts the plain data back,
  * and the weights, optimiser, average and snapshots as they were.

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/save.h"
+#include "train/find_journal.h"
 #include "train/origin.h"
 #include "train/output.h"
 #include "train/tune_journal.h"
@@ -25,6 +26,7 @@ static const double FORWARD_SHARE = 3;
 /* ----------------------------------------------------------------------------- the beginning -- */
 
 static bool record(void *context, const struct trainer_event *e);
+static bool record_search(void *context, const struct find_event *e);
 static void record_quarantine(void *context, const struct quarantined *row);
 
 static struct trainer_options trainer_options_of(struct tune *t)
@@ -66,6 +68,13 @@ static bool prepare(struct tune *t, struct err *err)
     trainer_init(&t->trainer, &t->setup.arena, &options);
     if (!tune_verdict_init(t, err))
         return false;
+    if (s->learning_rate == 0) {
+        struct find_options search;
+        find_options_init(&search);
+        search.on_event = record_search;
+        search.context = t;
+        find_init(&t->find, &t->setup, &search);
+    }
     tune_state_list(t);
     return true;
 }
@@ -211,16 +220,28 @@ static void round_weights(struct tune *t)
                     100 * fmin(lost, 1));
 }
 
+/* What the steps read, and how long they took; those of an arm that the run goes on from too. */
+static void count_steps(struct tune *t)
+{
+    struct tune_report *r = &t->report;
+    const struct trainer_totals *totals = &t->trainer.totals;
+    int64_t reused = t->setup.rate.first_step;
+    struct find_reused arm = {0};
+    if (reused > 0)
+        arm = find_reused(&t->find, reused);
+    r->done = t->trainer.rate.step;
+    r->redo_share = (double)(totals->steps + reused - r->done) / fmax((double)r->done, 1) +
+                    (double)t->setup.quarantine.examined / fmax((double)totals->tokens, 1);
+    r->tokens = totals->tokens + arm.tokens;
+    r->seconds = totals->seconds + arm.seconds;
+}
+
 static bool finish(struct tune *t, struct err *err)
 {
     struct tune_report *r = &t->report;
     const struct trainer_totals *totals = &t->trainer.totals;
     struct pace_rate_decision last = pace_rate_next(&t->trainer.rate);
-    r->done = t->trainer.rate.step;
-    r->redo_share = (double)(totals->steps - r->done) / fmax((double)r->done, 1) +
-                    (double)t->setup.quarantine.examined / fmax((double)totals->tokens, 1);
-    r->tokens = totals->tokens;
-    r->seconds = totals->seconds;
+    count_steps(t);
     r->train_loss = totals->loss / fmax((double)totals->steps, 1);
     tune_journal_choice(t);
     trainer_show_result(&t->trainer, true); /* what is measured is what is saved */
@@ -238,13 +259,79 @@ static bool finish(struct tune *t, struct err *err)
     return true;
 }
 
-/* The rate of the main run, where it was not given: the first guess. */
-static void find_rate(struct tune *t)
+static bool interrupt(struct tune *t, struct err *err)
+{
+    long long step = t->trainer.rate.step, steps = t->setup.steps;
+    bool is_saved = tune_state_save(t);
+    count_steps(t);
+    tune_journal_end(t);
+    if (is_saved)
+        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; its state is saved", step,
+                steps);
+    else if (t->saver.saved_step >= 0)
+        err_set(err, ERR_INTERRUPTED,
+                "interrupted at step %lld of %lld; the state of step %lld is saved", step, steps,
+                (long long)t->saver.saved_step);
+    else
+        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; nothing was saved", step,
+                steps);
+    return false;
+}
+
+/* --------------------------------------------------------------------------------- the rate -- */
+
+/* The search's listener: writes the journal, tells the caller's, saves behind each arm. */
+static bool record_search(void *context, const struct find_event *e)
+{
+    struct tune *t = context;
+    bool goes_on = !t->on_search || t->on_search(t->context, e);
+    if (e->moment == FIND_ARM && e->arm >= 0)
+        find_journal_arm(&t->journal, e->search, e->arm);
+    if (goes_on && e->moment == FIND_ARM)
+        (void)tune_state_save(t);
+    return goes_on;
+}
+
+/*
+ * The main run goes on from the arm that the search chose, at the rate that it found. Before that
+ * the guard sees the base, as in a run without a search: it is what must not be lost.
+ */
+static bool begin_main_run(struct tune *t, double learning_rate, struct err *err)
 {
     struct setup *s = &t->setup;
-    t->report.learning_rate = s->rate.schedule.learning_rate;
-    if (s->learning_rate == 0)
-        tune_journal_prior(t);
+    struct pace_search_result found;
+    pace_search_find(&t->find.memory.search, &found);
+    if (!setup_schedule(s, learning_rate, &s->rate.schedule, err))
+        return false;
+    s->rate.first_step = find_steps(&t->find, &found);
+    find_begin_again(&t->find);
+    trainer_restart(&t->trainer, &s->rate);
+    run_journal_options(&t->journal, &s->rate);
+    (void)trainer_run_until(&t->trainer, s->rate.first_step);
+    (void)find_go_on(&t->find, &found);
+    return true;
+}
+
+/* The rate of the main run; false also where the search was interrupted. */
+static bool find_rate(struct tune *t, struct err *err)
+{
+    struct setup *s = &t->setup;
+    struct tune_report *r = &t->report;
+    struct pace_search_result found;
+    r->learning_rate = s->learning_rate;
+    if (s->learning_rate > 0) {
+        run_journal_options(&t->journal, &s->rate);
+        return true;
+    }
+    if (!find_run(&t->find)) {
+        r->end = TRAINER_INTERRUPTED;
+        return interrupt(t, err);
+    }
+    pace_search_find(&t->find.memory.search, &found);
+    find_journal_result(&t->journal, &t->find.memory.search, &found);
+    r->learning_rate = found.learning_rate;
+    r->search_share = found.cost - (double)find_steps(&t->find, &found) / (double)s->steps;
+    return begin_main_run(t, found.learning_rate, err);
 }
 
 /* Nothing is left to go on with. A note that cannot be written costs a second end of the run. */
@@ -273,24 +360,6 @@ static bool save(struct tune *t, struct err *err)
     return true;
 }
 
-static bool interrupt(struct tune *t, struct err *err)
-{
-    long long step = t->trainer.rate.step, steps = t->setup.steps;
-    bool is_saved = tune_state_save(t);
-    tune_journal_end(t);
-    if (is_saved)
-        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; its state is saved", step,
-                steps);
-    else if (t->saver.saved_step >= 0)
-        err_set(err, ERR_INTERRUPTED,
-                "interrupted at step %lld of %lld; the state of step %lld is saved", step, steps,
-                (long long)t->saver.saved_step);
-    else
-        err_set(err, ERR_INTERRUPTED, "interrupted at step %lld of %lld; nothing was saved", step,
-                steps);
-    return false;
-}
-
 bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct trainer_event *event),
               void *context, struct err *err)
 {
@@ -300,8 +369,14 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
         tune_journal_run(t);
         if (!tune_verdict_begin(t, err))
             return false;
-        find_rate(t);
-        run_journal_options(&t->journal, &t->setup.rate);
+        if (t->setup.learning_rate == 0)
+            tune_journal_prior(t);
+        t->phase = TUNE_FINDS;
+        (void)tune_state_save(t);
+    }
+    if (t->phase == TUNE_FINDS) {
+        if (!find_rate(t, err))
+            return false;
         t->phase = TUNE_TRAINS;
         (void)tune_state_save(t);
     }

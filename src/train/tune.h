@@ -8,6 +8,7 @@
 #ifndef PACE_TRAIN_TUNE_H
 #define PACE_TRAIN_TUNE_H
 
+#include "train/find.h"
 #include "train/history.h"
 #include "train/run_journal.h"
 #include "train/saver.h"
@@ -43,11 +44,13 @@ struct tune_incident {
 /* How far a run is. */
 enum tune_phase {
     TUNE_BEGINS,
-    TUNE_TRAINS, /* the base is measured, the rate found */
+    TUNE_FINDS,  /* the base is measured */
+    TUNE_TRAINS, /* the rate is found */
 };
 
 struct tune {
     struct setup setup;
+    struct find find; /* where the rate is to be found */
     struct trainer trainer;
     struct history history;
     struct run_journal journal;
@@ -64,6 +67,7 @@ struct tune {
     struct setup_kept kept;
     uint64_t journal_bytes; /* at the newest checkpoint */
     bool (*on_event)(void *context, const struct trainer_event *event); /* the caller's */
+    bool (*on_search)(void *context, const struct find_event *event);   /* set before tune_run */
     void *context;
 };
 

@@ -190,8 +190,8 @@ void tune_journal_end(struct tune *t)
     struct json_writer *w = run_journal_begin(&t->journal, "end");
     json_member_text(w, "status", names[r->end]);
     json_member_int(w, "steps", t->trainer.rate.step);
-    json_member_int(w, "tokens", (int64_t)t->trainer.totals.tokens);
-    json_member_double(w, "seconds", t->trainer.totals.seconds);
+    json_member_int(w, "tokens", (int64_t)r->tokens);
+    json_member_double(w, "seconds", r->seconds);
     tune_journal_compute(t, w);
     json_member_int(w, "peak_memory_bytes", (int64_t)r->peak_memory_bytes);
     json_member_text(w, "reason", r->reason);

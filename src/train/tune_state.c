@@ -83,6 +83,8 @@ void tune_state_list(struct tune *t)
     checkpoint_add_buf(c, "origin", &t->origin, 1);
     ADD(c, "kept", t->kept);
     ADD(c, "phase", t->phase);
+    ADD(c, "rate", s->rate);
+    ADD(c, "find", t->find.memory);
     ADD(c, "report", t->report);
     list_trainer(t, c);
     ADD(c, "quarantine", s->quarantine);

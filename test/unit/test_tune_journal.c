@@ -73,9 +73,11 @@ static void the_end_says_how_and_at_what_cost(void **state)
 {
     (void)state;
     t.trainer.rate.step = 9;
-    t.trainer.totals.tokens = 1000;
-    t.report = (struct tune_report){
-        .end = TRAINER_STOPPED, .search_share = 0.25, .redo_share = 0.5, .reason = "broken"};
+    t.report = (struct tune_report){.tokens = 1000,
+                                    .end = TRAINER_STOPPED,
+                                    .search_share = 0.25,
+                                    .redo_share = 0.5,
+                                    .reason = "broken"};
     tune_journal_end(&t);
     const char *text = written();
     assert_says(text,

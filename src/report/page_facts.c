@@ -26,7 +26,7 @@ static void put_answer(const struct page *p, const struct facts_answer *answer)
     put_side(p, "base", "Before", answer->base);
     put_side(p, "tuned", "After", answer->tuned);
     buf_add_text(p->out, "</div>\n");
-    if (answer->expected) {
+    if (answer->expected && answer->expected[0]) {
         buf_add_text(p->out, "<div class=\"expected text\">In the data: ");
         html_add_lines(p->out, answer->expected);
         buf_add_text(p->out, "</div>\n");

@@ -260,7 +260,8 @@ const char *words_rate_origin(struct arena *arena, const struct facts *f)
         return f->search.reason;
     if (o && o->reason)
         return arena_printf(arena, "Chosen without a search: %s.", o->reason);
-    if (o)
+    bool is_given = o || (f->has_run && !f->prior.is_there && !f->search.is_there);
+    if (is_given)
         return "Given by the user, and obeyed: nothing was searched.";
     if (f->prior.is_there)
         return "The first guess, from other jobs' runs: nothing was searched.";

@@ -154,6 +154,8 @@ static void the_rate_says_where_it_comes_from(void **state)
     struct facts_option option = {"learning-rate", "2e-4", NULL};
     struct facts f = {0};
     assert_string_equal(words_rate_origin(&arena, &f), "Where it comes from is not recorded.");
+    f.has_run = true;
+    assert_non_null(strstr(words_rate_origin(&arena, &f), "Given by the user"));
     f.prior.is_there = true;
     assert_non_null(strstr(words_rate_origin(&arena, &f), "The first guess"));
     f.options = &option;

@@ -246,10 +246,11 @@ struct backend_sizes {
 };
 
 /*
- * In what the large products multiply: those of x, h and their adjoints with weights, and the sums
- * over rows that are gradients of weights. BF16: both operands are rounded to 8 bits of fraction
- * (the nearest, ties to even), products and sums are float32. All else is float32 either way:
- * attention, adapters, norms, softmax, what is added to.
+ * In what the large products multiply: those of x, h and their adjoints with weights, the sums over
+ * rows that are gradients of weights, attention's scores and gradients. BF16: both operands are
+ * rounded to bfloat16 (the nearest, ties to even), products and sums are float32. All else is
+ * float32 either way: attention's values and what it takes differences of, adapters, norms,
+ * softmax, what is added to.
  */
 enum products { PRODUCTS_F32, PRODUCTS_BF16, PRODUCTS };
 

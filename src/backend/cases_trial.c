@@ -141,7 +141,7 @@ const char *cases_op_name(enum case_op op)
 
 bool cases_has_products(enum case_op op)
 {
-    return op == CASE_LINEAR || op == CASE_XENT || op == CASE_LOGITS;
+    return op == CASE_LINEAR || op == CASE_ATTN || op == CASE_XENT || op == CASE_LOGITS;
 }
 
 void trial_init(struct trial *t, const struct case_row *row)

@@ -11,6 +11,9 @@
  * vector, and P^T is the left operand of the product with V as it lies. Keys that no query of the
  * panel sees are left out strip by strip.
  *
+ * With products in bfloat16 the scores are; P and V stay float32, so that the adjoint's differences
+ * of dP and o do (attn_back.c) vanish where a query sees one key.
+ *
  * Before that the keys are packed in strips and the values in panels, once for all queries. Strips
  * go by the rows of k, whatever segment these belong to: a segment may begin within a strip, whose
  * other keys are then not seen. The chain of a segment is a few ranges of rows, taken from the
@@ -27,8 +30,11 @@ struct forward {
     const struct attn_args *a;
     const struct kernels *k;
     struct key_range all;
+    enum products products;
+    const struct product *product;
     size_t strips;              /* of keys, in all */
     size_t width;               /* D in whole panels */
+    size_t head_cells;          /* of D */
     float *keys, *values, *own; /* packed: [K][strips][D][tile_rows], [K][panels][keys][panel] */
     size_t own_floats;
 };
@@ -75,6 +81,8 @@ static void take_memory(struct forward *f, struct scratch *s, size_t keys, size_
     size_t rows = f->k->tile_rows, panel = f->k->panel, head = f->a->head;
     f->strips = ceil_div(keys, rows);
     f->width = round_up(head, panel);
+    f->product = kernels_product(f->k, f->products);
+    f->head_cells = gemm_cells(f->k, f->products, head);
     f->own_floats = round_up((KEYS_AT_ONCE + rows) * panel + head * panel, 16);
     f->keys = scratch_take(s, f->a->kv_heads * f->strips * rows * head, sizeof(float));
     f->values = scratch_take(s, f->a->kv_heads * keys * f->width, sizeof(float));
@@ -96,7 +104,8 @@ static void pack_keys(void *context, size_t index, size_t worker)
     size_t blocks = ceil_div(f->strips, STRIPS_OF_BLOCK), kv = index / blocks;
     size_t rows = STRIPS_OF_BLOCK * f->k->tile_rows, first = index % blocks * rows;
     size_t n = min_size(rows, n_keys(f) - first), at = (size_t)f->all.first + first;
-    gemm_pack_a(f->k, PRODUCTS_F32, f->keys + (kv * f->strips * f->k->tile_rows + first) * a->head,
+    gemm_pack_a(f->k, f->products,
+                f->keys + (kv * f->strips * f->k->tile_rows + first) * f->head_cells,
                 mat_columns(a->k, kv * a->head, a->head), at, n);
     for (size_t j = 0; j < a->head; j += f->k->panel)
         f->k->f32.copy(f->values + kv * n_keys(f) * f->width + j * n_keys(f) + first * f->k->panel,
@@ -157,12 +166,13 @@ static void score(const struct forward *f, const struct queries *q, int32_t from
 {
     size_t rows = f->k->tile_rows, strip = (size_t)(from - f->all.first) / rows;
     struct gemm g = {
+        .products = f->products,
         .rows = n,
         .columns = f->k->panel,
-        .depth = f->a->head,
-        .a = f->keys + (q->kv * f->strips + strip) * rows * f->a->head,
+        .depth = f->head_cells,
+        .a = f->keys + (q->kv * f->strips + strip) * rows * f->head_cells,
         .a_step = rows,
-        .a_strip = rows * f->a->head,
+        .a_strip = rows * f->head_cells,
         .b = q->panel,
         .b_step = f->k->panel,
         .c = q->scores,
@@ -222,8 +232,8 @@ static bool attend_segment(const struct forward *f, struct queries *q, const str
 static void attend_head(const struct forward *f, struct queries *q)
 {
     const struct attn_args *a = f->a;
-    f->k->f32.pack(q->panel, f->k->panel, mat_row(a->q, q->row) + q->head * a->head, a->q.stride,
-                   q->n, a->head);
+    f->product->pack(q->panel, f->k->panel, mat_row(a->q, q->row) + q->head * a->head, a->q.stride,
+                     q->n, a->head);
     for (size_t i = 0; i < PANEL_MOST; i++) {
         q->most[i] = -1e30f;
         q->sum[i] = 0;
@@ -270,7 +280,8 @@ static void attend_block(void *context, size_t index, size_t worker)
 void cpu_attn(struct backend *b, const struct attn_args *a)
 {
     attn_check(a);
-    struct forward f = {.a = a, .k = cpu_kernels(b), .all = key_range_all(a)};
+    struct forward f = {
+        .a = a, .k = cpu_kernels(b), .all = key_range_all(a), .products = b->products};
     /* Keys scattered over a cache of many texts are not packed: there may be more of them than
      * memory was reserved for. */
     if (a->q.rows <= ATTN_FEW || n_keys(&f) > max_size(a->q.rows, attn_longest(a))) {

@@ -11,6 +11,9 @@
  * it, blocks of queries meet tiles of keys. P and dS lie with queries down, so that they are the
  * left operands of dV and dK as they lie; dS is transposed once for dQ.
  *
+ * With products in bfloat16 all are but dP: delta is subtracted from it, and where one key has most
+ * of the weight little is left. P and dS become cells in place, once their rows are complete.
+ *
  * What the diagonal cuts off is left out strip by strip: for a strip of queries the scores of later
  * keys are set to 0 without being computed, and a strip of keys begins with the first queries that
  * see it. As in attn.c, keys and values are packed once, by rows of k.
@@ -24,7 +27,10 @@ struct back {
     const struct attn_args *a;
     const struct kernels *k;
     struct key_range all;
-    size_t n_keys, width; /* D in whole panels */
+    enum products products;
+    const struct product *product;
+    size_t n_keys, width;         /* D in whole panels */
+    size_t head_cells, key_cells; /* of D, and of the keys in all */
     /* Packed, for each key head: K^T and V^T [panels of keys][D][panel], K [panels of
      * D][keys][panel]. */
     float *keys_across, *values_across, *keys;
@@ -80,6 +86,9 @@ static void take_memory(struct back *f, struct scratch *s, size_t n_segments, si
     size_t panel = f->k->panel, head = f->a->head, across = round_up(f->n_keys, panel) * head;
     struct own own;
     f->width = round_up(head, panel);
+    f->product = kernels_product(f->k, f->products);
+    f->head_cells = gemm_cells(f->k, f->products, head);
+    f->key_cells = gemm_cells(f->k, f->products, f->n_keys);
     f->own_floats = carve(&own, NULL, f->k, head);
     f->keys_across = scratch_take(s, f->a->kv_heads * across, sizeof(float));
     f->values_across = scratch_take(s, f->a->kv_heads * across, sizeof(float));
@@ -109,13 +118,14 @@ static void pack_panel(void *context, size_t index, size_t worker)
     size_t panel = f->k->panel, panels = ceil_div(f->n_keys, panel);
     size_t kv = index / panels, first = index % panels * panel;
     size_t n = min_size(f->n_keys - first, panel), at = (size_t)f->all.first + first;
-    size_t to = kv * panels * panel * a->head + first * a->head;
+    size_t to = kv * panels * panel + first;
+    float *rows = f->keys + kv * f->width * f->key_cells + first / f->product->terms * panel;
     const float *k = mat_row(a->k, at) + kv * a->head, *v = mat_row(a->v, at) + kv * a->head;
-    f->k->f32.pack(f->keys_across + to, panel, k, a->k.stride, n, a->head);
-    f->k->f32.pack(f->values_across + to, panel, v, a->v.stride, n, a->head);
+    f->product->pack(f->keys_across + to * f->head_cells, panel, k, a->k.stride, n, a->head);
+    f->k->f32.pack(f->values_across + to * a->head, panel, v, a->v.stride, n, a->head);
     for (size_t j = 0; j < a->head; j += panel)
-        f->k->f32.copy(f->keys + (kv * f->width + j) * f->n_keys + first * panel, panel, k + j,
-                       a->k.stride, n, min_size(a->head - j, panel));
+        f->product->copy(rows + j * f->key_cells, panel, k + j, a->k.stride, n,
+                         min_size(a->head - j, panel));
 }
 
 static void pack_queries(struct queries *q)
@@ -123,17 +133,18 @@ static void pack_queries(struct queries *q)
     const struct back *f = q->f;
     const struct attn_args *a = f->a;
     const struct kernels *k = f->k;
+    size_t cells = gemm_cells(k, f->products, q->n);
     struct mat query = mat_columns(a->q, q->head * a->head, a->head);
     struct mat d_o = mat_columns(a->d_o, q->head * a->head, a->head);
     struct mat o = mat_columns(a->o, q->head * a->head, a->head);
-    gemm_pack_a(k, PRODUCTS_F32, q->own.q_strips, query, q->row, q->n);
+    gemm_pack_a(k, f->products, q->own.q_strips, query, q->row, q->n);
     gemm_pack_a(k, PRODUCTS_F32, q->own.do_strips, d_o, q->row, q->n);
     for (size_t j = 0; j < a->head; j += k->panel) {
         size_t n = min_size(a->head - j, k->panel);
-        k->f32.copy(q->own.q_panels + j * q->n, k->panel, mat_row(query, q->row) + j, query.stride,
-                    q->n, n);
-        k->f32.copy(q->own.do_panels + j * q->n, k->panel, mat_row(d_o, q->row) + j, d_o.stride,
-                    q->n, n);
+        f->product->copy(q->own.q_panels + j * cells, k->panel, mat_row(query, q->row) + j,
+                         query.stride, q->n, n);
+        f->product->copy(q->own.do_panels + j * cells, k->panel, mat_row(d_o, q->row) + j,
+                         d_o.stride, q->n, n);
     }
     for (size_t i = 0; i < q->n; i++)
         q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
@@ -196,34 +207,40 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
     size_t n = min_size(q->n - first, rows), at = (size_t)(t->from - f->all.first);
     strip_sees(q, t, first, n, &low, &high);
     size_t begin = low / panel * panel, end = min_size(round_up(high, panel), t->n);
-    size_t across = (q->kv * round_up(f->n_keys, panel) + at + begin) * a->head;
-    struct gemm g = {.rows = n,
+    size_t across = q->kv * round_up(f->n_keys, panel) + at + begin;
+    struct gemm g = {.products = f->products,
+                     .rows = n,
                      .columns = end - begin,
-                     .depth = a->head,
-                     .a = q->own.q_strips + first * a->head,
+                     .depth = f->head_cells,
+                     .a = q->own.q_strips + first * f->head_cells,
                      .a_step = rows,
-                     .b = f->keys_across + across,
+                     .b = f->keys_across + across * f->head_cells,
                      .b_step = panel,
-                     .b_panel = panel * a->head,
+                     .b_panel = panel * f->head_cells,
                      .c = q->own.p + first * KEYS_AT_ONCE + begin,
                      .c_step = KEYS_AT_ONCE};
     gemm_run(f->k, &g);
+    g.products = PRODUCTS_F32;
+    g.depth = a->head;
     g.a = q->own.do_strips + first * a->head;
-    g.b = f->values_across + across;
+    g.b = f->values_across + across * a->head;
+    g.b_panel = panel * a->head;
     g.c = q->own.ds + first * KEYS_AT_ONCE + begin;
     gemm_run(f->k, &g);
     for (size_t i = first; i < first + n; i++)
         weigh_row(q, t, i, begin, end);
-    f->k->f32.pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE, n,
-                   end - begin);
-    struct gemm dq = {.rows = n,
+    f->product->pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE,
+                     n, end - begin);
+    struct gemm dq = {.products = f->products,
+                      .rows = n,
                       .columns = a->head,
-                      .depth = end - begin,
+                      .depth = gemm_cells(f->k, f->products, end - begin),
                       .a = q->own.ds_strip,
                       .a_step = rows,
-                      .b = f->keys + q->kv * f->width * f->n_keys + (at + begin) * panel,
+                      .b = f->keys + q->kv * f->width * f->key_cells +
+                           (at + begin) / f->product->terms * panel,
                       .b_step = panel,
-                      .b_panel = f->n_keys * panel,
+                      .b_panel = f->key_cells * panel,
                       .c = mat_row(a->dq, q->row + first) + q->head * a->head,
                       .c_step = a->dq.stride,
                       .adds = true};
@@ -235,21 +252,22 @@ static void back_keys(const struct queries *q, const struct keys *t, size_t key,
 {
     const struct back *f = q->f;
     size_t panel = f->k->panel, head = f->a->head, row = (size_t)(t->from - f->all.first) + key;
-    size_t to = (q->head * f->n_keys + row) * head;
-    struct gemm g = {.rows = min_size(t->n - key, f->k->tile_rows),
+    size_t to = (q->head * f->n_keys + row) * head, cell = first / f->product->terms;
+    struct gemm g = {.products = f->products,
+                     .rows = min_size(t->n - key, f->k->tile_rows),
                      .columns = head,
-                     .depth = q->n - first,
-                     .a = q->own.p + first * KEYS_AT_ONCE + key,
+                     .depth = gemm_cells(f->k, f->products, q->n - first),
+                     .a = q->own.p + cell * KEYS_AT_ONCE + key,
                      .a_step = KEYS_AT_ONCE,
-                     .b = q->own.do_panels + first * panel,
+                     .b = q->own.do_panels + cell * panel,
                      .b_step = panel,
-                     .b_panel = q->n * panel,
+                     .b_panel = gemm_cells(f->k, f->products, q->n) * panel,
                      .c = f->dv + to,
                      .c_step = head,
                      .adds = true};
     gemm_run(f->k, &g);
-    g.a = q->own.ds + first * KEYS_AT_ONCE + key;
-    g.b = q->own.q_panels + first * panel;
+    g.a = q->own.ds + cell * KEYS_AT_ONCE + key;
+    g.b = q->own.q_panels + cell * panel;
     g.c = f->dk + to;
     gemm_run(f->k, &g);
 }
@@ -259,6 +277,11 @@ static void back_tile(const struct queries *q, const struct keys *t)
     size_t rows = q->f->k->tile_rows;
     for (size_t first = 0; first < q->n; first += rows)
         back_strip(q, t, first);
+    if (q->f->products == PRODUCTS_BF16) { /* in place: cells lie before what they are of */
+        const struct product *m = q->f->product;
+        m->copy(q->own.p, KEYS_AT_ONCE, q->own.p, KEYS_AT_ONCE, q->n, t->n);
+        m->copy(q->own.ds, KEYS_AT_ONCE, q->own.ds, KEYS_AT_ONCE, q->n, t->n);
+    }
     /* The tile may begin before the segment, with keys that others own. */
     size_t first = 0, key = (size_t)(t->of->key > t->from ? t->of->key - t->from : 0);
     for (; key < t->n; key += rows) {
@@ -354,7 +377,7 @@ static void sum_heads(void *context, size_t index, size_t worker)
 void cpu_attn_back(struct backend *b, const struct attn_args *a)
 {
     attn_check(a);
-    struct back f = {.a = a, .k = cpu_kernels(b), .all = key_range_all(a)};
+    struct back f = {.a = a, .k = cpu_kernels(b), .all = key_range_all(a), .products = b->products};
     f.n_keys = (size_t)(f.all.last - f.all.first);
     CHECK(f.n_keys == a->q.rows && a->n_segments <= a->q.rows);
     struct scratch s = scratch_of(b);

@@ -208,7 +208,7 @@ static bool finish_report(const char *folder, struct err *err)
     struct arena arena = {0};
     bool is_there = file_kind_of(file_join(&arena, folder, "report.json")) == FILE_REGULAR;
     arena_release(&arena);
-    return is_there || report_write(folder, err);
+    return file_sweep(folder, err) && (is_there || report_write(folder, err));
 }
 
 static bool tell_ended(const struct checkpoint_file *f, const struct options *o, struct err *err)

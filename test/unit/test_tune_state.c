@@ -67,6 +67,14 @@ static bool stop(void *context, const struct trainer_event *e)
     return --*left != 0;
 }
 
+/* The same at the events of the search. */
+static bool stop_search(void *context, const struct find_event *e)
+{
+    (void)e;
+    int *left = context;
+    return --*left != 0;
+}
+
 static struct span content_of(const char *name)
 {
     struct file_map map;
@@ -109,11 +117,13 @@ static struct span run_in_parts(int n, struct tune_report *report)
     int left = n;
     choose_folder();
     ASSERT_OK(tune_open(&t, &options, &err));
+    t.on_search = stop_search;
     while (!tune_run(&t, stop, &left, &err)) {
         assert_int_equal(err.kind, ERR_INTERRUPTED);
         assert_non_null(strstr(err.what, "its state is saved"));
         tune_close(&t);
         ASSERT_OK(take_up(&t));
+        t.on_search = stop_search;
         left = n;
     }
     *report = t.report;
@@ -169,11 +179,17 @@ static void all_weights_come_to_the_same_in_parts(void **state)
     check_parts(4);
 }
 
-static void the_rate_that_was_not_given_stays_the_one_of_the_beginning(void **state)
+static void a_rate_is_found_in_parts_as_it_is_in_one(void **state)
 {
     (void)state;
+    struct tune_report r;
     options.learning_rate = NULL;
-    check_parts(6);
+    options.max_steps = 120;
+    options.eval_split = 8;
+    (void)run_whole(&r);
+    assert_true(r.search_share > 0); /* there was a race */
+    check_parts(3);
+    check_parts(17);
 }
 
 static void a_finished_run_keeps_no_state(void **state)
@@ -271,8 +287,7 @@ int main(void)
         cmocka_unit_test_setup(a_run_that_breaks_comes_to_the_same_in_parts, defaults),
         cmocka_unit_test_setup(a_run_in_parts_comes_to_the_same_with_every_optimizer, defaults),
         cmocka_unit_test_setup(all_weights_come_to_the_same_in_parts, defaults),
-        cmocka_unit_test_setup(the_rate_that_was_not_given_stays_the_one_of_the_beginning,
-                               defaults),
+        cmocka_unit_test_setup(a_rate_is_found_in_parts_as_it_is_in_one, defaults),
         cmocka_unit_test_setup(a_finished_run_keeps_no_state, defaults),
         cmocka_unit_test_setup(steps_that_were_asked_for_are_saved, defaults),
         cmocka_unit_test_setup(a_checkpoint_that_fails_leaves_the_one_before_it, defaults),

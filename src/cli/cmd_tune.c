@@ -23,6 +23,7 @@
 #include "format/json.h"
 #include "report/report.h"
 #include "train/origin.h"
+#include "train/tune_state.h"
 
 enum { LINES_OF_A_LOG = 20 };
 
@@ -202,13 +203,14 @@ static bool run(struct tune *t, struct err *err)
 
 /* ------------------------------------------------------------------------------- going on -- */
 
-/* The report comes behind all else; a run that was killed before it has none. */
+/* The report comes behind all else, and the card last of its files; a run that was killed before
+ * has none. */
 static bool finish_report(const char *folder, struct err *err)
 {
     struct arena arena = {0};
-    bool is_there = file_kind_of(file_join(&arena, folder, "report.json")) == FILE_REGULAR;
+    bool is_there = file_kind_of(file_join(&arena, folder, "README.md")) == FILE_REGULAR;
     arena_release(&arena);
-    return file_sweep(folder, err) && (is_there || report_write(folder, err));
+    return tune_state_sweep(folder, err) && (is_there || report_write(folder, err));
 }
 
 static bool tell_ended(const struct checkpoint_file *f, const struct options *o, struct err *err)

@@ -95,13 +95,14 @@ bool report_write(const char *folder, struct err *err)
     if (!report_open(&r, folder, err))
         return false;
     bool ok = put_file(&r, folder, "report.html", page_put, err) &&
-              put_file(&r, folder, "report.json", summary_put, err) &&
-              put_file(&r, folder, "README.md", card_put, err);
+              put_file(&r, folder, "report.json", summary_put, err);
     for (size_t i = 0; ok && i < COUNT_OF(weights); i++) {
         const char *beside = file_join(&arena, folder, weights[i]);
         if (file_kind_of(beside) == FILE_FOLDER)
             ok = put_file(&r, beside, "README.md", card_put, err);
     }
+    /* The last one: where it is, all are. */
+    ok = ok && put_file(&r, folder, "README.md", card_put, err);
     arena_release(&arena);
     report_close(&r);
     return ok;

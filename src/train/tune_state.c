@@ -114,8 +114,7 @@ bool tune_state_kept(const struct checkpoint_file *f, struct setup_kept *kept, s
     return false;
 }
 
-/* The process that is gone may have been killed while it wrote. */
-static bool sweep(const char *folder, struct err *err)
+bool tune_state_sweep(const char *folder, struct err *err)
 {
     static const char *const names[] = {"checkpoint", "adapter", "model", "tensorboard"};
     struct arena arena = {0};
@@ -134,7 +133,7 @@ bool tune_state_load(struct tune *t, const struct checkpoint_file *f, struct err
     t->setup.rate = t->trainer.options.rate = t->trainer.rate.options;
     t->saver.saved_step = f->about.step;
     const char *folder = t->setup.options->output_dir;
-    if (!sweep(folder, err) || !run_journal_open(&t->journal, folder, t->journal_bytes, err))
+    if (!tune_state_sweep(folder, err) || !run_journal_open(&t->journal, folder, t->journal_bytes, err))
         return false;
     tune_journal_place(t, "resume");
     return true;

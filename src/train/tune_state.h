@@ -19,6 +19,10 @@ MUST_CHECK bool tune_state_kept(const struct checkpoint_file *f, struct setup_ke
 /* Puts the run where the checkpoint was taken, its journal too. Errors: ERR_INPUT, ERR_IO. */
 MUST_CHECK bool tune_state_load(struct tune *t, const struct checkpoint_file *f, struct err *err);
 
+/* Removes what a process that was killed while it wrote has left in a run's folder. Errors: ERR_IO.
+ */
+MUST_CHECK bool tune_state_sweep(const char *folder, struct err *err);
+
 /*
  * Saves the run where it stands, with a record in the journal. A failure is told once, and the run
  * goes on: false then.

@@ -237,10 +237,10 @@ class Refused(Case):
         code, out, err = self.run_pace("tune", "--resume", self.out)
         self.assertEqual((code, err), (0, ""))
         self.assertIn("this run is finished at step 5: all steps are made", out)
-        (self.out / "report.json").rename(self.out / "report.json.tmp-1")  # as after a kill at the very end
+        (self.out / "README.md").rename(self.out / "README.md.tmp-1")  # as after a kill at the very end
         self.assertEqual(self.run_pace("tune", "--resume", self.out)[0], 0)
-        self.assertTrue((self.out / "report.json").exists())
-        self.assertFalse((self.out / "report.json.tmp-1").exists())
+        self.assertTrue((self.out / "README.md").exists())
+        self.assertFalse((self.out / "README.md.tmp-1").exists())
         report = json.loads(self.run_pace("tune", "--resume", self.out, "--json")[1])
         self.assertEqual((report["output"], report["status"], report["steps"]), (str(self.out), "done", 5))
 

@@ -133,7 +133,8 @@ bool tune_state_load(struct tune *t, const struct checkpoint_file *f, struct err
     t->setup.rate = t->trainer.options.rate = t->trainer.rate.options;
     t->saver.saved_step = f->about.step;
     const char *folder = t->setup.options->output_dir;
-    if (!tune_state_sweep(folder, err) || !run_journal_open(&t->journal, folder, t->journal_bytes, err))
+    if (!tune_state_sweep(folder, err) ||
+        !run_journal_open(&t->journal, folder, t->journal_bytes, err))
         return false;
     tune_journal_place(t, "resume");
     return true;

@@ -311,6 +311,7 @@ struct pace_search_options {
     double epochs;               /* times that the run sees each row; 0: not known */
     int64_t held_out_rows;       /* that arms are measured on */
     bool is_full;                /* all weights are trained, not adapters */
+    bool has_questions;          /* the loss is that of answers to something, not of whole texts */
     int n_states;                /* that can be kept beside the running one; arms need one */
 };
 

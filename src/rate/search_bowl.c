@@ -21,10 +21,11 @@
  *     the best arm's loss has fallen by 2.5 % and more     ratio 0.95, noise 0.13 decades
  *     by 1 % or less                                       ratio 0.5,  noise 0.2
  *     one epoch                                            shift +0.05
- *     five                                                 shift -0.2, noise 1 (0.5 below the
- * prior)
+ *     five                                                 shift -0.2, noise 1; 0.5 below the prior
  *
- * and a straight line between them (for epochs, of their logarithm). To it comes the noise of this
+ * and a straight line between them (for epochs, of their logarithm). Where the loss is that of
+ * answers, epochs count for three tenths: what one row teaches holds for others, and over-learning
+ * comes late. To it comes the noise of this
  * job's own scores: the spread of the training losses' differences from step to step between its
  * outermost arms.
  *
@@ -46,6 +47,8 @@
 /* The tail of the prior: its share, and how many times as wide it is. */
 #define BOWL_TAIL 0.2
 #define BOWL_TAIL_TIMES 3.0
+/* How much epochs count where the loss is that of answers. */
+#define BOWL_ANSWERS 0.3
 
 static double square(double x)
 {
@@ -62,10 +65,12 @@ struct reliability {
     double ratio, shift, noise;
 };
 
-static struct reliability reliability_of(double epochs, double fall, bool is_below)
+static struct reliability reliability_of(const struct pace_search_options *o, double fall,
+                                         bool is_below)
 {
-    double repeats = epochs > 1 ? fmin(log(epochs) / log(5), 1) : 0;
+    double repeats = o->epochs > 1 ? fmin(log(o->epochs) / log(5), 1) : 0;
     double gained = (fall - 0.01) / (0.025 - 0.01);
+    repeats *= o->has_questions ? BOWL_ANSWERS : 1;
     double once = 0.13, often = is_below ? 0.5 : 1.0;
     return (struct reliability){
         .ratio = blend(0.5, 0.95, gained),
@@ -226,7 +231,7 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
     }
     double v = fmin(fmax(vertex.x, offset(s, t->lowest) - BOWL_OUTSIDE),
                     offset(s, t->highest) + BOWL_OUTSIDE);
-    struct reliability r = reliability_of(s->options.epochs, fall_of(s), v < 0);
+    struct reliability r = reliability_of(&s->options, fall_of(s), v < 0);
     double noise = hypot(r.noise, noise_of(s, t, vertex.k));
     double seen = r.ratio * v + r.shift;
     struct part usual = observe(prior_sd, seen, noise);

@@ -26,6 +26,9 @@
 /* Slots of the setup's snapshots. */
 enum { INITIAL, HELD };
 
+/* Where fewer of the tokens than this have a loss, rows are questions with answers. */
+static const double ANSWER_SHARE = 0.9;
+
 /* The run's part that one evaluation may cost. */
 static const double EVAL_SHARE = 0.01;
 
@@ -72,6 +75,8 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
     f->search.total_steps = setup->steps;
     f->search.epochs = setup->job.rate_job.epochs;
     f->search.is_full = setup_trains_all(setup);
+    f->search.has_questions =
+        (double)setup->store.n_trained < ANSWER_SHARE * (double)setup->store.n_tokens;
     f->search.eval_cost = choose_rows(f);
     f->search.held_out_rows = (int64_t)f->n_rows;
     f->search.n_states = setup->averages ? (int)setup->n_states : 0;

@@ -85,7 +85,7 @@ def main():
                 n_better += after < before
                 search = (records(f"{folder}/ours", "search") or [{"method": "-"}])[-1]
                 verdict = (records(f"{folder}/ours", "verdict") or [{}])[-1]
-                low, high = verdict.get("low", float("nan")), verdict.get("high", float("nan"))
+                low, high = (float("nan") if verdict.get(key) is None else verdict[key] for key in ("low", "high"))
                 fixed = ""
                 if args.fixed:
                     other, why = run(model, ROOT / "datasets" / path,

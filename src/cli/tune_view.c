@@ -72,7 +72,7 @@ static void put_choices(const struct setup *s, const struct term *term, struct b
                   arena_printf(&arena, "that of %s", s->options->adapter));
     (void)snprintf(rate.value, sizeof rate.value, "%.3g", s->rate.schedule.learning_rate);
     if (s->learning_rate == 0)
-        rate.reason = "the first guess: pace find --prior-only explains it";
+        rate.reason = "the first guess, which short runs are to test";
     put_choice(term, out, &rate);
     put_count(term, out, "rows", s->train.n,
               arena_printf(&arena, "to train on, %zu held out, %zu to test", s->eval.n, s->test.n));

@@ -25,6 +25,7 @@
 
 #include "format/json.h"
 #include "train/find.h"
+#include "train/tune_journal.h"
 
 enum { LABEL = 16, VALUE = 12, EFFECT = 9 };
 
@@ -268,25 +269,7 @@ static void json_prior(struct json_writer *w, const struct pace_prior *p)
 {
     json_key(w, "prior");
     json_begin_object(w);
-    json_member_double(w, "learning_rate", p->learning_rate);
-    json_member_double(w, "sd", p->sd);
-    json_member_double(w, "low", p->low);
-    json_member_double(w, "high", p->high);
-    json_key(w, "terms");
-    json_begin_array(w);
-    for (size_t i = 0; i < p->n_terms; i++) {
-        const struct pace_prior_term *t = &p->terms[i];
-        json_begin_object(w);
-        json_member_text(w, "name", t->name);
-        json_member_double(w, "value", t->value);
-        json_member_double(w, "effect", t->effect);
-        json_member_double(w, "se", t->se);
-        json_key(w, "runs");
-        json_put_int(w, t->runs);
-        json_member_text(w, "source", t->source);
-        json_end(w);
-    }
-    json_end(w);
+    tune_journal_prior_members(p, w);
     json_end(w);
 }
 

@@ -104,10 +104,8 @@ void tune_journal_run(struct tune *t)
     run_journal_end(&t->journal);
 }
 
-void tune_journal_prior(struct tune *t)
+void tune_journal_prior_members(const struct pace_prior *p, struct json_writer *w)
 {
-    const struct pace_prior *p = &t->setup.prior;
-    struct json_writer *w = run_journal_begin(&t->journal, "prior");
     json_member_double(w, "learning_rate", p->learning_rate);
     json_member_double(w, "sd", p->sd);
     json_member_double(w, "low", p->low);
@@ -126,6 +124,11 @@ void tune_journal_prior(struct tune *t)
         json_end(w);
     }
     json_end(w);
+}
+
+void tune_journal_prior(struct tune *t)
+{
+    tune_journal_prior_members(&t->setup.prior, run_journal_begin(&t->journal, "prior"));
     run_journal_end(&t->journal);
 }
 

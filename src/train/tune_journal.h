@@ -9,8 +9,9 @@
 /* "run": what it is, what was chosen and why, what it takes. */
 void tune_journal_run(struct tune *t);
 
-/* "prior": the first guess of the rate. */
+/* "prior": the first guess of the rate; and its members alone. */
 void tune_journal_prior(struct tune *t);
+void tune_journal_prior_members(const struct pace_prior *p, struct json_writer *w);
 
 /* "quarantine": a row that is left out from here on. */
 void tune_journal_quarantine(struct tune *t, const struct quarantined *row);

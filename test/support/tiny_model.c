@@ -55,3 +55,16 @@ void tiny_tokenizer(const char *folder, const char *config, const char *template
     if (template)
         write_into(folder, "chat_template.jinja", template);
 }
+
+const char *tiny_rows(int n)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (int i = 0; i < n; i++)
+        buf_printf(&text, "{\"prompt\": \"%c%c%c%c\", \"completion\": \"%s\"}\n", "abc"[i % 3],
+                   "cab"[i / 3 % 3], "uc "[i / 9 % 3], "cu"[i / 27 % 2],
+                   i % 2 ? "abcabcabc" : "bcabcabcabc");
+    const char *path = temporary_file("rows.jsonl", buf_span(&text));
+    buf_release(&text);
+    return path;
+}

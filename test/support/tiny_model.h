@@ -19,6 +19,9 @@ const char *tiny_model(const char *name, const char *config, const char *templat
  */
 void tiny_tokenizer(const char *folder, const char *config, const char *template);
 
+/* A file of `n` questions with answers in these letters, of which each says the next one. */
+const char *tiny_rows(int n);
+
 /* Writes one more file into a folder. */
 const char *write_into(const char *folder, const char *name, const char *content);
 

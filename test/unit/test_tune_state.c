@@ -13,20 +13,12 @@ static struct err err;
 static const char *base, *data;
 static struct options options;
 
-/* Rows of which each letter says the next one. */
 static int begin(void **state)
 {
     (void)state;
-    struct buf text;
-    buf_init(&text, BUF_NO_LIMIT);
-    for (int i = 0; i < 40; i++)
-        buf_printf(&text, "{\"prompt\": \"%c%c%c%c\", \"completion\": \"%s\"}\n", "abc"[i % 3],
-                   "cab"[i / 3 % 3], "uc "[i / 9 % 3], "cu"[i / 27],
-                   i % 2 ? "abcabcabc" : "bcabcabcabc");
     base = model_folder(TINY_TALKER);
     tiny_tokenizer(base, "{\"eos_token\": \"<e>\"}", NULL);
-    data = temporary_file("rows.jsonl", buf_span(&text));
-    buf_release(&text);
+    data = tiny_rows(40);
     log_set_level(LOG_QUIET);
     return 0;
 }

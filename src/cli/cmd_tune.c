@@ -258,10 +258,10 @@ static bool resume(const struct options *said, struct err *err)
 {
     struct checkpoint_file f;
     struct arena arena = {0};
-    struct options *o = arena_new(&arena, struct options);
     struct span origin;
     if (!checkpoint_open(&f, said->resume, err))
         return false;
+    struct options *o = arena_new(&arena, struct options);
     bool ok =
         checkpoint_find(&f, "origin", &origin, err) && origin_options(o, &arena, origin, said, err);
     if (ok) {

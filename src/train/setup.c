@@ -34,10 +34,10 @@ enum { STATES_OF_GUARD = 3, STATES_OF_SEARCH = 2 };
 /* Rows that the evaluations of a run and its test may read, in those that are trained on (a row
  * that is measured costs a third of one that is trained on); but so many of either at least. */
 static const double EVAL_ROWS = 0.1, TEST_ROWS = 0.1;
+enum { EVAL_LEAST = 32, EVAL_USUAL = 64, TEST_LEAST = 64 };
+
 /* Of the steps: the recipe that the prior's rates were measured with. */
 static const double WARMUP_SHARE = 0.03;
-
-enum { EVAL_LEAST = 32, EVAL_USUAL = 64, TEST_LEAST = 64 };
 
 /* ----------------------------------------------------------------------------------- options -- */
 

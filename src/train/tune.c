@@ -296,19 +296,17 @@ static bool record_search(void *context, const struct find_event *e)
  * The main run goes on from the arm that the search chose, at the rate that it found. Before that
  * the guard sees the base, as in a run without a search: it is what must not be lost.
  */
-static bool begin_main_run(struct tune *t, double learning_rate, struct err *err)
+static bool begin_main_run(struct tune *t, const struct pace_search_result *found, struct err *err)
 {
     struct setup *s = &t->setup;
-    struct pace_search_result found;
-    pace_search_find(&t->find.memory.search, &found);
-    if (!setup_schedule(s, learning_rate, &s->rate.schedule, err))
+    if (!setup_schedule(s, found->learning_rate, &s->rate.schedule, err))
         return false;
-    s->rate.first_step = find_steps(&t->find, &found);
+    s->rate.first_step = find_steps(&t->find, found);
     find_begin_again(&t->find);
     trainer_restart(&t->trainer, &s->rate);
     run_journal_options(&t->journal, &s->rate);
     (void)trainer_run_until(&t->trainer, s->rate.first_step);
-    (void)find_go_on(&t->find, &found);
+    (void)find_go_on(&t->find, found);
     return true;
 }
 
@@ -331,7 +329,7 @@ static bool find_rate(struct tune *t, struct err *err)
     find_journal_result(&t->journal, &t->find.memory.search, &found);
     r->learning_rate = found.learning_rate;
     r->search_share = found.cost - (double)find_steps(&t->find, &found) / (double)s->steps;
-    return begin_main_run(t, found.learning_rate, err);
+    return begin_main_run(t, &found, err);
 }
 
 /* Nothing is left to go on with. A note that cannot be written costs a second end of the run. */

@@ -38,6 +38,9 @@ static bool check_ids(const struct dataset *d, const struct row_store *s,
 static bool check_lengths(const struct dataset *d, const struct row_store *s,
                           const struct rows_wanted *w, struct err *err)
 {
+    if (s->n_dropped > 0)
+        log_note("%llu rows were left out: none of the answer is within the first %zu tokens",
+                 (unsigned long long)s->n_dropped, w->longest);
     if (s->n_cut == 0)
         return true;
     if (!w->refuses_cut) {

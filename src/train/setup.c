@@ -218,6 +218,9 @@ static bool read_rows(struct setup *s, struct err *err)
     if (s->train.n > 0)
         return true;
     err_set(err, ERR_INPUT, "there is no row to train on");
+    if (s->store.n_dropped > 0)
+        err_hint(err, "prompts alone fill the %zu tokens; the model takes %zu", wanted.longest,
+                 s->engine.model.config.max_positions);
     return false;
 }
 

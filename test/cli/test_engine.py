@@ -227,6 +227,18 @@ class Tune(Case):
         err = self.refused(2, "is not empty", *base, "-o", self.out)
         self.assertIn("--overwrite-output-dir", err)
 
+    def test_answers_that_lie_behind_the_cut_are_told(self):
+        rows = [{"messages": [{"role": "user", "content": "a" * n}, {"role": "assistant", "content": "b"}]}
+                for n in (5,) * 20 + (80,) * 3]
+        mixed, long = self.folder / "mixed.jsonl", self.folder / "long.jsonl"
+        mixed.write_text("\n".join(map(json.dumps, rows)))
+        long.write_text("\n".join(map(json.dumps, rows[20:])))
+        code, _, err = self.run_pace("plan", self.model, mixed)
+        self.assertEqual(code, 0, err)
+        self.assertIn("3 rows were left out: none of the answer is within the first 64 tokens", err)
+        err = self.refused(3, "there is no row to train on", "plan", self.model, long)
+        self.assertIn("prompts alone fill the 64 tokens; the model takes 64", err)
+
     def test_a_new_run_replaces_the_result_of_an_earlier_one_and_a_failed_one_does_not(self):
         self.assertEqual(self.tune()[0], 0)
         (self.out / "mine").write_text("x")

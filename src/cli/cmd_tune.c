@@ -275,14 +275,39 @@ static bool resume(const struct options *said, struct err *err)
     return ok;
 }
 
-bool cmd_tune(const struct options *o, struct err *err)
+/* ------------------------------------------------------------------------------- beginning -- */
+
+/* Where the result goes if nobody says: a folder where the reader stands, named after the data. */
+static const char *folder_of_result(const char *data, struct arena *arena)
+{
+    bool is_file = file_kind_of(data) == FILE_REGULAR; /* of a folder: not ".", its name */
+    const char *path = is_file ? data : file_absolute(arena, data), *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    int len = (int)(is_file && dot && dot > name ? (size_t)(dot - name) : strlen(name));
+    return len > 0 ? arena_printf(arena, "%.*s-tuned", len, name) : "tuned";
+}
+
+static bool begin(const struct options *o, struct err *err)
 {
     struct tune tune;
-    if (o->resume)
-        return resume(o, err);
     if (!tune_open(&tune, o, err))
         return false;
     bool ok = run(&tune, err);
     tune_close(&tune);
+    return ok;
+}
+
+bool cmd_tune(const struct options *said, struct err *err)
+{
+    struct arena arena = {0};
+    struct options o = *said;
+    if (o.resume)
+        return resume(said, err);
+    if (!o.output_dir) {
+        o.output_dir = folder_of_result(o.arguments[1], &arena);
+        log_note("the result goes into %s (-o names another folder)", o.output_dir);
+    }
+    bool ok = begin(&o, err);
+    arena_release(&arena);
     return ok;
 }

@@ -133,7 +133,7 @@ const struct command command_table[] = {
      "its turn. The template is chat_template.jinja or chat_template.json in the\n"
      "folder, else the one in tokenizer_config.json.",
      cmd_tokenize, .takes_run_file = false},
-    {"tune", FOR_TUNE, "MODEL DATA -o OUT", 2, 2, "fine-tune a model on data",
+    {"tune", FOR_TUNE, "MODEL DATA [-o OUT]", 2, 2, "fine-tune a model on data",
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
      "DATA and writes them into OUT: adapter/ as PEFT has it (or model/), and\n"
      "journal.jsonl with all that was seen and decided, trainer_state.json,\n"

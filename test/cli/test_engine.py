@@ -210,7 +210,6 @@ class Tune(Case):
 
     def test_what_is_wrong_is_named(self):
         base = ["tune", self.model, self.data, "--lr", "0.01", "--steps", "2"]
-        self.refused(2, "-o OUT", *base)
         self.refused(2, "--guard: 'maybe'", *base, "-o", self.out, "--guard", "maybe")
         self.refused(2, "there is no optimizer 'lbfgs'", *base, "-o", self.out, "--optim", "lbfgs")
         self.refused(2, "no module is called \"x\"", *base, "-o", self.out, "--target-modules", "x")
@@ -226,6 +225,14 @@ class Tune(Case):
         (self.out / "mine").write_text("x")
         err = self.refused(2, "is not empty", *base, "-o", self.out)
         self.assertIn("--overwrite-output-dir", err)
+
+    def test_a_result_that_has_no_folder_gets_one_named_after_the_data(self):
+        words = [os.path.abspath(PROGRAM), "tune", str(self.model), str(self.data), "--lr", "0.01", "--steps", "2"]
+        for code, message in ((0, "goes into rows-tuned (-o names another folder)"), (2, "rows-tuned is not empty")):
+            done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(message, done.stderr)
+        self.assertTrue((self.folder / "rows-tuned" / "adapter" / "adapter_config.json").exists())
 
     def test_answers_that_lie_behind_the_cut_are_told(self):
         rows = [{"messages": [{"role": "user", "content": "a" * n}, {"role": "assistant", "content": "b"}]}
@@ -491,7 +498,7 @@ class Selftest(Case):
             self.assertLessEqual(row["error"], row["tolerance"] or 0)
 
     def test_the_help_of_each_command_names_its_arguments(self):
-        for words, usage in ((["tune"], "usage: pace tune MODEL DATA -o OUT [OPTIONS]"),
+        for words, usage in ((["tune"], "usage: pace tune MODEL DATA [-o OUT] [OPTIONS]"),
                              (["eval"], "usage: pace eval MODEL DATA [OPTIONS]"),
                              (["chat"], "usage: pace chat MODEL [OPTIONS]"),
                              (["selftest"], "usage: pace selftest [OPTIONS]")):

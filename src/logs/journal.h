@@ -15,6 +15,9 @@
  * NaN and Infinity are written bare as Python does: a journal read back and played into a new
  * controller gives the same decisions, bit for bit.
  *
+ * A run that goes on from an arm of the search has first_step above 0, and the arm's steps behind
+ * the base's held-out loss: no decisions of its controller, to be passed over by who plays it.
+ *
  * A run puts records of other kinds around these ("run" before all, "arm", "verdict", …); here they
  * are kept as lines, in their places among the observations, and report/facts.h says what they
  * hold. What stands between a checkpoint and a "resume" at its step was lost with the process that

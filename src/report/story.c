@@ -50,12 +50,19 @@ static int64_t step_behind(const struct journal_entry *entry, int64_t step)
     return is_next ? step + 1 : step;
 }
 
-/* The first steps of a run may be those of the search's better arm: its own begin behind them. */
+/*
+ * 0, but in a journal that lacks the first steps: those of the search's arm that the run went on
+ * from. Where it has them, the base's held-out loss before them names the step behind them.
+ */
 static int64_t first_step(const struct journal *j)
 {
+    size_t i = 0;
     if (j->n_entries == 0 || j->entries[0].decision.restore_slot >= 0)
         return 0;
-    return j->entries[0].decision.step;
+    while (i + 1 < j->n_entries && j->entries[i].obs.kind == PACE_OBS_EVAL)
+        i++;
+    int64_t first = j->entries[0].decision.step, next = j->entries[i].decision.step;
+    return j->entries[i].decision.restore_slot < 0 && next < first ? next : first;
 }
 
 static void see_eval(struct story *s, double loss, int64_t step)

@@ -32,7 +32,7 @@ struct story {
     double first_eval, best_eval, last_eval;
     int64_t best_eval_step;
     enum story_end end;
-    int64_t first_step; /* above 0 where it went on from a short run of the search */
+    int64_t first_step; /* above 0 where the search's steps before it are not told */
     int64_t end_step;   /* steps done */
 };
 

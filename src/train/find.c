@@ -126,12 +126,11 @@ static double error_of(const struct find_memory *m, const double group[FIND_GROU
 
 /* ------------------------------------------------------------------------------------- arms -- */
 
-static bool tell(struct find *f, enum find_moment moment, int arm, double loss)
+static bool tell(struct find *f, struct find_event event)
 {
     const struct pace_search *s = &f->memory.search;
-    double budget = s->options.budget * (double)s->options.total_steps;
-    struct find_event event = {
-        .moment = moment, .search = s, .arm = arm, .loss = loss, .share = s->spent / budget};
+    event.search = s;
+    event.share = s->spent / (s->options.budget * (double)s->options.total_steps);
     return !f->options.on_event || f->options.on_event(f->options.context, &event);
 }
 
@@ -163,23 +162,24 @@ static void compute(struct find *f, int64_t step, struct step_sums *sums)
 }
 
 /* Makes the arm's next step; false where the search ends the arm. */
-static bool step_arm(struct find *f, const struct pace_search_request *r, double *loss)
+static bool step_arm(struct find *f, const struct pace_search_request *r, struct find_event *e)
 {
     struct step_sums sums;
     struct setup *s = f->setup;
     struct pace_rate *rate = &f->memory.rate;
     double began = clock_seconds();
     compute(f, rate->step, &sums);
-    *loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
-    struct pace_rate_obs obs = pace_rate_obs_step(*loss, sums.grad_norm);
-    pace_rate_observe(rate, &obs);
-    struct pace_rate_decision d = pace_rate_next(rate);
-    if (d.apply_update)
-        optim_step(&s->optim, d.learning_rate, d.gradient_scale);
+    e->loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
+    e->obs = pace_rate_obs_step(e->loss, sums.grad_norm);
+    e->tokens = sums.tokens;
+    pace_rate_observe(rate, &e->obs);
+    e->decision = pace_rate_next(rate);
+    if (e->decision.apply_update)
+        optim_step(&s->optim, e->decision.learning_rate, e->decision.gradient_scale);
     if (rate->step > r->average_from)
         average_add(&s->average);
     f->memory.seconds += clock_seconds() - began;
-    return pace_search_watch(&f->memory.search, *loss);
+    return pace_search_watch(&f->memory.search, e->loss);
 }
 
 /* The best arm's state is kept for the main run. */
@@ -230,19 +230,18 @@ static double measure_base(struct find *f)
 static bool do_next(struct find *f, const struct pace_search_request *r)
 {
     struct find_memory *m = &f->memory;
-    double loss;
+    struct find_event step = {.moment = FIND_STEP, .arm = r->arm};
     if (r->action == PACE_SEARCH_BASE) {
-        loss = measure_base(f);
+        double loss = measure_base(f);
         pace_search_tell(&m->search, loss, 0);
-        return tell(f, FIND_ARM, -1, loss);
+        return tell(f, (struct find_event){.moment = FIND_ARM, .arm = -1, .loss = loss});
     }
     if (m->begun != r->arm)
         begin_arm(f, r);
-    bool goes_on = m->search.arms[r->arm].done < r->steps && step_arm(f, r, &loss);
-    if (goes_on)
-        return tell(f, FIND_STEP, r->arm, loss);
-    loss = end_arm(f, r->arm);
-    return tell(f, FIND_ARM, r->arm, loss);
+    if (m->search.arms[r->arm].done < r->steps && step_arm(f, r, &step))
+        return tell(f, step);
+    double loss = end_arm(f, r->arm);
+    return tell(f, (struct find_event){.moment = FIND_ARM, .arm = r->arm, .loss = loss});
 }
 
 bool find_run(struct find *f)
@@ -285,6 +284,7 @@ struct find_reused find_reused(struct find *f, int64_t steps)
     for (int64_t step = 0; step < steps; step++) {
         size_t n;
         const uint32_t *rows = order_step(&f->order, step, &n);
+        reused.rows += n;
         for (size_t i = 0; i < n; i++)
             reused.tokens += f->setup->store.rows[rows[i]].len;
     }

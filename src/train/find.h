@@ -27,6 +27,9 @@ struct find_event {
     int arm;      /* -1: the base */
     double loss;  /* of the step; held out, at the arm's end */
     double share; /* of the search's budget that is spent */
+    struct pace_rate_obs obs; /* of a step, */
+    struct pace_rate_decision decision;
+    uint64_t tokens; /* and what it read */
 };
 
 struct find_options {
@@ -73,9 +76,9 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
 /* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
 bool find_run(struct find *f);
 
-/* Tokens that these first steps of the run read, and the seconds that an arm took for them. */
+/* What these first steps of the run read, and the seconds that an arm took for them. */
 struct find_reused {
-    uint64_t tokens;
+    uint64_t tokens, rows;
     double seconds;
 };
 struct find_reused find_reused(struct find *f, int64_t steps);

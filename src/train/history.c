@@ -5,6 +5,13 @@
  * so that whatever reads a Trainer's folder reads ours: our own doctor too. Event files use the
  * tags of its TensorBoardCallback (train/loss, eval/loss). Unlike the Trainer, losses are not
  * rounded: a plateau of a small loss is otherwise a row of equal numbers.
+ *
+ * A run has one event file, however often it is cut off. Going on, the file is written again from
+ * its beginning, in place and up to where the checkpoint was. What comes then is as long as what
+ * was lost, byte for byte but for times, so a TensorBoard that has read further finds the next
+ * record where it waits for it. A second file with the later steps, which is what Trainer and
+ * PyTorch leave, is shown with steps that stand twice by TensorBoard's loader in Python (2.21),
+ * whether or not a SessionLog.START is put in front; only its data server drops the older ones.
  */
 #include "train/history.h"
 
@@ -31,10 +38,14 @@ void history_init(struct history *h, const struct history_run *run, double wall_
     buf_init(&h->lines, BUF_NO_LIMIT);
     buf_init(&h->events, BUF_NO_LIMIT);
     tfevents_begin(&h->events, wall_time);
+    h->file.fd = -1;
 }
 
 void history_release(struct history *h)
 {
+    if (h->folder)
+        append_close(&h->file);
+    arena_release(&h->arena);
     buf_release(&h->lines);
     buf_release(&h->events);
     *h = (struct history){0};
@@ -52,6 +63,13 @@ static void add_line(struct history *h, const struct history_line *line)
     buf_add(&h->lines, (struct span){(const uint8_t *)line, sizeof *line});
 }
 
+/* The events that are not in the file yet. */
+static void put_events(struct history *h)
+{
+    if (h->folder)
+        append_put(&h->file, span_from(buf_span(&h->events), h->file.len));
+}
+
 void history_add_step(struct history *h, const struct history_step *s, double wall_time)
 {
     add_line(h, &(struct history_line){.kind = LINE_STEP, .step = *s});
@@ -59,6 +77,7 @@ void history_add_step(struct history *h, const struct history_step *s, double wa
     add_event(h, "train/grad_norm", s->step, s->grad_norm, wall_time);
     add_event(h, "train/learning_rate", s->step, s->learning_rate, wall_time);
     add_event(h, "train/epoch", s->step, s->epoch, wall_time);
+    put_events(h);
     h->last = *s;
 }
 
@@ -66,7 +85,8 @@ void history_add_eval(struct history *h, const struct history_eval *e, double wa
 {
     add_line(h, &(struct history_line){.kind = LINE_EVAL, .eval = *e});
     add_event(h, "eval/loss", e->step, e->loss, wall_time);
-    if (h->best.step == 0 || e->loss < h->best.loss)
+    put_events(h);
+    if (h->best.rows == 0 || e->loss < h->best.loss)
         h->best = *e;
 }
 
@@ -75,6 +95,7 @@ void history_add_end(struct history *h, const struct history_end *e, double wall
     add_line(h, &(struct history_line){.kind = LINE_END, .step = h->last, .end = *e});
     add_event(h, "train/train_loss", h->last.step, e->loss, wall_time);
     add_event(h, "train/train_runtime", h->last.step, e->seconds, wall_time);
+    put_events(h);
 }
 
 /* --------------------------------------------------------------------------------- writing -- */
@@ -133,7 +154,7 @@ static void put_lines(struct json_writer *w, const struct history *h)
 
 static void put_best(const struct history *h, struct json_writer *w)
 {
-    if (h->best.step == 0) {
+    if (h->best.rows == 0) {
         json_member_null(w, "best_global_step");
         json_member_null(w, "best_metric");
     } else {
@@ -189,21 +210,33 @@ static void remove_others(const char *board, const char *events)
     arena_release(&arena);
 }
 
-bool history_write(const struct history *h, const char *folder, struct err *err)
+bool history_open(struct history *h, const char *folder, struct err *err)
+{
+    const char *board = file_join(&h->arena, folder, "tensorboard");
+    const char *path =
+        arena_printf(&h->arena, "%s/events.out.tfevents.%.0f.pace", board, floor(h->began));
+    if (!file_make_folder(board, err) || !append_open(&h->file, path, 0, err))
+        return false;
+    h->folder = folder;
+    h->path = path;
+    remove_others(board, path);
+    put_events(h);
+    return true;
+}
+
+bool history_save(const struct history *h, struct err *err)
 {
     struct arena arena = {0};
     struct buf state;
     buf_init(&state, BUF_NO_LIMIT);
     put_state(h, &state);
-    const char *board = file_join(&arena, folder, "tensorboard");
-    const char *events =
-        arena_printf(&arena, "%s/events.out.tfevents.%.0f.pace", board, floor(h->began));
-    bool ok = file_make_folder(board, err) &&
-              file_put(file_join(&arena, folder, "trainer_state.json"), buf_span(&state), err) &&
-              file_put(events, buf_span(&h->events), err);
-    if (ok)
-        remove_others(board, events);
+    bool ok = file_put(file_join(&arena, h->folder, "trainer_state.json"), buf_span(&state), err);
     buf_release(&state);
     arena_release(&arena);
     return ok;
+}
+
+bool history_end(const struct history *h, struct err *err)
+{
+    return history_save(h, err) && append_check(&h->file, h->path, err);
 }

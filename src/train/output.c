@@ -68,7 +68,11 @@ bool output_check(const struct options *o, struct err *err)
 
 bool output_begin(const struct options *o, struct err *err)
 {
-    return file_make_folder(o->output_dir, err) && checkpoint_remove(o->output_dir, err);
+    struct arena arena = {0};
+    bool ok = file_make_folder(o->output_dir, err) && checkpoint_remove(o->output_dir, err) &&
+              file_remove(file_join(&arena, o->output_dir, "trainer_state.json"), err);
+    arena_release(&arena);
+    return ok;
 }
 
 /* ------------------------------------------------------------------ what an earlier run left -- */

@@ -55,6 +55,12 @@ bool saver_save(struct saver *s, int64_t step, struct err *err)
     return ok;
 }
 
+void saver_spend(struct saver *s, double seconds)
+{
+    s->cost += seconds;
+    s->last = clock_seconds();
+}
+
 bool saver_end(struct saver *s, enum checkpoint_status status, int64_t step, const char *reason,
                struct err *err)
 {

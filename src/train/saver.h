@@ -34,6 +34,9 @@ bool saver_is_due(const struct saver *s, int64_t step);
 /* Errors: ERR_IO; the one before is still there. */
 MUST_CHECK bool saver_save(struct saver *s, int64_t step, struct err *err);
 
+/* So many seconds went into what is saved beside it. */
+void saver_spend(struct saver *s, double seconds);
+
 /*
  * Replaces the state by a note that the run has ended, and how (a status and a sentence): only the
  * list's first piece is kept. Errors: ERR_IO.

@@ -64,6 +64,8 @@ static bool prepare(struct tune *t, struct err *err)
     struct trainer_options options = trainer_options_of(t);
     history_init(&t->history, &run, clock_wall_seconds());
     buf_init(&t->incidents, BUF_NO_LIMIT);
+    buf_init(&t->arm, BUF_NO_LIMIT);
+    buf_init(&t->held, BUF_NO_LIMIT);
     buf_init(&t->origin, BUF_NO_LIMIT);
     trainer_init(&t->trainer, &t->setup.arena, &options);
     if (!tune_verdict_init(t, err))
@@ -85,7 +87,8 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
     run_journal_init(&t->journal);
     bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && prepare(t, err) &&
               origin_put(&t->origin, o, err) && output_begin(o, err) &&
-              run_journal_open(&t->journal, o->output_dir, 0, err);
+              run_journal_open(&t->journal, o->output_dir, 0, err) &&
+              history_open(&t->history, o->output_dir, err);
     if (!ok)
         tune_close(t);
     return ok;
@@ -108,6 +111,8 @@ void tune_close(struct tune *t)
     run_journal_close(&t->journal);
     history_release(&t->history);
     buf_release(&t->incidents);
+    buf_release(&t->arm);
+    buf_release(&t->held);
     buf_release(&t->origin);
     saver_release(&t->saver);
     verdict_release(&t->verdict);
@@ -118,27 +123,31 @@ void tune_close(struct tune *t)
 
 /* ----------------------------------------------------------------------------------- the run -- */
 
-static void record_step(struct tune *t, const struct trainer_event *e)
+static double epoch_of(const struct tune *t, int64_t step)
 {
-    t->loss_sum += e->sums->loss;
+    return (double)step / (double)t->trainer.order.steps_per_epoch;
+}
+
+/* A line of the history, where one is due, has the mean loss of the steps since the last one. */
+static void record_step(struct tune *t, struct history_step line, double wall_time)
+{
+    t->loss_sum += line.loss;
     t->n_loss++;
-    if (e->step % t->setup.logging_steps != 0 && e->step != t->setup.steps)
+    if (line.step % t->setup.logging_steps != 0 && line.step != t->setup.steps)
         return;
-    struct history_step line = {.step = e->step,
-                                .epoch = e->epoch,
-                                .loss = t->loss_sum / (double)t->n_loss,
-                                .grad_norm = e->sums->grad_norm,
-                                .learning_rate = e->decision.learning_rate,
-                                .tokens = t->trainer.totals.tokens};
-    history_add_step(&t->history, &line, clock_wall_seconds());
+    line.epoch = epoch_of(t, line.step);
+    line.loss = t->loss_sum / (double)t->n_loss;
+    history_add_step(&t->history, &line, wall_time);
     t->loss_sum = 0;
     t->n_loss = 0;
 }
 
+/* The base's comes before all steps, whatever arm of the search they are from. */
 static void record_eval(struct tune *t, const struct trainer_event *e)
 {
-    struct history_eval line = {.step = e->step,
-                                .epoch = e->epoch,
+    bool is_base = t->trainer.totals.steps == 0;
+    struct history_eval line = {.step = is_base ? 0 : e->step,
+                                .epoch = is_base ? 0 : e->epoch,
                                 .loss = e->sums->loss,
                                 .seconds = e->seconds,
                                 .rows = t->setup.eval.n};
@@ -178,8 +187,13 @@ static void record_incident(struct tune *t, const struct trainer_event *e)
 static bool record(void *context, const struct trainer_event *e)
 {
     struct tune *t = context;
+    struct history_step line = {.step = e->step,
+                                .loss = e->sums->loss,
+                                .grad_norm = e->sums->grad_norm,
+                                .learning_rate = e->decision.learning_rate,
+                                .tokens = t->reused.tokens + t->trainer.totals.tokens};
     if (e->moment == TRAINER_STEP)
-        record_step(t, e);
+        record_step(t, line, clock_wall_seconds());
     else
         record_eval(t, e);
     run_journal_observe(&t->journal, &e->obs, &e->decision);
@@ -225,15 +239,13 @@ static void count_steps(struct tune *t)
 {
     struct tune_report *r = &t->report;
     const struct trainer_totals *totals = &t->trainer.totals;
-    int64_t reused = t->setup.rate.first_step;
-    struct find_reused arm = {0};
-    if (reused > 0)
-        arm = find_reused(&t->find, reused);
+    int64_t made = totals->steps + t->reused.steps;
     r->done = t->trainer.rate.step;
-    r->redo_share = (double)(totals->steps + reused - r->done) / fmax((double)r->done, 1) +
+    r->redo_share = (double)(made - r->done) / fmax((double)r->done, 1) +
                     (double)t->setup.quarantine.examined / fmax((double)totals->tokens, 1);
-    r->tokens = totals->tokens + arm.tokens;
-    r->seconds = totals->seconds + arm.seconds;
+    r->tokens = totals->tokens + t->reused.tokens;
+    r->seconds = totals->seconds + t->reused.seconds;
+    r->train_loss = (totals->loss + t->reused.loss) / fmax((double)made, 1);
 }
 
 static bool finish(struct tune *t, struct err *err)
@@ -242,7 +254,6 @@ static bool finish(struct tune *t, struct err *err)
     const struct trainer_totals *totals = &t->trainer.totals;
     struct pace_rate_decision last = pace_rate_next(&t->trainer.rate);
     count_steps(t);
-    r->train_loss = totals->loss / fmax((double)totals->steps, 1);
     tune_journal_choice(t);
     trainer_show_result(&t->trainer, true); /* what is measured is what is saved */
     r->tuned_loss = tune_verdict_test_loss(t);
@@ -254,7 +265,7 @@ static bool finish(struct tune *t, struct err *err)
     r->peak_memory_bytes = mem_peak();
     if (r->end == TRAINER_STOPPED)
         (void)pace_rate_explain(&last, r->reason, sizeof r->reason);
-    struct history_end end = {r->train_loss, r->seconds, totals->rows};
+    struct history_end end = {r->train_loss, r->seconds, totals->rows + t->reused.rows};
     history_add_end(&t->history, &end, clock_wall_seconds());
     return true;
 }
@@ -280,16 +291,64 @@ static bool interrupt(struct tune *t, struct err *err)
 
 /* --------------------------------------------------------------------------------- the rate -- */
 
+static void record_arm_step(struct tune *t, const struct find_event *e)
+{
+    struct tune_arm_step last = {0}, step;
+    if (e->decision.step == 0)
+        buf_clear(&t->arm);
+    if (t->arm.len > 0)
+        memcpy(&last, t->arm.at + t->arm.len - sizeof last, sizeof last);
+    step = (struct tune_arm_step){e->obs, e->decision, last.tokens + e->tokens,
+                                  clock_wall_seconds()};
+    buf_add(&t->arm, (struct span){(const uint8_t *)&step, sizeof step});
+}
+
+static void record_arm(struct tune *t, const struct find_event *e)
+{
+    find_journal_arm(&t->journal, e->search, e->arm);
+    if (t->find.memory.held != e->arm)
+        return;
+    buf_clear(&t->held);
+    buf_add(&t->held, buf_span(&t->arm));
+}
+
 /* The search's listener: writes the journal, tells the caller's, saves behind each arm. */
 static bool record_search(void *context, const struct find_event *e)
 {
     struct tune *t = context;
     bool goes_on = !t->on_search || t->on_search(t->context, e);
-    if (e->moment == FIND_ARM && e->arm >= 0)
-        find_journal_arm(&t->journal, e->search, e->arm);
+    if (e->moment == FIND_STEP)
+        record_arm_step(t, e);
+    else if (e->arm >= 0)
+        record_arm(t, e);
     if (goes_on && e->moment == FIND_ARM)
         (void)tune_state_save(t);
     return goes_on;
+}
+
+/* The arm's steps are the run's. */
+static void take_arm(struct tune *t, const struct pace_search_result *found)
+{
+    int64_t steps = find_steps(&t->find, found);
+    if (steps == 0)
+        return;
+    struct find_reused read = find_reused(&t->find, steps);
+    t->reused = (struct trainer_totals){
+        .steps = steps, .tokens = read.tokens, .rows = read.rows, .seconds = read.seconds};
+    for (size_t at = 0; at < t->held.len; at += sizeof(struct tune_arm_step)) {
+        struct tune_arm_step step;
+        memcpy(&step, t->held.at + at, sizeof step);
+        struct history_step line = {.step = step.decision.step + 1,
+                                    .loss = step.obs.loss,
+                                    .grad_norm = step.obs.grad_norm,
+                                    .learning_rate = step.decision.learning_rate,
+                                    .tokens = step.tokens};
+        t->reused.loss += step.obs.loss;
+        run_journal_observe(&t->journal, &step.obs, &step.decision);
+        record_step(t, line, step.wall_time);
+    }
+    buf_clear(&t->arm);
+    buf_clear(&t->held);
 }
 
 /*
@@ -306,6 +365,7 @@ static bool begin_main_run(struct tune *t, const struct pace_search_result *foun
     trainer_restart(&t->trainer, &s->rate);
     run_journal_options(&t->journal, &s->rate);
     (void)trainer_run_until(&t->trainer, s->rate.first_step);
+    take_arm(t, found);
     (void)find_go_on(&t->find, found);
     return true;
 }
@@ -347,7 +407,7 @@ static bool save(struct tune *t, struct err *err)
 {
     const struct options *o = t->setup.options;
     bool is_broken = t->report.end == TRAINER_STOPPED && t->setup.rate.guard != PACE_GUARD_ACT;
-    if (!history_write(&t->history, o->output_dir, err) ||
+    if (!history_end(&t->history, err) ||
         (!is_broken && !output_save(&t->setup.engine.model, o, err)))
         return false;
     t->report.is_saved = !is_broken;

@@ -41,6 +41,14 @@ struct tune_incident {
     char reason[256]; /* a sentence */
 };
 
+/* A step of an arm; the chosen one's are the run's first. */
+struct tune_arm_step {
+    struct pace_rate_obs obs;
+    struct pace_rate_decision decision;
+    uint64_t tokens; /* read so far */
+    double wall_time;
+};
+
 /* How far a run is. */
 enum tune_phase {
     TUNE_BEGINS,
@@ -55,9 +63,11 @@ struct tune {
     struct history history;
     struct run_journal journal;
     struct buf incidents; /* of struct tune_incident */
+    struct buf arm, held; /* of struct tune_arm_step: the running arm's, the best one's so far */
     int64_t last_step;    /* of the last event */
     double loss_sum;      /* of the steps since the last line of the history */
     int64_t n_loss;
+    struct trainer_totals reused; /* of the arm's steps that the run goes on from */
     uint64_t n_evaluated; /* tokens of evaluations so far */
     struct tune_report report;
     struct verdict verdict;

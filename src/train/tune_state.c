@@ -10,7 +10,8 @@
  *     quarantine, test  rows that are left out, and the test rows that are left
  *     weights/NAME      what is trained
  *     optimizer, average, states/I      with their counters
- *     history.…, incidents              what trainer_state.json and TensorBoard will say
+ *     history.…, incidents              what trainer_state.json and TensorBoard say
+ *     arm, held, reused                 steps of the search that may become the run's
  *     verdict.…         the base's side of it (tune_verdict.c)
  *     journal           how many bytes of journal.jsonl count
  *
@@ -20,6 +21,7 @@
  */
 #include "train/tune_state.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "train/tune_journal.h"
@@ -92,6 +94,9 @@ void tune_state_list(struct tune *t)
     list_history(&t->history, c);
     tune_verdict_list(t, c);
     checkpoint_add_buf(c, "incidents", &t->incidents, sizeof(struct tune_incident));
+    checkpoint_add_buf(c, "arm", &t->arm, sizeof(struct tune_arm_step));
+    checkpoint_add_buf(c, "held", &t->held, sizeof(struct tune_arm_step));
+    ADD(c, "reused", t->reused);
     ADD(c, "last_step", t->last_step);
     ADD(c, "loss_sum", t->loss_sum);
     ADD(c, "n_loss", t->n_loss);
@@ -134,10 +139,21 @@ bool tune_state_load(struct tune *t, const struct checkpoint_file *f, struct err
     t->saver.saved_step = f->about.step;
     const char *folder = t->setup.options->output_dir;
     if (!tune_state_sweep(folder, err) ||
-        !run_journal_open(&t->journal, folder, t->journal_bytes, err))
+        !run_journal_open(&t->journal, folder, t->journal_bytes, err) ||
+        !history_open(&t->history, folder, err))
         return false;
     tune_journal_place(t, "resume");
     return true;
+}
+
+/* Its time counts among what saving costs. */
+static void save_history(struct tune *t)
+{
+    struct err err = {0};
+    double began = clock_seconds();
+    if (!history_save(&t->history, &err)) /* told of at the end */
+        log_detail("trainer_state.json cannot be written: %s", err.what);
+    saver_spend(&t->saver, clock_seconds() - began);
 }
 
 bool tune_state_save(struct tune *t)
@@ -148,8 +164,10 @@ bool tune_state_save(struct tune *t)
     t->journal_bytes = t->journal.file.len;
     if (!append_sync(&t->journal.file, t->journal.path, &err)) /* told of at the end */
         log_detail("the journal cannot be written: %s", err.what);
-    if (saver_save(&t->saver, t->trainer.rate.step, &err))
+    if (saver_save(&t->saver, t->trainer.rate.step, &err)) {
+        save_history(t);
         return true;
+    }
     if (!was_told && t->saver.saved_step >= 0)
         log_warning("no checkpoint could be saved: %s; the run goes on, and the one of step %lld "
                     "is still there",

@@ -39,17 +39,41 @@ def trainer_state(folder):
     return repr(state)
 
 
-def events(folder):
-    """TensorBoard's records without their wall times."""
+def records(folder):
+    """TensorBoard's records; the file ends behind a whole one."""
     (path,) = (folder / "tensorboard").iterdir()
-    data, at, found = path.read_bytes(), 0, []
+    data, at = path.read_bytes(), 0
     while at < len(data):
         (n,) = struct.unpack_from("<Q", data, at)
-        record = data[at + 12:at + 12 + n]
+        assert at + n + 16 <= len(data), "the last record is not whole"
+        yield data[at + 12:at + 12 + n]
         at += n + 16
-        if b"runtime" not in record:
-            found.append(record[9:])
+
+
+def events(folder):
+    """The records without their wall times."""
+    return [record[9:] for record in records(folder) if b"runtime" not in record]
+
+
+def steps_of_events(folder, tag):
+    """The steps of one curve: field 2 of an event, absent where it is 0."""
+    found = []
+    for record in events(folder):
+        if tag not in record:
+            continue
+        step, shift, at = 0, 0, 1
+        while record[0] == 0x10:
+            step |= (record[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if record[at - 1] < 128:
+                break
+        found.append(step)
     return found
+
+
+def steps_of_state(folder, key):
+    state = json.loads((folder / "trainer_state.json").read_text())
+    return [line["step"] for line in state["log_history"] if key in line]
 
 
 class Case(unittest.TestCase):
@@ -201,6 +225,55 @@ class Interrupted(Case):
         code, _, err = self.run_pace(*words, self.folder / "whole")
         self.assertEqual(code, 0, err)
         self.assertEqual(trainer_state(self.out), trainer_state(self.folder / "whole"))
+
+
+class Watched(Case):
+    """What others can look at while a run goes on."""
+
+    def test_curves_are_there_during_the_run_and_after_a_kill(self):
+        words = ["--lr", "auto", "--steps", "6000", "--logging-steps", "1", "--save-steps", "20"]
+        process = self.start(self.words(*words))
+        self.until_step(process, 1500)
+        during = steps_of_state(self.out, "loss"), steps_of_events(self.out, b"train/loss")
+        process.kill()
+        process.communicate()
+        for n_done, steps in ((100, during[0]), (1000, during[1]),
+                              (100, steps_of_state(self.out, "loss")),
+                              (1000, steps_of_events(self.out, b"train/loss"))):
+            self.assertGreater(len(steps), n_done)
+            self.assertEqual(steps, list(range(1, len(steps) + 1)))
+        self.assertEqual(steps_of_state(self.out, "eval_loss")[0], 0)
+        self.assertEqual(steps_of_events(self.out, b"eval/loss")[0], 0)
+
+    def test_the_steps_of_the_search_are_the_run_s(self):
+        code, _, err = self.run_pace(*self.words("--lr", "auto", "--steps", "200", "--logging-steps", "1"))
+        self.assertEqual(code, 0, err)
+        lines = [json.loads(line) for line in (self.out / "journal.jsonl").read_text().splitlines()]
+        (search,) = [line for line in lines if line["record"] == "search"]
+        (options,) = [line for line in lines if line["record"] == "options"]
+        self.assertGreaterEqual(search["arm"], 0)
+        self.assertGreater(options["first_step"], 0)
+        self.assertEqual([line["step"] for line in lines if line["record"] == "step"], list(range(200)))
+        self.assertEqual(steps_of_state(self.out, "loss"), list(range(1, 201)))
+        self.assertEqual(steps_of_events(self.out, b"train/loss"), list(range(1, 201)))
+        self.assertEqual(steps_of_state(self.out, "eval_loss")[0], 0)
+        state = json.loads((self.out / "trainer_state.json").read_text())
+        losses = [line["loss"] for line in lines if line["record"] == "step"]
+        self.assertEqual([line["loss"] for line in state["log_history"] if "loss" in line], losses)
+        self.assertAlmostEqual(state["log_history"][-1]["train_loss"], sum(losses) / 200, 9)
+
+    def test_an_earlier_run_s_curves_are_gone_when_the_new_one_begins(self):
+        code, _, err = self.run_pace(*self.words("--steps", "30"))
+        self.assertEqual(code, 0, err)
+        old = [p.name for p in (self.out / "tensorboard").iterdir()]
+        time.sleep(1.1)  # files are named after the second
+        process = self.start(self.words("--steps", "100000", "--overwrite-output-dir", "--logging-steps", "1"))
+        self.until_step(process, 1)
+        self.assertEqual(len(list((self.out / "tensorboard").iterdir())), 1)
+        self.assertNotEqual([p.name for p in (self.out / "tensorboard").iterdir()], old)
+        self.assertNotIn(30, steps_of_state(self.out, "train_loss"))
+        process.kill()
+        process.communicate()
 
 
 class Refused(Case):

@@ -185,6 +185,32 @@ static void a_journal_without_entries_has_no_losses(void **state)
     assert_int_equal(story.end_step, 0);
 }
 
+/* The search's arm came before the controller's first decision, which was on the base. */
+static void steps_of_the_search_are_the_first_of_the_run(void **state)
+{
+    (void)state;
+    start(PACE_GUARD_ACT);
+    put_eval(2.5, decision(PACE_GO, PACE_REASON_SCHEDULE, 12));
+    put_steps(0, 12, 2.4);
+    put_steps(12, 8, 2.0);
+    put_eval(1.9, decision(PACE_GO, PACE_REASON_SCHEDULE, 20));
+    read_story();
+    assert_int_equal(story.first_step, 0);
+    assert_int_equal(story.steps[0], 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(story.steps[1 + i], i);
+    assert_int_equal(story.steps[21], 20);
+    assert_int_equal(story.n_gradients, 20);
+    assert_int_equal(story.end_step, 20);
+
+    start(PACE_GUARD_ACT); /* as journals were before they told them */
+    put_eval(2.5, decision(PACE_GO, PACE_REASON_SCHEDULE, 12));
+    put_steps(12, 8, 2.0);
+    read_story();
+    assert_int_equal(story.first_step, 12);
+    assert_int_equal(story.steps[1], 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +220,7 @@ int main(void)
         cmocka_unit_test(what_was_only_advised_is_told_too),
         cmocka_unit_test(a_run_that_the_guard_ended_is_stopped),
         cmocka_unit_test(losses_that_are_not_finite_are_passed_over),
+        cmocka_unit_test(steps_of_the_search_are_the_first_of_the_run),
         cmocka_unit_test(a_journal_without_entries_has_no_losses),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

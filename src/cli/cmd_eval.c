@@ -2,7 +2,8 @@
  * cmd_eval.c - pace eval: the loss of a model on data, with an adapter or without.
  *
  * What counts is what training would learn from: the answers of a conversation, the completion
- * behind a prompt, the whole of a text. --logits writes what the model says at each token as well,
+ * behind a prompt, the whole of a text. An answer counts as exact if all of it is what the model
+ * says by itself, always taking the likeliest token. --logits writes what the model says at each token as well,
  * for a comparison with another program.
  */
 #include <math.h>
@@ -20,6 +21,11 @@ static void put_json(const struct evaluation *e, struct buf *out)
     json_member_double(&w, "loss", s->loss);
     json_member_double(&w, "perplexity", exp(s->loss));
     json_member_double(&w, "accuracy", (double)s->correct / (double)s->targets);
+    if (e->answers > 0)
+        json_member_double(&w, "exact_match", (double)e->exact / (double)e->answers);
+    else
+        json_member_null(&w, "exact_match");
+    json_member_int(&w, "answers", (int64_t)e->answers);
     json_member_int(&w, "target_tokens", (int64_t)s->targets);
     json_member_int(&w, "tokens", (int64_t)s->tokens);
     json_member_int(&w, "rows", (int64_t)e->rows);
@@ -35,6 +41,11 @@ static void put_text(const struct evaluation *e, struct buf *out)
     buf_printf(out, "perplexity  %.4g\n", exp(s->loss));
     buf_printf(out, "accuracy    %.1f %% of the tokens are the likeliest\n",
                100 * (double)s->correct / (double)s->targets);
+    if (e->answers > 0) {
+        buf_printf(out, "exact       %.1f %% of ", 100 * (double)e->exact / (double)e->answers);
+        term_add_count(out, e->answers);
+        buf_add_text(out, " answers are said word for word, end included\n");
+    }
     buf_add_text(out, "over        ");
     term_add_count(out, s->targets);
     buf_add_text(out, " tokens of ");

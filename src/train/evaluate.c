@@ -2,8 +2,11 @@
  * evaluate.c - how well a model says the rows of a data set, and the logits themselves.
  *
  * Losses come from the batches that training uses, so rows that begin alike share the beginning's
- * computation here too. Logits are for comparisons with other programs: each row alone, and a few
- * positions at a time, because a row's logits may be larger than all else (V numbers a token).
+ * computation here too. An answer is exact if each of its tokens is the likeliest behind those
+ * before it: then, and but for other tokens of the same text only then, is it what generation
+ * without sampling says, so nothing needs to be generated. Logits are for comparisons with other
+ * programs: each row alone, and a few positions at a time, because a row's logits may be larger
+ * than all else (V numbers a token).
  */
 #include "train/evaluate.h"
 
@@ -66,16 +69,36 @@ static void evaluator_close(struct evaluator *v)
     arena_release(&v->arena);
 }
 
+/* A text's first token, which some models put before every text, is never a target. */
+static bool is_answer(const struct row_store *store, uint32_t row)
+{
+    return store->rows[row].len > 1 && !row_store_is_trained(store, row, 1);
+}
+
+static void count_answers(struct evaluation *e, const struct row_store *store,
+                          const struct row_list *list, const struct row_loss *losses)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (losses[i].targets == 0 || !is_answer(store, list->rows[i]))
+            continue;
+        e->answers++;
+        e->exact += losses[i].correct == losses[i].targets;
+    }
+}
+
 bool evaluate_rows(struct evaluation *e, struct engine *engine, const struct row_store *store,
                    const struct row_list *list, uint64_t memory_bytes, struct err *err)
 {
     struct evaluator v;
+    struct row_loss *losses;
     struct run_options options = {.rows = BATCH_TOKENS, .memory_bytes = memory_bytes};
     double began = clock_seconds();
     *e = (struct evaluation){.rows = list->n};
     if (!evaluator_open(&v, engine, list, options, err))
         return false;
-    stepper_evaluate(&v.stepper, store, list->rows, list->n, &e->sums);
+    losses = arena_array(&v.arena, struct row_loss, list->n);
+    stepper_evaluate_rows(&v.stepper, store, list->rows, list->n, losses, &e->sums);
+    count_answers(e, store, list, losses);
     e->seconds = clock_seconds() - began;
     evaluator_close(&v);
     return true;

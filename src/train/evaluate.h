@@ -11,10 +11,13 @@
 struct evaluation {
     struct step_sums sums;
     uint64_t rows;
+    uint64_t answers; /* rows of which a beginning is given: prompts, not plain texts */
+    uint64_t exact;   /* of these, whose targets are each the likeliest token: what generation
+                         without sampling says there is what the row says, end included */
     double seconds;
 };
 
-/* Loss and accuracy over the rows' targets. Errors: ERR_MEMORY. */
+/* Loss and accuracy over the rows' targets, and how many answers are exact. Errors: ERR_MEMORY. */
 MUST_CHECK bool evaluate_rows(struct evaluation *e, struct engine *engine,
                               const struct row_store *store, const struct row_list *list,
                               uint64_t memory_bytes, struct err *err);

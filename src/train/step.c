@@ -18,6 +18,7 @@ void stepper_init(struct stepper *s, struct arena *arena, const struct stepper_o
     s->loss = arena_array(arena, float, options->batches.tokens);
     s->best = arena_array(arena, int32_t, options->batches.tokens);
     s->token = arena_array(arena, float, options->batches.tokens);
+    s->right = arena_array(arena, float, 2 * options->batches.tokens);
 }
 
 /* Adds the present batch's losses to sums->loss, which is divided at the end. */
@@ -60,12 +61,15 @@ void stepper_train(struct stepper *s, const struct row_store *store, const uint3
         grad_norm(run->backend, s->options.params, s->options.n_params, &sums->not_finite);
 }
 
-static void count_correct(const struct stepper *s, struct step_sums *sums)
+static void count_correct(struct stepper *s, struct step_sums *sums)
 {
     const struct batcher *b = &s->batcher;
-    for (size_t i = 0; i < b->batch.n_targets; i++)
-        if (s->best[i] == b->batch.target[i].id)
+    for (size_t i = 0; i < b->batch.n_targets; i++) {
+        bool is_right = s->best[i] == b->batch.target[i].id;
+        s->right[i] = is_right;
+        if (is_right)
             sums->correct += b->count[i];
+    }
 }
 
 /* Where the losses of single rows, or of single tokens, are wanted. */
@@ -75,7 +79,7 @@ struct wanted {
 };
 
 static struct row_loss sum_row(const struct batcher *b, const struct batcher_row *row,
-                               const float *token)
+                               const float *token, const float *right)
 {
     struct row_loss sum = {0};
     for (uint32_t t = 1; t < row->len; t++) {
@@ -83,6 +87,7 @@ static struct row_loss sum_row(const struct batcher *b, const struct batcher_row
             continue;
         sum.sum += (double)token[t];
         sum.targets++;
+        sum.correct += right[t] > 0;
     }
     return sum;
 }
@@ -95,9 +100,12 @@ static void note_rows(struct stepper *s, const struct wanted *wanted, size_t don
         const struct batcher_row *row = batcher_row(b, i);
         uint64_t first = b->store->rows[row->row].first;
         float *token = wanted->tokens ? wanted->tokens + first : s->token;
+        float *right = s->right + s->options.batches.tokens;
         batcher_token_losses(b, i, s->loss, token);
-        if (wanted->rows)
-            wanted->rows[done + row->place] = sum_row(b, row, token);
+        if (wanted->rows) {
+            batcher_token_losses(b, i, s->right, right);
+            wanted->rows[done + row->place] = sum_row(b, row, token, right);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ struct stepper {
     float *loss;   /* [batches.tokens] */
     int32_t *best; /* the same */
     float *token;  /* the same: of one row */
+    float *right;  /* [2, batches.tokens] 1 where `best` is the target: of a batch, of a row */
 };
 
 /* What a pass over rows adds up to. */
@@ -44,6 +45,7 @@ struct step_sums {
 struct row_loss {
     double sum; /* in nats */
     uint64_t targets;
+    uint64_t correct; /* of them that were the likeliest token */
 };
 
 /* Memory is the arena's. */

@@ -343,6 +343,8 @@ class Eval(Case):
         self.assertEqual(r["rows"], 40)
         self.assertEqual(r["target_tokens"], 20 * 6 + 20 * 8)
         self.assertAlmostEqual(r["perplexity"], math.exp(r["loss"]))
+        self.assertEqual(r["answers"], 40)
+        self.assertTrue(0 <= r["exact_match"] <= 1)
         self.assertEqual(json.loads(self.run_pace("eval", self.model, self.data, "--json", "--rows",
                                                   "3")[1])["rows"], 3)
 
@@ -351,6 +353,7 @@ class Eval(Case):
         code, out, _ = self.run_pace("eval", self.model, self.data)
         self.assertEqual(code, 0)
         self.assertIn(f"loss        {r['loss']:.4f} nats a token", out)
+        self.assertIn(f"exact       {100 * r['exact_match']:.1f} % of 40 answers", out)
         for line in out.split("\n"):
             self.assertLessEqual(len(line), 80)
 

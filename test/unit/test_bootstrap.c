@@ -16,7 +16,7 @@ static void make_rows(size_t n, double gain, double noise, uint64_t seed)
     for (size_t i = 0; i < n; i++) {
         uint64_t targets = 1 + rng_below(&rng, 20);
         double loss = 2 + rng_normal(&rng) * 0.5;
-        before[i] = (struct row_loss){loss * (double)targets, targets};
+        before[i] = (struct row_loss){loss * (double)targets, targets, 0};
         after[i] = before[i];
         after[i].sum -= (gain + noise * rng_normal(&rng)) * (double)targets;
     }
@@ -26,10 +26,10 @@ static void means_are_over_tokens_not_rows(void **state)
 {
     (void)state;
     struct bootstrap b;
-    before[0] = (struct row_loss){9, 3};
-    before[1] = (struct row_loss){1, 1};
-    after[0] = (struct row_loss){6, 3};
-    after[1] = (struct row_loss){2, 1};
+    before[0] = (struct row_loss){9, 3, 0};
+    before[1] = (struct row_loss){1, 1, 0};
+    after[0] = (struct row_loss){6, 3, 0};
+    after[1] = (struct row_loss){2, 1, 0};
     bootstrap_compare(&b, before, after, 2, 1);
     assert_true(b.before == 2.5 && b.after == 2 && b.difference == -0.5);
     assert_int_equal(b.rows, 2);

@@ -83,6 +83,49 @@ static void the_loss_is_the_mean_over_the_targets(void **state)
     assert_true(e.seconds >= 0);
 }
 
+/* Says `n` tokens behind the prompt, always the likeliest one. */
+static void say(struct generator *g, uint32_t *ids, uint32_t prompt, uint32_t n)
+{
+    static const struct sample_options likeliest = {.top_p = 1};
+    const float *z = generator_feed(g, 0, (const int32_t *)ids, prompt);
+    for (uint32_t t = prompt; t < n; t++) {
+        ids[t] = (uint32_t)sample_token(&likeliest, z, V, NULL, g->candidates);
+        z = generator_feed(g, 0, (const int32_t *)ids + t, 1);
+    }
+}
+
+static void an_answer_is_exact_if_generation_says_it(void **state)
+{
+    (void)state;
+    enum { PROMPT = 5, WHOLE = 12 };
+    static struct rows answers;
+    struct err err = {0};
+    struct evaluation e;
+    struct generator g;
+    struct rng rng = {.seed = 3};
+    ASSERT_OK(
+        generator_open(&g, &engine.model, &(struct record_options){.longest = LONGEST}, 1, &err));
+    rows_init(&answers);
+    for (uint32_t i = 0; i < 12; i++) {
+        uint32_t ids[WHOLE];
+        for (uint32_t t = 0; t < PROMPT; t++)
+            ids[t] = (uint32_t)rng_below(&rng, V);
+        generator_rewind(&g, 0, 0);
+        say(&g, ids, PROMPT, WHOLE);
+        if (i < 7) /* one token of the answer is another: each in turn */
+            ids[PROMPT + i] = (ids[PROMPT + i] + 1) % V;
+        rows_add(&answers, ids, WHOLE, PROMPT);
+    }
+    generator_close(&g);
+    uint32_t text[WHOLE] = {1, 2, 3};
+    rows_add(&answers, text, WHOLE, 0); /* a text answers nothing */
+    rows_add(&answers, text, WHOLE, WHOLE); /* and of this row nothing is wanted */
+    struct row_list all = {.rows = answers.list, .n = 14, .longest = WHOLE};
+    ASSERT_OK(evaluate_rows(&e, &engine, &answers.store, &all, 0, &err));
+    assert_int_equal(e.answers, 12);
+    assert_int_equal(e.exact, 5);
+}
+
 static void rows_may_be_left_out(void **state)
 {
     (void)state;
@@ -154,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_loss_is_the_mean_over_the_targets),
+        cmocka_unit_test(an_answer_is_exact_if_generation_says_it),
         cmocka_unit_test(rows_may_be_left_out),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(logits_are_written_a_row_each_and_padded),

@@ -117,6 +117,7 @@ static void each_row_has_the_loss_that_it_has_alone(void **state)
         struct row_loss losses[40];
         static float token[ROWS_TOKENS_MOST];
         double all = 0;
+        uint64_t correct = 0;
         rows_fill(&rows, 5 + kind, 40, LONGEST, (uint32_t)decoder_kinds[kind].vocabulary);
         begin(&t, &decoder_kinds[kind], TOKENS, kind % 3 > 0);
         t.s.options.batches.rows = kind % 2 ? 40 : 7;
@@ -127,6 +128,7 @@ static void each_row_has_the_loss_that_it_has_alone(void **state)
             double sum = 0;
             stepper_evaluate(&t.s, &rows.store, &i, 1, &alone);
             assert_int_equal(losses[i].targets, alone.targets);
+            correct += losses[i].correct;
             if (alone.targets == 0) {
                 assert_true(losses[i].sum == 0);
                 continue;
@@ -139,6 +141,7 @@ static void each_row_has_the_loss_that_it_has_alone(void **state)
             all += losses[i].sum;
         }
         assert_true(fabs(all / (sums.loss * (double)sums.targets) - 1) < 1e-9);
+        assert_int_equal(correct, sums.correct);
         end(&t);
     }
     arena_release(&arena);

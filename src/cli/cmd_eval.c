@@ -3,8 +3,8 @@
  *
  * What counts is what training would learn from: the answers of a conversation, the completion
  * behind a prompt, the whole of a text. An answer counts as exact if all of it is what the model
- * says by itself, always taking the likeliest token. --logits writes what the model says at each token as well,
- * for a comparison with another program.
+ * says by itself, always taking the likeliest token. --logits writes what the model says at each
+ * token as well, for a comparison with another program.
  */
 #include <math.h>
 
@@ -16,16 +16,17 @@
 static void put_json(const struct evaluation *e, struct buf *out)
 {
     const struct step_sums *s = &e->sums;
+    const struct exactness *a = &e->answers;
     struct json_writer w = {.out = out, .indent = 2, .python_nan = true};
     json_begin_object(&w);
     json_member_double(&w, "loss", s->loss);
     json_member_double(&w, "perplexity", exp(s->loss));
     json_member_double(&w, "accuracy", (double)s->correct / (double)s->targets);
-    if (e->answers > 0)
-        json_member_double(&w, "exact_match", (double)e->exact / (double)e->answers);
+    if (a->answers > 0)
+        json_member_double(&w, "exact_match", (double)a->exact / (double)a->answers);
     else
         json_member_null(&w, "exact_match");
-    json_member_int(&w, "answers", (int64_t)e->answers);
+    json_member_int(&w, "answers", (int64_t)a->answers);
     json_member_int(&w, "target_tokens", (int64_t)s->targets);
     json_member_int(&w, "tokens", (int64_t)s->tokens);
     json_member_int(&w, "rows", (int64_t)e->rows);
@@ -37,13 +38,14 @@ static void put_json(const struct evaluation *e, struct buf *out)
 static void put_text(const struct evaluation *e, struct buf *out)
 {
     const struct step_sums *s = &e->sums;
+    const struct exactness *a = &e->answers;
     buf_printf(out, "loss        %.4f nats a token\n", s->loss);
     buf_printf(out, "perplexity  %.4g\n", exp(s->loss));
     buf_printf(out, "accuracy    %.1f %% of the tokens are the likeliest\n",
                100 * (double)s->correct / (double)s->targets);
-    if (e->answers > 0) {
-        buf_printf(out, "exact       %.1f %% of ", 100 * (double)e->exact / (double)e->answers);
-        term_add_count(out, e->answers);
+    if (a->answers > 0) {
+        buf_printf(out, "exact       %.1f %% of ", 100 * (double)a->exact / (double)a->answers);
+        term_add_count(out, a->answers);
         buf_add_text(out, " answers are said word for word, end included\n");
     }
     buf_add_text(out, "over        ");

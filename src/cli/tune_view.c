@@ -246,6 +246,8 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
         buf_clear(&line);
     }
     term_add_paragraph(term, out, "", t->verdict.reason);
+    if (t->verdict.exactly[0])
+        term_add_paragraph(term, out, "", t->verdict.exactly);
     term_add_paragraph(term, out, "", t->verdict.forgotten);
     buf_printf(&line, "%" PRId64 " steps, ", r->done);
     term_add_count(&line, r->tokens);

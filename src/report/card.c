@@ -107,6 +107,10 @@ static void put_results(struct card *c)
                    words_loss(&c->arena, v->base_loss), words_loss(&c->arena, v->tuned_loss));
         buf_printf(c->out, "| perplexity | %s | %s |\n", words_perplexity(&c->arena, v->base_loss),
                    words_perplexity(&c->arena, v->tuned_loss));
+        if (v->base_exact + v->tuned_exact > 0)
+            buf_printf(c->out, "| of %s answers, said word for word | %s | %s |\n",
+                       words_count(&c->arena, v->answers), words_count(&c->arena, v->base_exact),
+                       words_count(&c->arena, v->tuned_exact));
     }
     if (forgotten) {
         buf_add_text(c->out, "\nForgotten: ");

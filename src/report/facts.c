@@ -236,6 +236,9 @@ static const struct member verdict_members[] = {
     NUMBER(facts_verdict, kl),
     NUMBER(facts_verdict, kl_se),
     NUMBER(facts_verdict, kl_tokens),
+    NUMBER(facts_verdict, answers),
+    NUMBER(facts_verdict, base_exact),
+    NUMBER(facts_verdict, tuned_exact),
     {"better", MEMBER_BOOL, offsetof(struct facts_verdict, is_better)},
     TEXT(facts_verdict, reason),
 };

@@ -87,6 +87,7 @@ struct facts_verdict {
     bool is_there, is_better;
     double base_loss, tuned_loss, difference, low, high, rows;
     double kl, kl_se, kl_tokens; /* from the base, on what the base wrote */
+    double answers, base_exact, tuned_exact; /* test rows that are answers; said word for word */
     const char *reason;
 };
 

@@ -83,6 +83,10 @@ static void put_numbers(const struct page *p)
         put_number(p, words_perplexity(a, v->base_loss), words_perplexity(a, v->tuned_loss),
                    "perplexity there");
     }
+    if (v->base_exact + v->tuned_exact > 0)
+        put_number(
+            p, words_count(a, v->base_exact), words_count(a, v->tuned_exact),
+            arena_printf(a, "of %s answers there said word for word", words_count(a, v->answers)));
     if (isfinite(v->kl))
         put_number(p, NULL, words_loss(a, v->kl), "forgotten: divergence from the base, nats");
     put_number(p, NULL, words_rate(a, report_rate(p->report)), "learning rate");

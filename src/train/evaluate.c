@@ -75,15 +75,17 @@ static bool is_answer(const struct row_store *store, uint32_t row)
     return store->rows[row].len > 1 && !row_store_is_trained(store, row, 1);
 }
 
-static void count_answers(struct evaluation *e, const struct row_store *store,
-                          const struct row_list *list, const struct row_loss *losses)
+struct exactness evaluate_exactness(const struct row_store *store, const struct row_list *list,
+                                    const struct row_loss *losses)
 {
+    struct exactness e = {0};
     for (size_t i = 0; i < list->n; i++) {
         if (losses[i].targets == 0 || !is_answer(store, list->rows[i]))
             continue;
-        e->answers++;
-        e->exact += losses[i].correct == losses[i].targets;
+        e.answers++;
+        e.exact += losses[i].correct == losses[i].targets;
     }
+    return e;
 }
 
 bool evaluate_rows(struct evaluation *e, struct engine *engine, const struct row_store *store,
@@ -98,7 +100,7 @@ bool evaluate_rows(struct evaluation *e, struct engine *engine, const struct row
         return false;
     losses = arena_array(&v.arena, struct row_loss, list->n);
     stepper_evaluate_rows(&v.stepper, store, list->rows, list->n, losses, &e->sums);
-    count_answers(e, store, list, losses);
+    e->answers = evaluate_exactness(store, list, losses);
     e->seconds = clock_seconds() - began;
     evaluator_close(&v);
     return true;

@@ -8,14 +8,22 @@
 #include "train/rows.h"
 #include "train/step.h"
 
-struct evaluation {
-    struct step_sums sums;
-    uint64_t rows;
+struct exactness {
     uint64_t answers; /* rows of which a beginning is given: prompts, not plain texts */
     uint64_t exact;   /* of these, whose targets are each the likeliest token: what generation
                          without sampling says there is what the row says, end included */
+};
+
+struct evaluation {
+    struct step_sums sums;
+    uint64_t rows;
+    struct exactness answers;
     double seconds;
 };
+
+/* `losses` are those of the list's rows. */
+struct exactness evaluate_exactness(const struct row_store *store, const struct row_list *list,
+                                    const struct row_loss *losses);
 
 /* Loss and accuracy over the rows' targets, and how many answers are exact. Errors: ERR_MEMORY. */
 MUST_CHECK bool evaluate_rows(struct evaluation *e, struct engine *engine,

@@ -201,6 +201,15 @@ static void say_divergence(const struct divergence *d, struct buf *out)
                    (unsigned long long)d->tokens, d->kl, d->se);
 }
 
+static void say_exactness(const struct exactness *e, struct buf *out)
+{
+    uint64_t before = e[ANSWERS_BASE].exact, now = e[ANSWERS_TUNED].exact;
+    if (before + now > 0)
+        buf_printf(out, "Said word for word: %llu of their %llu answers, %llu before.",
+                   (unsigned long long)now, (unsigned long long)e->answers,
+                   (unsigned long long)before);
+}
+
 static void say(struct verdict *v)
 {
     struct buf out;
@@ -223,6 +232,9 @@ static void say(struct verdict *v)
     buf_clear(&out);
     say_divergence(&v->divergence, &out);
     (void)snprintf(v->forgotten, sizeof v->forgotten, "%s", buf_string(&out));
+    buf_clear(&out);
+    say_exactness(v->exact, &out);
+    (void)snprintf(v->exactly, sizeof v->exactly, "%s", buf_string(&out));
     buf_release(&out);
 }
 
@@ -230,6 +242,8 @@ bool verdict_end(struct verdict *v, struct err *err)
 {
     const struct verdict_options *o = &v->options;
     bootstrap_compare(&v->test, v->base, v->tuned, o->test->n, SEED);
+    v->exact[ANSWERS_BASE] = evaluate_exactness(o->store, o->test, v->base);
+    v->exact[ANSWERS_TUNED] = evaluate_exactness(o->store, o->test, v->tuned);
     if (v->has_passages && !passages_compare(&v->passages, o->engine, &v->divergence, err))
         return false;
     say(v);
@@ -275,6 +289,9 @@ static void put_verdict(const struct verdict *v, struct run_journal *journal)
     put_number(w, "kl", d->tokens > 0 ? d->kl : NAN);
     put_number(w, "kl_se", d->tokens > 0 ? d->se : NAN);
     json_member_int(w, "kl_tokens", (int64_t)d->tokens);
+    json_member_int(w, "answers", (int64_t)v->exact[ANSWERS_BASE].answers);
+    json_member_int(w, "base_exact", (int64_t)v->exact[ANSWERS_BASE].exact);
+    json_member_int(w, "tuned_exact", (int64_t)v->exact[ANSWERS_TUNED].exact);
     run_journal_decide(journal, actions[verdict_of(v)], v->reason);
     run_journal_end(journal);
 }

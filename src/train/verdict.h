@@ -20,6 +20,7 @@
 
 #include "train/answers.h"
 #include "train/bootstrap.h"
+#include "train/evaluate.h"
 #include "train/passages.h"
 
 struct verdict_options {
@@ -49,8 +50,10 @@ struct verdict {
     /* Of verdict_end. */
     struct bootstrap test;
     struct divergence divergence; /* tokens 0: not measured */
+    struct exactness exact[ANSWERS_SIDES]; /* of the test rows, where these are answers */
     char reason[256];             /* the verdict as a sentence */
     char forgotten[256];          /* and the divergence */
+    char exactly[128];            /* and the exactness; empty where nothing is exact */
 };
 
 /* Memory is the arena's, and verdict_release's. Errors: those of tokenizer_open. */

@@ -39,7 +39,7 @@ static const char ending[] =
     "\"the average is best\"}\n"
     "{\"record\":\"verdict\",\"base_loss\":2.3,\"tuned_loss\":1.5,\"difference\":-0.8,\"low\":-0.9,"
     "\"high\":-0.7,\"rows\":40,\"better\":true,\"kl\":0.03,\"kl_se\":0.002,\"kl_tokens\":4096,"
-    "\"reason\":null}\n"
+    "\"answers\":40,\"base_exact\":1,\"tuned_exact\":36,\"reason\":null}\n"
     "{\"record\":\"end\",\"status\":\"done\",\"steps\":40,\"tokens\":50000,\"seconds\":100,"
     "\"compute\":{\"main\":1,\"search\":0.15,\"eval\":0.04,\"redo\":0.2,\"total_ratio\":1.39},"
     "\"peak_memory_bytes\":7000000,\"reason\":\"\"}\n";

@@ -118,12 +118,12 @@ static void an_answer_is_exact_if_generation_says_it(void **state)
     }
     generator_close(&g);
     uint32_t text[WHOLE] = {1, 2, 3};
-    rows_add(&answers, text, WHOLE, 0); /* a text answers nothing */
+    rows_add(&answers, text, WHOLE, 0);     /* a text answers nothing */
     rows_add(&answers, text, WHOLE, WHOLE); /* and of this row nothing is wanted */
     struct row_list all = {.rows = answers.list, .n = 14, .longest = WHOLE};
     ASSERT_OK(evaluate_rows(&e, &engine, &answers.store, &all, 0, &err));
-    assert_int_equal(e.answers, 12);
-    assert_int_equal(e.exact, 5);
+    assert_int_equal(e.answers.answers, 12);
+    assert_int_equal(e.answers.exact, 5);
 }
 
 static void rows_may_be_left_out(void **state)

@@ -52,6 +52,8 @@ static void every_record_is_read(void **state)
     assert_string_equal(facts.answers[0].base, "Why? Why?\nWhy?");
     assert_string_equal(facts.choice.action, "average");
     assert_true(facts.verdict.is_better && facts.verdict.kl_tokens == 4096);
+    assert_true(facts.verdict.answers == 40 && facts.verdict.base_exact == 1);
+    assert_true(facts.verdict.tuned_exact == 36);
     assert_null(facts.verdict.reason);
     assert_string_equal(facts.end.status, "done");
     assert_true(facts.end.total_ratio == 1.39 && facts.end.peak_memory_bytes == 7e6);

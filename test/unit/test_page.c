@@ -20,6 +20,7 @@ static void the_verdict_comes_first(void **state)
     ASSERT_HAS(text, "<i>2.300 → </i>1.500");
     ASSERT_HAS(text, "the loss fell by 0.800 (95 %: 0.700 to 0.900)");
     ASSERT_HAS(text, "0.0300 ± 0.0020");
+    ASSERT_HAS(text, "<i>1 → </i>36</b><span>of 40 answers there said word for word");
 }
 
 static void every_part_of_the_run_is_told(void **state)

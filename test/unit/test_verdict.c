@@ -69,6 +69,24 @@ static void training_is_judged_better_further_away_and_in_words(void **state)
     assert_int_equal(v.state.answers.n, ANSWERS_MOST);
 }
 
+static void answers_that_are_said_word_for_word_are_counted(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    open_verdict();
+    ASSERT_OK(verdict_begin(&v, &err));
+    end_verdict(&v);
+    assert_string_equal(v.exactly, "");
+    for (size_t i = 0; i < 10; i++) { /* as if training had made it so */
+        v.base[i].correct = i == 3 ? v.base[i].targets : 0;
+        v.tuned[i].correct = i < 7 ? v.tuned[i].targets : v.tuned[i].targets - 1;
+    }
+    ASSERT_OK(verdict_end(&v, &err));
+    assert_int_equal(v.exact[ANSWERS_BASE].exact, 1);
+    assert_int_equal(v.exact[ANSWERS_TUNED].exact, 7);
+    assert_string_equal(v.exactly, "Said word for word: 7 of their 10 answers, 1 before.");
+}
+
 static void a_run_that_does_nothing_cannot_be_told(void **state)
 {
     (void)state;
@@ -261,6 +279,8 @@ int main(void)
 {
     static bool lora;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(answers_that_are_said_word_for_word_are_counted, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(training_is_judged_better_further_away_and_in_words, begin,
                                         end),
         cmocka_unit_test_prestate_setup_teardown(

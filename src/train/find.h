@@ -24,9 +24,9 @@ enum find_moment { FIND_STEP, FIND_ARM };
 struct find_event {
     enum find_moment moment;
     const struct pace_search *search;
-    int arm;      /* -1: the base */
-    double loss;  /* of the step; held out, at the arm's end */
-    double share; /* of the search's budget that is spent */
+    int arm;                  /* -1: the base */
+    double loss;              /* of the step; held out, at the arm's end */
+    double share;             /* of the search's budget that is spent */
     struct pace_rate_obs obs; /* of a step, */
     struct pace_rate_decision decision;
     uint64_t tokens; /* and what it read */

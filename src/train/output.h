@@ -13,8 +13,10 @@
  */
 MUST_CHECK bool output_check(const struct options *o, struct err *err);
 
-/* Makes the folder, without the checkpoint and trainer_state.json of an earlier run, once everything
- * else has been looked at. Errors: ERR_IO. */
+/*
+ * Makes the folder, without an earlier run's checkpoint and trainer_state.json, once everything
+ * else has been looked at. Errors: ERR_IO.
+ */
 MUST_CHECK bool output_begin(const struct options *o, struct err *err);
 
 /*

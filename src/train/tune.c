@@ -298,8 +298,8 @@ static void record_arm_step(struct tune *t, const struct find_event *e)
         buf_clear(&t->arm);
     if (t->arm.len > 0)
         memcpy(&last, t->arm.at + t->arm.len - sizeof last, sizeof last);
-    step = (struct tune_arm_step){e->obs, e->decision, last.tokens + e->tokens,
-                                  clock_wall_seconds()};
+    step =
+        (struct tune_arm_step){e->obs, e->decision, last.tokens + e->tokens, clock_wall_seconds()};
     buf_add(&t->arm, (struct span){(const uint8_t *)&step, sizeof step});
 }
 

@@ -68,7 +68,7 @@ struct tune {
     double loss_sum;      /* of the steps since the last line of the history */
     int64_t n_loss;
     struct trainer_totals reused; /* of the arm's steps that the run goes on from */
-    uint64_t n_evaluated; /* tokens of evaluations so far */
+    uint64_t n_evaluated;         /* tokens of evaluations so far */
     struct tune_report report;
     struct verdict verdict;
     enum tune_phase phase;

@@ -56,9 +56,8 @@ static const char *points_of(const char *folder, struct arena *arena)
     struct tfevents t;
     struct tfevents_point point;
     bool more;
-    const char *text = "",
-               *path = arena_printf(arena, "%s/tensorboard/events.out.tfevents.1700000000.pace",
-                                    folder);
+    const char *text = "", *path = arena_printf(
+                               arena, "%s/tensorboard/events.out.tfevents.1700000000.pace", folder);
     ASSERT_OK(tfevents_open(&t, path, &err));
     for (;;) {
         ASSERT_OK(tfevents_next(&t, &point, &more, &err));

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "format/json.h"
 #include "model/save.h"
+#include "train/checkpoint.h"
 #include "train/engine.h"
 #include "train/output.h"
 #include "train/source.h"
@@ -36,12 +37,15 @@ static bool show(const struct options *o, const struct source *source, struct er
 static bool merge(const struct source *source, const struct options *o, struct err *err)
 {
     struct engine engine;
+    struct lock lock = {-1};
     if (!output_check(o, err) || !engine_open(&engine, source->model, o, err))
         return false;
-    bool ok = model_can_save(&engine.model, err) && output_begin(o, err) &&
+    bool ok = model_can_save(&engine.model, err) && checkpoint_hold(&lock, o->output_dir, err) &&
+              output_begin(o, err) &&
               model_save(&engine.model, source->model, o->output_dir, err) &&
               model_copy_companions(source->model, o->output_dir, err) &&
               model_copy_companions(source->adapter, o->output_dir, err);
+    lock_release(&lock);
     engine_close(&engine);
     return ok;
 }

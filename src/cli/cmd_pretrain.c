@@ -11,14 +11,16 @@
 bool cmd_pretrain(const struct options *o, struct err *err)
 {
     struct arena arena = {0};
-    if (!output_check(o, err) || !output_begin(o, err) || !pretrain_prepare(o, err))
-        return false;
+    struct lock lock = {-1};
+    bool ok = output_check(o, err) && output_hold(o, &lock, err) && output_begin(o, err) &&
+              pretrain_prepare(o, err);
     struct options *run = arena_array(&arena, struct options, 1);
     *run = *o;
     run->arguments[0] = file_join(&arena, o->output_dir, pretrain_folder);
     run->from_scratch = true;
     run->overwrite_output_dir = true; /* what is there was just made */
-    bool ok = cmd_tune(run, err);
+    ok = ok && cmd_tune(run, err);
+    lock_release(&lock);
     arena_release(&arena);
     return ok;
 }

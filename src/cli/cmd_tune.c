@@ -254,7 +254,7 @@ static bool go_on(const struct checkpoint_file *f, const struct options *o, stru
     return ok;
 }
 
-static bool resume(const struct options *said, struct err *err)
+static bool resume_held(const struct options *said, struct err *err)
 {
     struct checkpoint_file f;
     struct arena arena = {0};
@@ -294,6 +294,14 @@ static bool begin(const struct options *o, struct err *err)
         return false;
     bool ok = run(&tune, err);
     tune_close(&tune);
+    return ok;
+}
+
+static bool resume(const struct options *said, struct err *err)
+{
+    struct lock lock;
+    bool ok = checkpoint_hold(&lock, said->resume, err) && resume_held(said, err);
+    lock_release(&lock);
     return ok;
 }
 

@@ -305,6 +305,17 @@ void checkpoint_close(struct checkpoint_file *f)
     *f = (struct checkpoint_file){0};
 }
 
+bool checkpoint_hold(struct lock *lock, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    const char *here = folder_of(&arena, folder);
+    lock->fd = -1;
+    bool ok =
+        file_kind_of(here) != FILE_FOLDER || lock_take(lock, file_join(&arena, here, "lock"), err);
+    arena_release(&arena);
+    return ok;
+}
+
 bool checkpoint_remove(const char *folder, struct err *err)
 {
     struct arena arena = {0};

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/lock.h"
 #include "format/safetensors.h"
 
 struct checkpoint {
@@ -104,6 +105,12 @@ MUST_CHECK bool checkpoint_load(const struct checkpoint *c, const struct checkpo
 
 /* Safe on a zeroed struct and after a failed open. */
 void checkpoint_close(struct checkpoint_file *f);
+
+/*
+ * Keeps other processes from writing this run as long as this one lives, or until the lock is
+ * released; nothing where there is no folder/checkpoint/. Errors: ERR_IO, with who writes.
+ */
+MUST_CHECK bool checkpoint_hold(struct lock *lock, const char *folder, struct err *err);
 
 /*
  * Makes sure that `folder` holds no checkpoint: that of an earlier run must not be taken for the

@@ -66,6 +66,17 @@ bool output_check(const struct options *o, struct err *err)
     return file_failed(err, folder, "write into the folder", errno);
 }
 
+bool output_hold(const struct options *o, struct lock *lock, struct err *err)
+{
+    struct arena arena = {0};
+    lock->fd = -1;
+    bool ok = file_make_folder(o->output_dir, err) &&
+              file_make_folder(file_join(&arena, o->output_dir, "checkpoint"), err) &&
+              checkpoint_hold(lock, o->output_dir, err);
+    arena_release(&arena);
+    return ok;
+}
+
 bool output_begin(const struct options *o, struct err *err)
 {
     struct arena arena = {0};

@@ -4,6 +4,7 @@
 #ifndef PACE_TRAIN_OUTPUT_H
 #define PACE_TRAIN_OUTPUT_H
 
+#include "base/lock.h"
 #include "model/model.h"
 #include "train/options.h"
 
@@ -12,6 +13,12 @@
  * it was not given, or is not empty and --overwrite-output-dir was not said; ERR_IO.
  */
 MUST_CHECK bool output_check(const struct options *o, struct err *err);
+
+/*
+ * Makes the folder of a run and holds it (checkpoint.h), once everything else has been looked at.
+ * Errors: ERR_IO, also where another process writes there.
+ */
+MUST_CHECK bool output_hold(const struct options *o, struct lock *lock, struct err *err);
 
 /*
  * Makes the folder, without an earlier run's checkpoint and trainer_state.json, once everything

@@ -81,13 +81,18 @@ static bool prepare(struct tune *t, struct err *err)
     return true;
 }
 
+static void clear(struct tune *t)
+{
+    *t = (struct tune){.lock.fd = -1};
+    run_journal_init(&t->journal);
+}
+
 bool tune_open(struct tune *t, const struct options *o, struct err *err)
 {
-    *t = (struct tune){0};
-    run_journal_init(&t->journal);
+    clear(t);
     bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && prepare(t, err) &&
-              origin_put(&t->origin, o, err) && output_begin(o, err) &&
-              run_journal_open(&t->journal, o->output_dir, 0, err) &&
+              origin_put(&t->origin, o, err) && output_hold(o, &t->lock, err) &&
+              output_begin(o, err) && run_journal_open(&t->journal, o->output_dir, 0, err) &&
               history_open(&t->history, o->output_dir, err);
     if (!ok)
         tune_close(t);
@@ -97,8 +102,7 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
 bool tune_reopen(struct tune *t, const struct options *o, const struct checkpoint_file *f,
                  struct err *err)
 {
-    *t = (struct tune){0};
-    run_journal_init(&t->journal);
+    clear(t);
     bool ok = tune_state_kept(f, &t->kept, err) && setup_reopen(&t->setup, o, &t->kept, err) &&
               prepare(t, err) && tune_state_load(t, f, err);
     if (!ok)
@@ -117,8 +121,8 @@ void tune_close(struct tune *t)
     saver_release(&t->saver);
     verdict_release(&t->verdict);
     setup_close(&t->setup);
-    *t = (struct tune){0};
-    run_journal_init(&t->journal);
+    lock_release(&t->lock);
+    clear(t);
 }
 
 /* ----------------------------------------------------------------------------------- the run -- */

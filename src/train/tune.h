@@ -62,6 +62,7 @@ struct tune {
     struct trainer trainer;
     struct history history;
     struct run_journal journal;
+    struct lock lock;     /* on the folder of a run that begins */
     struct buf incidents; /* of struct tune_incident */
     struct buf arm, held; /* of struct tune_arm_step: the running arm's, the best one's so far */
     int64_t last_step;    /* of the last event */

@@ -350,6 +350,34 @@ class Refused(Case):
         self.refused(3, "the checkpoint is damaged", "tune", "--resume", self.out)
 
 
+class Held(Case):
+    """Two processes never write one run."""
+
+    def refused(self, holder, *words):
+        code, out, err = self.run_pace(*words)
+        self.assertEqual((code, out), (3, ""), err)
+        self.assertIn(f"process {holder.pid} is writing here", err)
+        self.assertIn(f"kill {holder.pid}", err)
+
+    def test_a_run_that_is_written_is_left_alone(self):
+        first = self.start(self.words("--steps", "100000"))
+        self.until_step(first, 1)
+        self.refused(first, "tune", "--resume", self.out)
+        self.refused(first, *self.words("--steps", "3", "--overwrite-output-dir"))
+        self.refused(first, "pretrain", self.model, self.data, "--steps", "3", "-o", self.out,
+                     "--overwrite-output-dir")
+        first.kill()
+        first.communicate()
+        second = self.start(["tune", "--resume", self.out])
+        while b"step" not in second.stderr.readline():
+            pass
+        self.refused(second, "tune", "--resume", self.out)
+        second.kill()
+        second.communicate()
+        code, _, err = self.run_pace(*self.words("--steps", "3", "--overwrite-output-dir"))
+        self.assertEqual(code, 0, err)
+
+
 class NoRoom(Case):
     def limit(self, n_bytes):
         return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))

@@ -148,7 +148,7 @@ static void begin_arm(struct find *f, const struct pace_search_request *r)
 }
 
 /* The gradients of an arm's step; with a guard, without the rows that break them. */
-static void compute(struct find *f, int64_t step, struct step_sums *sums)
+static void compute(struct find *f, int64_t step, struct find_step *out, struct step_sums *sums)
 {
     struct setup *s = f->setup;
     struct quarantine_batch batch = {.stepper = &s->stepper, .store = &s->store};
@@ -159,6 +159,8 @@ static void compute(struct find *f, int64_t step, struct step_sums *sums)
     else
         stepper_train(&s->stepper, &s->store, batch.rows, batch.n, step, sums);
     f->memory.tokens += sums->tokens;
+    out->tokens = sums->tokens;
+    out->rows = batch.n;
 }
 
 /* Makes the arm's next step; false where the search ends the arm. */
@@ -168,17 +170,17 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, struct
     struct setup *s = f->setup;
     struct pace_rate *rate = &f->memory.rate;
     double began = clock_seconds();
-    compute(f, rate->step, &sums);
+    compute(f, rate->step, &e->step, &sums);
     e->loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
-    e->obs = pace_rate_obs_step(e->loss, sums.grad_norm);
-    e->tokens = sums.tokens;
-    pace_rate_observe(rate, &e->obs);
-    e->decision = pace_rate_next(rate);
-    if (e->decision.apply_update)
-        optim_step(&s->optim, e->decision.learning_rate, e->decision.gradient_scale);
+    e->step.obs = pace_rate_obs_step(e->loss, sums.grad_norm);
+    pace_rate_observe(rate, &e->step.obs);
+    struct pace_rate_decision d = e->step.decision = pace_rate_next(rate);
+    if (d.apply_update)
+        optim_step(&s->optim, d.learning_rate, d.gradient_scale);
     if (rate->step > r->average_from)
         average_add(&s->average);
-    f->memory.seconds += clock_seconds() - began;
+    e->step.seconds = clock_seconds() - began;
+    e->step.wall_time = clock_wall_seconds();
     return pace_search_watch(&f->memory.search, e->loss);
 }
 
@@ -276,21 +278,6 @@ static void restore(struct find *f, size_t slot)
         return; /* nothing was run */
     snapshots_restore(&f->setup->snapshots, slot);
     average_restart(&f->setup->average);
-}
-
-struct find_reused find_reused(struct find *f, int64_t steps)
-{
-    struct find_reused reused = {0};
-    for (int64_t step = 0; step < steps; step++) {
-        size_t n;
-        const uint32_t *rows = order_step(&f->order, step, &n);
-        reused.rows += n;
-        for (size_t i = 0; i < n; i++)
-            reused.tokens += f->setup->store.rows[rows[i]].len;
-    }
-    if (f->memory.tokens > 0)
-        reused.seconds = f->memory.seconds * (double)reused.tokens / (double)f->memory.tokens;
-    return reused;
 }
 
 void find_begin_again(struct find *f)

@@ -20,16 +20,22 @@ enum { FIND_GROUPS = 12 };
 
 enum find_moment { FIND_STEP, FIND_ARM };
 
+/* A step of an arm: of the chosen one, the run's. */
+struct find_step {
+    struct pace_rate_obs obs;
+    struct pace_rate_decision decision;
+    uint64_t tokens, rows;
+    double seconds, wall_time;
+};
+
 /* What just happened: a step of an arm was made, or an arm (the base) was measured. */
 struct find_event {
     enum find_moment moment;
     const struct pace_search *search;
-    int arm;                  /* -1: the base */
-    double loss;              /* of the step; held out, at the arm's end */
-    double share;             /* of the search's budget that is spent */
-    struct pace_rate_obs obs; /* of a step, */
-    struct pace_rate_decision decision;
-    uint64_t tokens; /* and what it read */
+    int arm;      /* -1: the base */
+    double loss;  /* of the step; held out, at the arm's end */
+    double share; /* of the search's budget that is spent */
+    struct find_step step;
 };
 
 struct find_options {
@@ -50,7 +56,6 @@ struct find_memory {
     int begun, held;              /* the arm that runs; that whose state is kept; -1 */
     uint64_t tokens, eval_tokens; /* that steps and evaluations read */
     struct quarantine before;     /* the setup's, as the running arm began */
-    double seconds;               /* of the steps */
 };
 
 struct find {
@@ -75,13 +80,6 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
 
 /* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
 bool find_run(struct find *f);
-
-/* What these first steps of the run read, and the seconds that an arm took for them. */
-struct find_reused {
-    uint64_t tokens, rows;
-    double seconds;
-};
-struct find_reused find_reused(struct find *f, int64_t steps);
 
 /* Puts the weights and the optimiser where all arms begin. */
 void find_begin_again(struct find *f);

@@ -127,11 +127,6 @@ void tune_close(struct tune *t)
 
 /* ----------------------------------------------------------------------------------- the run -- */
 
-static double epoch_of(const struct tune *t, int64_t step)
-{
-    return (double)step / (double)t->trainer.order.steps_per_epoch;
-}
-
 /* A line of the history, where one is due, has the mean loss of the steps since the last one. */
 static void record_step(struct tune *t, struct history_step line, double wall_time)
 {
@@ -139,7 +134,7 @@ static void record_step(struct tune *t, struct history_step line, double wall_ti
     t->n_loss++;
     if (line.step % t->setup.logging_steps != 0 && line.step != t->setup.steps)
         return;
-    line.epoch = epoch_of(t, line.step);
+    line.epoch = (double)line.step / (double)t->trainer.order.steps_per_epoch;
     line.loss = t->loss_sum / (double)t->n_loss;
     history_add_step(&t->history, &line, wall_time);
     t->loss_sum = 0;
@@ -295,25 +290,14 @@ static bool interrupt(struct tune *t, struct err *err)
 
 /* --------------------------------------------------------------------------------- the rate -- */
 
-static void record_arm_step(struct tune *t, const struct find_event *e)
-{
-    struct tune_arm_step last = {0}, step;
-    if (e->decision.step == 0)
-        buf_clear(&t->arm);
-    if (t->arm.len > 0)
-        memcpy(&last, t->arm.at + t->arm.len - sizeof last, sizeof last);
-    step =
-        (struct tune_arm_step){e->obs, e->decision, last.tokens + e->tokens, clock_wall_seconds()};
-    buf_add(&t->arm, (struct span){(const uint8_t *)&step, sizeof step});
-}
-
 static void record_arm(struct tune *t, const struct find_event *e)
 {
     find_journal_arm(&t->journal, e->search, e->arm);
-    if (t->find.memory.held != e->arm)
-        return;
-    buf_clear(&t->held);
-    buf_add(&t->held, buf_span(&t->arm));
+    if (t->find.memory.held == e->arm) {
+        buf_clear(&t->held);
+        buf_add(&t->held, buf_span(&t->arm));
+    }
+    buf_clear(&t->arm);
 }
 
 /* The search's listener: writes the journal, tells the caller's, saves behind each arm. */
@@ -322,7 +306,7 @@ static bool record_search(void *context, const struct find_event *e)
     struct tune *t = context;
     bool goes_on = !t->on_search || t->on_search(t->context, e);
     if (e->moment == FIND_STEP)
-        record_arm_step(t, e);
+        buf_add(&t->arm, (struct span){(const uint8_t *)&e->step, sizeof e->step});
     else if (e->arm >= 0)
         record_arm(t, e);
     if (goes_on && e->moment == FIND_ARM)
@@ -331,28 +315,25 @@ static bool record_search(void *context, const struct find_event *e)
 }
 
 /* The arm's steps are the run's. */
-static void take_arm(struct tune *t, const struct pace_search_result *found)
+static void take_arm(struct tune *t)
 {
-    int64_t steps = find_steps(&t->find, found);
-    if (steps == 0)
-        return;
-    struct find_reused read = find_reused(&t->find, steps);
-    t->reused = (struct trainer_totals){
-        .steps = steps, .tokens = read.tokens, .rows = read.rows, .seconds = read.seconds};
-    for (size_t at = 0; at < t->held.len; at += sizeof(struct tune_arm_step)) {
-        struct tune_arm_step step;
+    struct trainer_totals *sum = &t->reused;
+    for (size_t at = 0; at < t->held.len; at += sizeof(struct find_step)) {
+        struct find_step step;
         memcpy(&step, t->held.at + at, sizeof step);
-        struct history_step line = {.step = step.decision.step + 1,
+        *sum = (struct trainer_totals){.loss = sum->loss + step.obs.loss,
+                                       .steps = sum->steps + 1,
+                                       .tokens = sum->tokens + step.tokens,
+                                       .rows = sum->rows + step.rows,
+                                       .seconds = sum->seconds + step.seconds};
+        struct history_step line = {.step = sum->steps,
                                     .loss = step.obs.loss,
                                     .grad_norm = step.obs.grad_norm,
                                     .learning_rate = step.decision.learning_rate,
-                                    .tokens = step.tokens};
-        t->reused.loss += step.obs.loss;
+                                    .tokens = sum->tokens};
         run_journal_observe(&t->journal, &step.obs, &step.decision);
         record_step(t, line, step.wall_time);
     }
-    buf_clear(&t->arm);
-    buf_clear(&t->held);
 }
 
 /*
@@ -369,7 +350,8 @@ static bool begin_main_run(struct tune *t, const struct pace_search_result *foun
     trainer_restart(&t->trainer, &s->rate);
     run_journal_options(&t->journal, &s->rate);
     (void)trainer_run_until(&t->trainer, s->rate.first_step);
-    take_arm(t, found);
+    if (s->rate.first_step > 0)
+        take_arm(t);
     (void)find_go_on(&t->find, found);
     return true;
 }

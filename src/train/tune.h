@@ -41,14 +41,6 @@ struct tune_incident {
     char reason[256]; /* a sentence */
 };
 
-/* A step of an arm; the chosen one's are the run's first. */
-struct tune_arm_step {
-    struct pace_rate_obs obs;
-    struct pace_rate_decision decision;
-    uint64_t tokens; /* read so far */
-    double wall_time;
-};
-
 /* How far a run is. */
 enum tune_phase {
     TUNE_BEGINS,
@@ -64,7 +56,7 @@ struct tune {
     struct run_journal journal;
     struct lock lock;     /* on the folder of a run that begins */
     struct buf incidents; /* of struct tune_incident */
-    struct buf arm, held; /* of struct tune_arm_step: the running arm's, the best one's so far */
+    struct buf arm, held; /* of struct find_step: the running arm's, the best one's so far */
     int64_t last_step;    /* of the last event */
     double loss_sum;      /* of the steps since the last line of the history */
     int64_t n_loss;

@@ -94,8 +94,8 @@ void tune_state_list(struct tune *t)
     list_history(&t->history, c);
     tune_verdict_list(t, c);
     checkpoint_add_buf(c, "incidents", &t->incidents, sizeof(struct tune_incident));
-    checkpoint_add_buf(c, "arm", &t->arm, sizeof(struct tune_arm_step));
-    checkpoint_add_buf(c, "held", &t->held, sizeof(struct tune_arm_step));
+    checkpoint_add_buf(c, "arm", &t->arm, sizeof(struct find_step));
+    checkpoint_add_buf(c, "held", &t->held, sizeof(struct find_step));
     ADD(c, "reused", t->reused);
     ADD(c, "last_step", t->last_step);
     ADD(c, "loss_sum", t->loss_sum);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """pace pretrain against the same run in PyTorch: held-out loss, and tokens per second.
 
-    PACE=build/pace PACE_DATA=... python bench/pretrain.py [loss] [speed] [--steps 200] [--pieces 4] [--threads 2]
+    PACE=build/pace PACE_DATA=... python bench/pretrain.py [loss] [speed] [--steps 150] [--pieces 4] [--threads 2]
 
 The model is Llama-shaped with 3.2 million parameters (hidden 192, six layers, six heads, two for keys, feed-forward
 512, vocabulary 4,096, tied), the text a mix of the data folder's corpus. The other side is a plain loop around
 transformers' LlamaForCausalLM with torch's fused AdamW: what Trainer does without what it costs. Both begin with
-pace's random weights, read the same 16 rows of 256 tokens in each step, and have AdamW with 0.9, 0.95, 1e-8, a decay
+pace's random weights, read the same 8 rows of 256 tokens in each step, and have AdamW with 0.9, 0.95, 1e-8, a decay
 of 0.1 for matrices, gradients clipped to 1, 3 % of warmup, then a line down to zero; the rate is given, and pace's guard off.
 
 loss     both for --steps steps, in float32 and in bfloat16 (products here, autocast there); the loss of all four
@@ -36,7 +36,7 @@ import transformers
 import bases
 
 PACE, DATA = os.environ["PACE"], pathlib.Path(os.environ["PACE_DATA"])
-LENGTH, BATCH, RATE, DECAY, BETAS = 256, 16, 2e-3, 0.1, (0.9, 0.95)
+LENGTH, BATCH, RATE, DECAY, BETAS = 256, 8, 2e-3, 0.1, (0.9, 0.95)
 END = "\n<|endoftext|>\n"
 PIECE_STEPS, PIECE_WARM = 12, 2
 
@@ -167,7 +167,7 @@ def compare_speeds(pair, pieces):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", nargs="*", default=["loss", "speed"])
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--pieces", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

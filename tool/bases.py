@@ -45,7 +45,7 @@ def llama(width, inner, layers, heads, key_heads, vocabulary):
 
 # name: configuration, mix, its megabytes, characters of a row, tokens of one, steps, rows a step
 BASES = {
-    "stories1M": (llama(128, 384, 4, 4, 2, 2048), STORIES, 12, 750, 256, 1500, 8),
+    "stories1M": (llama(128, 384, 4, 4, 2, 2048), STORIES, 12, 750, 256, 1000, 8),
     "talk3M": (llama(192, 512, 6, 6, 2, 6144), TALK, 20, 1600, 512, 1200, 8),
     "general10M": (llama(320, 896, 7, 5, 5, 4096), GENERAL, 30, 1600, 512, 1000, 8),
 }

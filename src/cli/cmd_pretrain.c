@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "train/checkpoint.h"
 #include "train/output.h"
 #include "train/pretrain.h"
 
@@ -12,14 +13,17 @@ bool cmd_pretrain(const struct options *o, struct err *err)
 {
     struct arena arena = {0};
     struct lock lock = {-1};
-    bool ok = output_check(o, err) && output_hold(o, &lock, err) && output_begin(o, err) &&
-              pretrain_prepare(o, err);
     struct options *run = arena_array(&arena, struct options, 1);
     *run = *o;
-    run->arguments[0] = file_join(&arena, o->output_dir, pretrain_folder);
-    run->from_scratch = true;
-    run->overwrite_output_dir = true; /* what is there was just made */
-    ok = ok && cmd_tune(run, err);
+    bool ok = output_check(o, err) && pretrain_prepare(o, &lock, err);
+    if (ok) {
+        run->arguments[0] = file_join(&arena, o->output_dir, pretrain_folder);
+        run->from_scratch = true;
+        run->overwrite_output_dir = true; /* what is there was just made */
+        ok = cmd_tune(run, err);
+        if (!ok && !checkpoint_is_there(o->output_dir))
+            pretrain_discard(o);
+    }
     lock_release(&lock);
     arena_release(&arena);
     return ok;

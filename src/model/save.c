@@ -55,31 +55,30 @@ bool model_copy_companions(const char *path, const char *folder, struct err *err
     return true;
 }
 
-/* The description with tie_word_embeddings false; all else stays as it is written. */
-static bool put_untied(struct buf *out, struct span text, struct err *err)
+bool model_put_setting(struct buf *out, struct span text, const char *name, const char *value,
+                       struct err *err)
 {
-    static const char name[] = "tie_word_embeddings";
     struct arena arena = {0};
     struct json_reader r;
-    struct span key, value = {0};
+    struct span key, old = {0};
     json_open(&r, text, &arena);
     json_enter_object(&r);
     while (json_next_key(&r, &key)) {
         if (span_is(key, name))
-            value = json_raw(&r);
+            old = json_raw(&r);
         else
             json_skip(&r);
     }
     bool ok = json_close(&r, err);
-    if (ok && value.len > 0) {
-        size_t start = (size_t)(value.at - text.at);
+    if (ok && old.len > 0) {
+        size_t start = (size_t)(old.at - text.at);
         buf_add(out, span_part(text, 0, start));
-        buf_add_text(out, "false");
-        buf_add(out, span_from(text, start + value.len));
+        buf_add_text(out, value);
+        buf_add(out, span_from(text, start + old.len));
     } else if (ok) {
         size_t start = (size_t)((const uint8_t *)memchr(text.at, '{', text.len) - text.at) + 1;
         buf_add(out, span_part(text, 0, start));
-        buf_printf(out, "\"%s\": false,", name);
+        buf_printf(out, "\"%s\": %s,", name, value);
         buf_add(out, span_from(text, start));
     }
     arena_release(&arena);
@@ -97,7 +96,8 @@ static bool save_config(const struct model *model, const char *path, const char 
     buf_init(&text, BUF_NO_LIMIT);
     bool ok = file_map(&map, file_join(&arena, path, "config.json"), err);
     if (ok) {
-        ok = put_untied(&text, arena_copy(&arena, map.bytes), err) &&
+        ok = model_put_setting(&text, arena_copy(&arena, map.bytes), "tie_word_embeddings", "false",
+                               err) &&
              file_put(file_join(&arena, folder, "config.json"), buf_span(&text), err);
         file_unmap(&map);
     }

@@ -4,6 +4,7 @@
 #ifndef PACE_MODEL_SAVE_H
 #define PACE_MODEL_SAVE_H
 
+#include "base/buf.h"
 #include "model/model.h"
 
 /* True for a model that model_save takes: one from a Hugging Face folder, or a fresh one. Errors:
@@ -20,6 +21,13 @@ MUST_CHECK bool model_can_save(const struct model *model, struct err *err);
  */
 MUST_CHECK bool model_save(const struct model *model, const char *path, const char *folder,
                            struct err *err);
+
+/*
+ * Adds the text of a config.json with one member set to `value`, which is JSON; all else stays as
+ * it is written. The text is an object that is not empty. Errors: ERR_INPUT where it is no JSON.
+ */
+MUST_CHECK bool model_put_setting(struct buf *out, struct span text, const char *name,
+                                  const char *value, struct err *err);
 
 /* The names of what a model's folder may have beside its weights. */
 extern const char *const model_companions[];

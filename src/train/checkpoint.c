@@ -316,6 +316,14 @@ bool checkpoint_hold(struct lock *lock, const char *folder, struct err *err)
     return ok;
 }
 
+bool checkpoint_is_there(const char *folder)
+{
+    struct arena arena = {0};
+    bool is_there = file_kind_of(path_of(&arena, folder)) == FILE_REGULAR;
+    arena_release(&arena);
+    return is_there;
+}
+
 bool checkpoint_remove(const char *folder, struct err *err)
 {
     struct arena arena = {0};

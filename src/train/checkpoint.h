@@ -106,6 +106,9 @@ MUST_CHECK bool checkpoint_load(const struct checkpoint *c, const struct checkpo
 /* Safe on a zeroed struct and after a failed open. */
 void checkpoint_close(struct checkpoint_file *f);
 
+/* True where the folder has one, whatever is in it. */
+bool checkpoint_is_there(const char *folder);
+
 /*
  * Keeps other processes from writing this run as long as this one lives, or until the lock is
  * released; nothing where there is no folder/checkpoint/. Errors: ERR_IO, with who writes.

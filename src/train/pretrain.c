@@ -6,8 +6,16 @@
  * (ChatML), whether the data holds conversations or not, so that the model can be tuned on some
  * later. It learns from all rows, those that will be held out as well: no merge tells what a
  * particular row says. Of a corpus larger than CORPUS_BYTES the beginning is enough.
+ *
+ * With a tokenizer of our own we know which token ends a text, and the description does not: it was
+ * written before, or for another vocabulary. So it is told, and whoever generates with the model
+ * (transformers takes the family's default where nothing is said) stops where the texts did.
+ *
+ * Nothing is written before all of the data was read.
  */
 #include "train/pretrain.h"
+
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -16,12 +24,16 @@
 #include "text/bpe_train.h"
 #include "text/dataset.h"
 #include "text/row_encoder.h"
+#include "train/output.h"
 
 const char pretrain_folder[] = "tokenizer";
 
 enum { CORPUS_BYTES = 200 << 20 };
 
 static const char *const special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+
+/* The id of the first of them. */
+#define END "0"
 
 static const char tokenizer_config[] = "{\n"
                                        "  \"bos_token\": \"<|endoftext|>\",\n"
@@ -61,21 +73,19 @@ static bool feed_data(struct bpe_train *t, const struct options *o, struct err *
     return ok;
 }
 
-static bool train_tokenizer(const struct options *o, size_t vocabulary, const char *folder,
+/* Trains a tokenizer on the data, and writes it as JSON. */
+static bool train_tokenizer(const struct options *o, size_t vocabulary, struct buf *json,
                             struct err *err)
 {
     struct bpe_train train;
     struct bpe_train_options options = {
         .vocab_size = vocabulary, .special = special, .n_special = COUNT_OF(special)};
-    struct arena arena = {0};
-    struct buf json;
     if (vocabulary < 256 + COUNT_OF(special)) {
         err_set(err, ERR_INPUT, "vocab_size %zu has no room for 256 bytes and %zu special tokens",
                 vocabulary, COUNT_OF(special));
         err_hint(err, "2048 and more serve small models");
         return false;
     }
-    buf_init(&json, BUF_NO_LIMIT);
     bpe_train_init(&train, &options);
     bool ok = feed_data(&train, o, err);
     if (ok) {
@@ -83,39 +93,63 @@ static bool train_tokenizer(const struct options *o, size_t vocabulary, const ch
         if (train.n_tokens < vocabulary)
             log_note("the data make %zu tokens, fewer than the vocabulary of %zu", train.n_tokens,
                      vocabulary);
-        bpe_train_write(&train, &json);
-        ok = file_put(file_join(&arena, folder, "tokenizer.json"), buf_span(&json), err) &&
-             file_put(file_join(&arena, folder, "tokenizer_config.json"), span_of(tokenizer_config),
-                      err) &&
-             file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(chat_chatml), err);
+        bpe_train_write(&train, json);
     }
     bpe_train_release(&train);
-    buf_release(&json);
+    return ok;
+}
+
+/* Writes the folder of a model whose tokenizer was trained. */
+static bool write_own(const char *from, struct span json, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    struct file_map map;
+    struct buf first, second;
+    if (!file_map(&map, from, err))
+        return false;
+    buf_init(&first, BUF_NO_LIMIT);
+    buf_init(&second, BUF_NO_LIMIT);
+    bool ok = model_put_setting(&first, arena_copy(&arena, map.bytes), "eos_token_id", END, err) &&
+              model_put_setting(&second, buf_span(&first), "bos_token_id", END, err) &&
+              file_put(file_join(&arena, folder, "config.json"), buf_span(&second), err) &&
+              file_put(file_join(&arena, folder, "tokenizer.json"), json, err) &&
+              file_put(file_join(&arena, folder, "tokenizer_config.json"),
+                       span_of(tokenizer_config), err) &&
+              file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(chat_chatml), err);
+    file_unmap(&map);
+    buf_release(&first);
+    buf_release(&second);
     arena_release(&arena);
     return ok;
 }
 
-static bool copy_config(const char *from, const char *folder, struct err *err)
+/* Writes the folder of a model that has a tokenizer: what is in its own. */
+static bool write_given(const char *from, const char *path, const char *folder, struct err *err)
 {
     struct arena arena = {0};
     struct file_map map;
     bool ok = file_map(&map, from, err);
     if (ok) {
-        ok = file_put(file_join(&arena, folder, "config.json"), map.bytes, err);
+        ok = file_put(file_join(&arena, folder, "config.json"), map.bytes, err) &&
+             model_copy_companions(path, folder, err);
         file_unmap(&map);
     }
     arena_release(&arena);
     return ok;
 }
 
-bool pretrain_prepare(const struct options *o, struct err *err)
+bool pretrain_prepare(const struct options *o, struct lock *lock, struct err *err)
 {
     struct arena arena = {0};
     struct model_config config;
+    struct buf json;
     const char *path = o->arguments[0];
     bool is_folder = file_kind_of(path) == FILE_FOLDER, ok = false;
+    bool has_own =
+        !is_folder || file_kind_of(file_join(&arena, path, "tokenizer.json")) != FILE_REGULAR;
     const char *folder = file_join(&arena, o->output_dir, pretrain_folder);
     const char *from = is_folder ? file_join(&arena, path, "config.json") : path;
+    buf_init(&json, BUF_NO_LIMIT);
     if (!model_config_read(&config, &arena, path, err))
         goto done;
     if (config.is_gguf) {
@@ -123,14 +157,28 @@ bool pretrain_prepare(const struct options *o, struct err *err)
         err_in(err, "%s", path);
         goto done;
     }
-    if (!file_make_folder(folder, err) || !copy_config(from, folder, err))
+    if (has_own && !train_tokenizer(o, config.vocabulary, &json, err))
         goto done;
-    if (is_folder && file_kind_of(file_join(&arena, path, "tokenizer.json")) == FILE_REGULAR)
-        ok = model_copy_companions(path, folder, err);
-    else
-        ok = train_tokenizer(o, config.vocabulary, folder, err);
+    ok = output_hold(o, lock, err) && file_make_folder(folder, err) &&
+         (has_own ? write_own(from, buf_span(&json), folder, err)
+                  : write_given(from, path, folder, err));
 
 done:
+    buf_release(&json);
     arena_release(&arena);
     return ok;
+}
+
+void pretrain_discard(const struct options *o)
+{
+    struct arena arena = {0};
+    const char *folder = file_join(&arena, o->output_dir, pretrain_folder);
+    (void)unlink(file_join(&arena, folder, "config.json"));
+    for (size_t i = 0; i < model_n_companions; i++)
+        (void)unlink(file_join(&arena, folder, model_companions[i]));
+    (void)rmdir(folder);
+    (void)unlink(file_join(&arena, o->output_dir, "checkpoint/lock"));
+    (void)rmdir(file_join(&arena, o->output_dir, "checkpoint"));
+    (void)rmdir(o->output_dir); /* where nothing else is in it */
+    arena_release(&arena);
 }

@@ -4,6 +4,7 @@ Run by meson: test_pretrain.py PROGRAM.
 """
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,33 @@ class Pretrain(unittest.TestCase):
             got, out, err = self.run_pace("pretrain", *arguments, "-o", self.out, *more)
             self.assertEqual((got, out), (code, ""), err)
             self.assertIn(message, err)
+        self.assertFalse(self.out.exists())
+
+    def test_a_run_that_cannot_begin_leaves_nothing(self):
+        bad = self.folder / "bad.jsonl"
+        bad.write_text('{"text": ""}\n{"text": "a text"}\n')
+        for data, more in ((self.folder / "none.jsonl", []), (bad, []), (self.data, ["--memory", "1M"])):
+            code, _, err = self.run_pace("pretrain", self.config, data, "-o", self.out, *more)
+            self.assertIn(code, (3, 4), err)
+            self.assertFalse(self.out.exists(), err)
+
+    def test_an_interrupted_run_is_gone_on_with(self):
+        words = ["--steps", "40", "--batch", "8", "--lr", "1e-3", "--seed", "3"]
+        code, _, err = self.run_pace("pretrain", self.config, self.data, "-o", self.folder / "whole", *words)
+        self.assertEqual(code, 0, err)
+        run = subprocess.Popen([PROGRAM, "pretrain", self.config, self.data, "-o", self.out, *words],
+                               stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for line in run.stderr:
+            if line.startswith("step "):
+                run.send_signal(signal.SIGINT)
+                break
+        err = run.stderr.read()
+        self.assertEqual(run.wait(), 130, err)
+        run.stderr.close()
+        code, _, err = self.run_pace("tune", "--resume", self.out)
+        self.assertEqual(code, 0, err)
+        whole, resumed = ((folder / "model/model.safetensors").read_bytes() for folder in (self.folder / "whole", self.out))
+        self.assertEqual(whole, resumed)
 
 
 if __name__ == "__main__":

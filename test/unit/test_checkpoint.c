@@ -191,7 +191,9 @@ static void a_checkpoint_is_removed_with_what_a_killed_writer_left(void **state)
     struct state a;
     begin(&a, 1);
     ASSERT_OK(checkpoint_remove(folder, &err));
+    assert_false(checkpoint_is_there(folder));
     ASSERT_OK(checkpoint_save(&a.list, folder, &about, &err));
+    assert_true(checkpoint_is_there(folder));
     const char *left = arena_printf(&arena, "%s.tmp-123", state_path(folder));
     ASSERT_OK(file_put(left, span_of("half"), &err));
     ASSERT_OK(checkpoint_remove(folder, &err));

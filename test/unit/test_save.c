@@ -43,6 +43,21 @@ static void train_a_little(struct model *model)
     }
 }
 
+static void a_setting_is_replaced_or_added_and_all_else_kept(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct buf out;
+    buf_init(&out, BUF_NO_LIMIT);
+    ASSERT_OK(model_put_setting(&out, span_of("{ \"a\": [1, 2],\n\"b\": 1e-5 }"), "a", "0", &err));
+    assert_string_equal(buf_string(&out), "{ \"a\": 0,\n\"b\": 1e-5 }");
+    buf_clear(&out);
+    ASSERT_OK(model_put_setting(&out, span_of("{\"b\": 1e-5}"), "a", "false", &err));
+    assert_string_equal(buf_string(&out), "{\"a\": false,\"b\": 1e-5}");
+    ASSERT_FAILS(model_put_setting(&out, span_of("[1]"), "a", "0", &err), "expected an object");
+    buf_release(&out);
+}
+
 static void a_saved_model_opens_with_the_same_losses(void **state)
 {
     (void)state;
@@ -188,6 +203,7 @@ static int release(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_setting_is_replaced_or_added_and_all_else_kept),
         cmocka_unit_test(a_saved_model_opens_with_the_same_losses),
         cmocka_unit_test(each_tensor_keeps_its_type_and_shape),
         cmocka_unit_test(rounding_gives_the_losses_of_the_saved_model),

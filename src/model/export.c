@@ -239,6 +239,7 @@ static bool put_folder(struct exporter *e, const char *path, const struct export
     gguf_put_text(&e->writer, "general.type", "model");
     gguf_put_text(&e->writer, "general.name", name_of(&e->arena, path));
     gguf_put_u32(&e->writer, "general.quantization_version", QUANTIZATION_VERSION);
+    export_put_sampling(&e->writer, path, &e->arena);
     if (divisors)
         add_divisors(e, divisors);
     return gguf_vocab_put(&e->writer, &vocab, err);

@@ -19,6 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/log.h"
+#include "format/json.h"
 #include "model/arch.h"
 #include "model/config_json.h"
 
@@ -213,4 +216,74 @@ bool export_put_keys(struct gguf_writer *w, const struct model *model, const cha
     if (is_type(&rope, "llama3"))
         *divisors = list_divisors(&c->rope[0], arena);
     return true;
+}
+
+/* ---------------------------------------------------------------------------------- sampling -- */
+
+/* Where two names mean one key the later row wins. */
+static const struct {
+    const char *name, *key;
+    bool is_int;
+} sampling[] = {
+    {"top_k", "general.sampling.top_k", true},
+    {"top_p", "general.sampling.top_p", false},
+    {"min_p", "general.sampling.min_p", false},
+    {"xtc_probability", "general.sampling.xtc_probability", false},
+    {"xtc_threshold", "general.sampling.xtc_threshold", false},
+    {"temperature", "general.sampling.temp", false},
+    {"penalty_last_n", "general.sampling.penalty_last_n", true},
+    {"mirostat", "general.sampling.mirostat", true},
+    {"mirostat_tau", "general.sampling.mirostat_tau", false},
+    {"mirostat_eta", "general.sampling.mirostat_eta", false},
+    {"repetition_penalty", "general.sampling.penalty_repeat", false},
+    {"penalty_repeat", "general.sampling.penalty_repeat", false},
+};
+
+enum { N_SAMPLING = COUNT_OF(sampling) };
+
+/* What is no number is as good as absent, as null is. */
+static void read_sampling(struct json_reader *r, double values[N_SAMPLING])
+{
+    struct span key;
+    json_enter_object(r);
+    while (json_next_key(r, &key)) {
+        size_t i = 0;
+        while (i < N_SAMPLING && !span_is(key, sampling[i].name))
+            i++;
+        if (i < N_SAMPLING && json_peek(r) == JSON_NUMBER)
+            values[i] = json_double(r);
+        else
+            json_skip(r);
+    }
+}
+
+void export_put_sampling(struct gguf_writer *w, const char *path, struct arena *arena)
+{
+    struct err err = {0};
+    struct json_reader r;
+    struct file_map map;
+    double values[N_SAMPLING];
+    const char *file = file_join(arena, path, "generation_config.json");
+    for (size_t i = 0; i < N_SAMPLING; i++)
+        values[i] = NAN;
+    if (file_kind_of(file) != FILE_REGULAR)
+        return;
+    bool ok = file_map(&map, file, &err);
+    if (ok) {
+        json_open(&r, map.bytes, arena);
+        read_sampling(&r, values);
+        ok = json_close(&r, &err);
+        file_unmap(&map);
+    }
+    if (!ok)
+        log_warning("%s is passed over: %s", file, err.what);
+    for (size_t i = 0; ok && i < N_SAMPLING; i++) {
+        bool is_next = i + 1 < N_SAMPLING && strcmp(sampling[i + 1].key, sampling[i].key) == 0;
+        if (!(fabs(values[i]) < INT32_MAX) || (is_next && isfinite(values[i + 1])))
+            continue;
+        if (sampling[i].is_int)
+            gguf_put_i32(w, sampling[i].key, (int32_t)values[i]);
+        else
+            gguf_put_f32(w, sampling[i].key, (float)values[i]);
+    }
 }

@@ -19,4 +19,10 @@ MUST_CHECK bool export_knows(const struct model *model, struct err *err);
 MUST_CHECK bool export_put_keys(struct gguf_writer *w, const struct model *model, const char *path,
                                 struct arena *arena, const float **divisors, struct err *err);
 
+/*
+ * Puts the sampling defaults of the folder's generation_config.json, where there is one, as
+ * general.sampling.*; one that cannot be read is told and passed over.
+ */
+void export_put_sampling(struct gguf_writer *w, const char *path, struct arena *arena);
+
 #endif

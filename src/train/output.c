@@ -119,6 +119,8 @@ static void remove_companions(const char *model, const char *folder)
         if (file_kind_of(file_join(&arena, model, name)) != FILE_REGULAR)
             remove_file(folder, name);
     }
+    if (file_kind_of(file_join(&arena, model, "generation_config.json")) != FILE_REGULAR)
+        remove_file(folder, "generation_config.json");
     arena_release(&arena);
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "format/gguf.h"
 #include "model/export_keys.h"
 #include "model/lora.h"
@@ -102,6 +103,54 @@ static void a_gguf_file_gives_the_losses_of_its_folder(void **state)
         model_close(&again);
         model_close(&model);
     }
+}
+
+/* The value of a key, NAN where it is not there. */
+static double number_of(const struct gguf *g, const char *key)
+{
+    uint32_t i;
+    float x;
+    struct err ignored;
+    if (!gguf_find(g, key))
+        return (double)NAN;
+    if (gguf_get_u32(g, key, &i, &ignored))
+        return i;
+    return gguf_get_f32(g, key, &x, &err) ? x : -1;
+}
+
+static void sampling_defaults_go_into_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        double top_k, temp, repeat;
+    } cases[] = {
+        {"{\"eos_token_id\": 2, \"top_k\": 20, \"temperature\": 0.5, \"repetition_penalty\": 1.25}",
+         20, 0.5, 1.25},
+        {"{\"penalty_repeat\": 1.5, \"repetition_penalty\": 1.25, \"top_k\": null}", NAN, NAN, 1.5},
+        {"{\"top_k\": 1e300, \"temperature\": \"hot\"}", NAN, NAN, NAN},
+        {"{\"top_k\": 20, ", NAN, NAN, NAN},
+        {"[]", NAN, NAN, NAN},
+    };
+    log_set_level(LOG_QUIET);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct model model;
+        struct gguf g;
+        const char *folder = new_model(TINY_LLAMA), *file = new_file();
+        write_into(folder, "generation_config.json", cases[i].json);
+        ASSERT_OK(model_open(&model, folder, plain_backend(), &err));
+        ASSERT_OK(export_model(&model, folder, &(struct export_options){0}, file, &err));
+        ASSERT_OK(gguf_open(&g, file, &err));
+        const double found[] = {number_of(&g, "general.sampling.top_k"),
+                                number_of(&g, "general.sampling.temp"),
+                                number_of(&g, "general.sampling.penalty_repeat")},
+                     wanted[] = {cases[i].top_k, cases[i].temp, cases[i].repeat};
+        for (size_t k = 0; k < COUNT_OF(found); k++)
+            assert_true(found[k] == wanted[k] || (isnan(found[k]) && isnan(wanted[k])));
+        gguf_close(&g);
+        model_close(&model);
+    }
+    log_set_level(LOG_NORMAL);
 }
 
 static void adapters_are_folded_in_wherever_the_base_comes_from(void **state)
@@ -347,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gguf_file_gives_the_losses_of_its_folder),
+        cmocka_unit_test(sampling_defaults_go_into_the_file),
         cmocka_unit_test(adapters_are_folded_in_wherever_the_base_comes_from),
         cmocka_unit_test(other_keys_and_tensors_of_a_gguf_file_stay),
         cmocka_unit_test(matrices_get_the_models_own_type),

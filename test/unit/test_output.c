@@ -226,10 +226,13 @@ static void a_base_is_saved_whole(void **state)
     const char *from = model_folder(TINY_TALKER), *to = below("whole");
     tiny_tokenizer(from, NULL, NULL);
     ASSERT_OK(file_make_folder(to, &err));
+    const char *saved = file_join(&arena, to, "model");
+    ASSERT_OK(file_make_folder(saved, &err));
+    write_into(saved, "generation_config.json", "{}"); /* an earlier base's; this one has none */
     ASSERT_OK(model_open(&model, from, plain_backend(), &err));
     ASSERT_OK(save_to(&model, from, to, &err));
-    const char *saved = file_join(&arena, to, "model");
     assert_true(is_there(saved, "tokenizer.json"));
+    assert_false(is_there(saved, "generation_config.json"));
     ASSERT_OK(model_open(&again, saved, plain_backend(), &err));
     model_close(&again);
     model_close(&model);

@@ -15,6 +15,10 @@ enum log_level {
 
 void log_set_level(enum log_level level);
 
+/* Breaks lines between words so that none has more columns, for a terminal; 0, as it is at first:
+ * not. A warning is then written over an unfinished line, of progress. */
+void log_set_width(size_t columns);
+
 /* One line each; what is not safe to show in it becomes '?'. */
 void log_detail(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_note(const char *format, ...) PRINTF_LIKE(1, 2);

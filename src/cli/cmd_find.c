@@ -51,7 +51,7 @@ static bool tell(void *context, const struct find_event *e)
     if (e->moment == FIND_STEP && !*is_terminal)
         return true;
     buf_init(&line, BUF_NO_LIMIT);
-    find_view_progress(e, &line);
+    find_view_progress(e, *is_terminal ? term_of_stderr().width - 1 : 0, &line);
     (void)fprintf(stderr, "%s%s%s", *is_terminal ? "\r\033[K" : "", buf_string(&line),
                   *is_terminal ? "" : "\n");
     buf_release(&line);

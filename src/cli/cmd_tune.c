@@ -126,7 +126,7 @@ static bool show_search(void *context, const struct find_event *e)
     if (s->is_quiet || (e->moment == FIND_STEP && !s->is_terminal))
         return !is_interrupted;
     buf_clear(&s->line);
-    find_view_progress(e, &s->line);
+    find_view_progress(e, s->is_terminal ? s->term.width - 1 : 0, &s->line);
     (void)fprintf(stderr, "%s%s%s", s->is_terminal ? "\r\033[K" : "", buf_string(&s->line),
                   s->is_terminal ? "" : "\n");
     return !is_interrupted;

@@ -354,13 +354,18 @@ void find_view_json(const struct find_shown *shown, struct buf *out)
 
 /* ------------------------------------------------------------------------------------ during -- */
 
-void find_view_progress(const struct find_event *e, struct buf *out)
+void find_view_progress(const struct find_event *e, size_t columns, struct buf *out)
 {
+    size_t before = out->len, most = columns > 0 ? columns : SIZE_MAX;
     if (e->arm < 0) {
         buf_printf(out, "held-out loss of the base: %.4f", e->loss);
         return;
     }
     const struct pace_arm *arm = &e->search->arms[e->arm];
-    buf_printf(out, "arm %d, rate %.3g, step %lld: loss %.4f   %.0f %% of the search", e->arm + 1,
-               arm->learning_rate, (long long)arm->done, e->loss, 100 * e->share);
+    buf_printf(out, "arm %d, rate %.3g, step %lld: loss %.4f", e->arm + 1, arm->learning_rate,
+               (long long)arm->done, e->loss);
+    size_t short_len = out->len;
+    buf_printf(out, "   %.0f %% of the search", 100 * e->share);
+    if (out->len - before > most)
+        out->len = min_size(short_len, before + most);
 }

@@ -18,9 +18,9 @@ struct find_shown {
 /* For the terminal. */
 void find_view_text(const struct find_shown *shown, const struct term *term, struct buf *out);
 
-/* One line, without its end, on how far the search is. */
+/* One line, without its end, on how far the search is; of that many columns at most, 0: any. */
 struct find_event;
-void find_view_progress(const struct find_event *e, struct buf *out);
+void find_view_progress(const struct find_event *e, size_t columns, struct buf *out);
 
 /* The document of --json; find_view.c lists its fields. */
 void find_view_json(const struct find_shown *shown, struct buf *out);

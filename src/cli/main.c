@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/nearest.h"
 #include "cli/args.h"
 #include "cli/help.h"
+#include "cli/term.h"
 
 static int exit_code(enum err_kind kind)
 {
@@ -98,6 +100,8 @@ int main(int argc, char **argv)
     struct err err = {0};
     /* A file over the shell's limit (ulimit -f) is an error of a write, not the end of a run. */
     (void)signal(SIGXFSZ, SIG_IGN);
+    if (isatty(STDERR_FILENO))
+        log_set_width(term_of_stderr().width);
     bool ok = run(argc, argv, &err);
     if (ok && fflush(stdout) != 0) {
         err_set(&err, ERR_IO, "cannot write: %s", strerror(errno));

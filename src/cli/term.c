@@ -109,6 +109,22 @@ static const struct range unsafe[] = {
     {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
 };
 
+/* How people write it who have no other keys. */
+static const char *ascii_of(uint32_t c)
+{
+    static const struct {
+        uint32_t c;
+        const char *text;
+    } rows[] = {{0xb1, "+-"},   {0xd7, "x"},     {0xf7, "/"},   {0x2013, "-"},
+                {0x2014, "-"},  {0x2018, "'"},   {0x2019, "'"}, {0x201c, "\""},
+                {0x201d, "\""}, {0x2026, "..."}, {0x2192, "->"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (rows[i].c == c)
+            return rows[i].text;
+    }
+    return "?";
+}
+
 size_t term_columns(uint32_t code_point)
 {
     if (code_point < 0x300)
@@ -139,8 +155,8 @@ size_t term_add_safe(const struct term *t, struct buf *out, struct span text, si
         return out->len - before;
     }
     if (c >= 0x80 && !t->has_unicode) {
-        buf_add_byte(out, '?');
-        return 1;
+        buf_add_text(out, ascii_of(c));
+        return out->len - before;
     }
     buf_add(out, span_part(text, 0, *len));
     return term_columns(c);

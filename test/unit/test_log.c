@@ -35,6 +35,19 @@ static void log_a_long_line(void)
     log_note("%s", text);
 }
 
+static void log_narrowly(void)
+{
+    struct err err;
+    log_set_width(24);
+    log_note("a line that is broken between words");
+    log_warning("one-word-that-has-more-columns-than-there-are");
+    log_note("\xc3\xa4\xc3\xb6\xc3\xbc \xc3\xa4\xc3\xb6\xc3\xbc \xc3\xa4\xc3\xb6\xc3\xbc "
+             "\xc3\xa4\xc3\xb6\xc3\xbc ab");
+    err_set(&err, ERR_INPUT, "the header claims 900 bytes");
+    err_hint(&err, "fetch the file once more");
+    log_error(&err);
+}
+
 #define ERRORS "pace: bad ? magic\npace: x.gguf: bad ? magic\n  hint: fetch it again\n"
 
 static void assert_logged(void (*call)(void), const char *wanted)
@@ -54,6 +67,18 @@ static void the_level_decides_what_is_said(void **state)
     assert_logged(log_verbosely, "detail 1\nnote: note 2\nwarning: warning?3\n" ERRORS);
 }
 
+static void a_terminal_s_lines_are_broken_between_words(void **state)
+{
+    (void)state;
+    assert_logged(log_narrowly,
+                  "note: a line that is\n  broken between words\n"
+                  "\r\033[Kwarning:\n  one-word-that-has-more-columns-than-there-are\n"
+                  "note: \xc3\xa4\xc3\xb6\xc3\xbc \xc3\xa4\xc3\xb6\xc3\xbc "
+                  "\xc3\xa4\xc3\xb6\xc3\xbc \xc3\xa4\xc3\xb6\xc3\xbc ab\n"
+                  "pace: the header claims\n  900 bytes\n"
+                  "  hint: fetch the file\n    once more\n");
+}
+
 static void a_long_line_is_cut_and_still_ends(void **state)
 {
     (void)state;
@@ -69,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_level_decides_what_is_said),
+        cmocka_unit_test(a_terminal_s_lines_are_broken_between_words),
         cmocka_unit_test(a_long_line_is_cut_and_still_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

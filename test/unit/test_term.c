@@ -31,6 +31,9 @@ static void what_could_steer_a_terminal_is_written_out(void **state)
     assert_string_equal(safe(&rich, "\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\xff", &columns),
                         "\\x9b\\u202e\\u2066\\ufeff\\xff");
     assert_string_equal(safe(&plain, "\xc3\xa9\xe4\xb8\xad", &columns), "??");
+    assert_string_equal(safe(&plain, "1 \xc2\xb1 2 \xc3\x97 3\xe2\x80\xa6", &columns),
+                        "1 +- 2 x 3...");
+    assert_int_equal(columns, 13);
     assert_string_equal(safe(&rich,
                              "\xc3\xa9\xe4\xb8\xad"
                              "e\xcc\x81\xf0\x9f\x98\x80",

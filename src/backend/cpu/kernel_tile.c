@@ -269,39 +269,52 @@ void KERNEL(kernel_pack_bf16)(float *out, size_t step, const float *in, size_t s
     pack(out, step, in, stride, (struct square){rows, n, 0}, 2);
 }
 
+/* Part i of a row, of which only the first n numbers are there. */
+SIMD vec load_part(const float *row, size_t i, size_t n)
+{
+    return vec_load_some(row + i, i < n ? min_size(n - i, LANES) : 0);
+}
+
+SIMD void copy(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n)
+{
+    for (size_t k = 0; k < rows; k++, in += stride, out += step) {
+        for (size_t i = 0; i < step; i += LANES)
+            vec_store_some(out + i, load_part(in, i, n), min_size(step - i, LANES));
+    }
+}
+
 void KERNEL(kernel_copy)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                          size_t n)
 {
-    if (step == PANEL && n >= PANEL) {
-        for (size_t k = 0; k < rows; k++, in += stride, out += PANEL) {
-            vec_store(out, vec_load(in));
-            vec_store(out + LANES, vec_load(in + LANES));
-        }
-        return;
-    }
-    for (size_t k = 0; k < rows; k++, in += stride, out += step) {
+    /* Known at compile time no mask is asked for. */
+    if (step == PANEL && n >= PANEL)
+        copy(out, PANEL, in, stride, rows, PANEL);
+    else if (step == TILE_ROWS && n >= TILE_ROWS)
+        copy(out, TILE_ROWS, in, stride, rows, TILE_ROWS);
+    else
+        copy(out, step, in, stride, rows, n);
+}
+
+SIMD void copy_bf16(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n)
+{
+    size_t k = 0;
+    for (; k + 1 < rows; k += 2, in += 2 * stride, out += step) {
         for (size_t i = 0; i < step; i += LANES) {
-            size_t here = i < n ? min_size(n - i, LANES) : 0;
-            vec_store_some(out + i, vec_load_some(in + i, here), min_size(step - i, LANES));
+            vec pair = vec_pair(load_part(in, i, n), load_part(in + stride, i, n));
+            vec_store_some(out + i, pair, min_size(step - i, LANES));
         }
     }
+    for (size_t i = 0; k < rows && i < step; i += LANES)
+        vec_store_some(out + i, vec_pair(load_part(in, i, n), (vec){0}), min_size(step - i, LANES));
 }
 
 void KERNEL(kernel_copy_bf16)(float *out, size_t step, const float *in, size_t stride, size_t rows,
                               size_t n)
 {
-    for (size_t k = 0; k < rows; k += 2, in += 2 * stride, out += step) {
-        const float *next = in + stride;
-        bool is_whole = k + 1 < rows;
-        for (size_t i = 0; i < step; i += LANES) {
-            size_t here = i < n ? min_size(n - i, LANES) : 0, width = min_size(step - i, LANES);
-            if (here == LANES && is_whole) {
-                vec_store(out + i, vec_pair(vec_load(in + i), vec_load(next + i)));
-                continue;
-            }
-            vec low = vec_load_some(in + i, here);
-            vec high = is_whole ? vec_load_some(next + i, here) : (vec){0};
-            vec_store_some(out + i, vec_pair(low, high), width);
-        }
-    }
+    if (step == PANEL && n >= PANEL)
+        copy_bf16(out, PANEL, in, stride, rows, PANEL);
+    else if (step == TILE_ROWS && n >= TILE_ROWS)
+        copy_bf16(out, TILE_ROWS, in, stride, rows, TILE_ROWS);
+    else
+        copy_bf16(out, step, in, stride, rows, n);
 }

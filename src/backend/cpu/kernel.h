@@ -133,6 +133,10 @@ struct kernels {
     /* As quant_decode, bit for bit. */
     void (*decode)(enum dtype dtype, const uint8_t *bytes, float *out, size_t n);
     void (*to_bf16)(uint16_t *y, const float *x, size_t n);
+
+    /* One block of an update (rule.h), and of a sum over gradients; the same in every set. */
+    void (*update)(const struct optim_args *a, size_t block);
+    void (*reduce)(struct reduce_result *out, const float *x, size_t n);
 };
 
 static inline const struct product *kernels_product(const struct kernels *k, enum products products)
@@ -178,6 +182,8 @@ void KERNEL(kernel_scale)(float *y, float factor, size_t n);
 void KERNEL(kernel_axpby)(float *y, float factor, const float *x, float beta, size_t n);
 void KERNEL(kernel_decode)(enum dtype dtype, const uint8_t *bytes, float *out, size_t n);
 void KERNEL(kernel_to_bf16)(uint16_t *y, const float *x, size_t n);
+void KERNEL(kernel_update)(const struct optim_args *a, size_t block);
+void KERNEL(kernel_reduce)(struct reduce_result *out, const float *x, size_t n);
 #endif
 
 #endif

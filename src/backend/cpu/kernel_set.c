@@ -31,4 +31,6 @@ const struct kernels KERNEL(kernels) = {
     .axpby = KERNEL(kernel_axpby),
     .decode = KERNEL(kernel_decode),
     .to_bf16 = KERNEL(kernel_to_bf16),
+    .update = KERNEL(kernel_update),
+    .reduce = KERNEL(kernel_reduce),
 };

@@ -369,13 +369,13 @@ static bool read_sizes(struct model_config *c, const struct config_keys *keys, s
     c->feed_forward = keys->feed_forward;
     c->vocabulary = keys->vocabulary;
     c->max_positions = keys->max_positions > 0 ? keys->max_positions : c->arch->max_positions;
-    if (c->arch->learned_positions) {
-        c->kv_heads = c->heads;
-        c->feed_forward = keys->feed_forward > 0 ? keys->feed_forward : 4 * keys->width;
-    }
+    if (c->arch->learned_positions && c->feed_forward == 0)
+        c->feed_forward = 4 * keys->width;
     c->head = keys->head > 0 ? keys->head : c->arch->head;
-    if (c->arch->norm == NORM_LAYER)
-        c->head = 0; /* GPT-2 and GPT-NeoX know no other width than that of the model */
+    if (c->arch->norm == NORM_LAYER) { /* GPT-2 and GPT-NeoX know neither of the two */
+        c->kv_heads = c->heads;
+        c->head = 0;
+    }
     if (c->head == 0 && c->heads > 0)
         c->head = c->width / c->heads;
     return config_check_sizes(c, err);

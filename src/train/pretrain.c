@@ -8,8 +8,8 @@
  * particular row says. Of a corpus larger than CORPUS_BYTES the beginning is enough.
  *
  * With a tokenizer of our own we know which token ends a text, and the description does not: it was
- * written before, or for another vocabulary. So it is told, and whoever generates with the model
- * (transformers takes the family's default where nothing is said) stops where the texts did.
+ * written before, or for another vocabulary. So it is told; where nothing is said transformers
+ * takes the family's default, and would not stop where the texts did.
  *
  * Nothing is written before all of the data was read.
  */
@@ -32,8 +32,11 @@ enum { CORPUS_BYTES = 200 << 20 };
 
 static const char *const special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 
-/* The id of the first of them. */
-#define END "0"
+/* Padding: none. Where it is left out, transformers takes the family's, which may be beyond the
+ * vocabulary, and torch does not train the vector of a token that pads. */
+static const struct {
+    const char *name, *value;
+} ids[] = {{"pad_token_id", "null"}, {"eos_token_id", "0"}, {"bos_token_id", "0"}};
 
 static const char tokenizer_config[] = "{\n"
                                        "  \"bos_token\": \"<|endoftext|>\",\n"
@@ -99,26 +102,39 @@ static bool train_tokenizer(const struct options *o, size_t vocabulary, struct b
     return ok;
 }
 
+/* The description, with the ids that are the tokenizer's to say. */
+static bool put_config(struct span text, const char *path, struct err *err)
+{
+    struct arena arena = {0};
+    struct buf out;
+    bool ok = true;
+    buf_init(&out, BUF_NO_LIMIT);
+    for (size_t i = 0; ok && i < COUNT_OF(ids); i++) {
+        text = arena_copy(&arena, text);
+        buf_clear(&out);
+        ok = model_put_setting(&out, text, ids[i].name, ids[i].value, err);
+        text = buf_span(&out);
+    }
+    ok = ok && file_put(path, text, err);
+    buf_release(&out);
+    arena_release(&arena);
+    return ok;
+}
+
 /* Writes the folder of a model whose tokenizer was trained. */
 static bool write_own(const char *from, struct span json, const char *folder, struct err *err)
 {
     struct arena arena = {0};
     struct file_map map;
-    struct buf first, second;
-    if (!file_map(&map, from, err))
-        return false;
-    buf_init(&first, BUF_NO_LIMIT);
-    buf_init(&second, BUF_NO_LIMIT);
-    bool ok = model_put_setting(&first, arena_copy(&arena, map.bytes), "eos_token_id", END, err) &&
-              model_put_setting(&second, buf_span(&first), "bos_token_id", END, err) &&
-              file_put(file_join(&arena, folder, "config.json"), buf_span(&second), err) &&
-              file_put(file_join(&arena, folder, "tokenizer.json"), json, err) &&
-              file_put(file_join(&arena, folder, "tokenizer_config.json"),
-                       span_of(tokenizer_config), err) &&
-              file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(chat_chatml), err);
-    file_unmap(&map);
-    buf_release(&first);
-    buf_release(&second);
+    bool ok = file_map(&map, from, err);
+    if (ok) {
+        ok = put_config(map.bytes, file_join(&arena, folder, "config.json"), err) &&
+             file_put(file_join(&arena, folder, "tokenizer.json"), json, err) &&
+             file_put(file_join(&arena, folder, "tokenizer_config.json"), span_of(tokenizer_config),
+                      err) &&
+             file_put(file_join(&arena, folder, "chat_template.jinja"), span_of(chat_chatml), err);
+        file_unmap(&map);
+    }
     arena_release(&arena);
     return ok;
 }

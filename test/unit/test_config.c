@@ -113,6 +113,15 @@ static void windows_follow_each_family_s_rule(void **state)
     assert_int_equal(c.layers[1].rope, 0);
 }
 
+static void heads_are_grouped_only_where_the_family_knows_it(void **state)
+{
+    (void)state;
+    struct model_config c = parse(TINY_NEOX, "\"num_key_value_heads\": 1");
+    assert_int_equal(c.kv_heads, c.heads);
+    c = parse(TINY_GPT2, "\"num_key_value_heads\": 1");
+    assert_int_equal(c.kv_heads, c.heads);
+}
+
 static void several_end_tokens_are_kept(void **state)
 {
     (void)state;
@@ -215,6 +224,7 @@ int main(void)
         cmocka_unit_test(gemma_scales_shifts_and_caps),
         cmocka_unit_test(gemma_3_has_two_ropes),
         cmocka_unit_test(windows_follow_each_family_s_rule),
+        cmocka_unit_test(heads_are_grouped_only_where_the_family_knows_it),
         cmocka_unit_test(several_end_tokens_are_kept),
         cmocka_unit_test(a_size_of_zero_is_not_an_absent_one),
         cmocka_unit_test(a_share_of_a_head_is_passed_over_where_the_family_knows_none),

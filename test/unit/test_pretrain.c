@@ -112,11 +112,12 @@ static void the_description_is_told_which_token_ends_a_text(void **state)
         "other.json",
         span_of("{\"model_type\": \"llama\", \"hidden_size\": 16, \"intermediate_size\": 24, "
                 "\"num_hidden_layers\": 1, \"num_attention_heads\": 2, \"vocab_size\": 280, "
-                "\"eos_token_id\": [7, 9]}"));
+                "\"eos_token_id\": [7, 9], \"pad_token_id\": 5}"));
     ASSERT_OK(prepare(&err));
     ASSERT_OK(model_config_read(&read, &arena, made(""), &err));
     assert_int_equal(read.n_eos, 1);
     assert_int_equal(read.eos[0], 0);
+    assert_int_equal(read.pad, -1);
     struct file_map map;
     ASSERT_OK(file_map(&map, made("config.json"), &err));
     assert_true(span_find(map.bytes, span_of("\"bos_token_id\": 0")) < map.bytes.len);

@@ -478,7 +478,9 @@ struct pace_rate_options {
     double max_grad_norm;    /* ordinary clipping, as clip_grad_norm_ does it; 0: none */
     double uniform_loss;     /* log of the vocabulary's size: the loss of a guess; 0: not known */
     int64_t steps_per_epoch; /* 0: not known */
-    int64_t first_step;      /* updates that the weights already have: a search's beginning; 0 */
+    /* Updates that the weights already have: a search's beginning; 0. A held-out loss that is told
+     * before anything else is that of the weights without them: of step 0. */
+    int64_t first_step;
     /* States (weights, optimizer) that the trainer can keep. Slot 0 is for the best held-out state,
      * the others are for recent ones. Without any a roll-back becomes a cut. */
     int n_slots;

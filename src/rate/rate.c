@@ -219,15 +219,28 @@ static void observe_eval(struct pace_rate *r, const struct pace_rate_obs *obs,
         decide(r, obs, d);
 }
 
+/* Before anything else a held-out loss is that of the weights before their first update. */
+static bool is_of_base(const struct pace_rate *r, const struct pace_rate_obs *obs)
+{
+    const struct pace_memory *m = &r->memory;
+    return obs->kind == PACE_OBS_EVAL && r->step == r->options.first_step && m->n_losses == 0 &&
+           m->held_out.n == 0;
+}
+
 void pace_rate_observe(struct pace_rate *r, const struct pace_rate_obs *obs)
 {
     if (r->memory.stopped)
         return;
+    bool is_base = is_of_base(r, obs);
+    if (is_base)
+        r->step = 0;
     struct pace_rate_decision d = go(r);
     if (obs->kind == PACE_OBS_STEP)
         observe_step(r, obs, &d);
     else
         observe_eval(r, obs, &d);
+    if (is_base)
+        r->step = r->options.first_step;
     d.learning_rate = rate_at(r, d.step);
     r->decision = d;
 }

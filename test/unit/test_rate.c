@@ -218,6 +218,9 @@ static void a_run_may_begin_where_a_search_has_ended(void **state)
     o.first_step = 40;
     pace_rate_init(&r, &o);
     assert_true(pace_rate_next(&r).learning_rate == pace_schedule_rate(&o.schedule, 40));
+    struct pace_rate_obs base = pace_rate_obs_eval(3);
+    pace_rate_observe(&r, &base); /* of the weights without what the search made of them */
+    assert_int_equal(pace_rate_next(&r).step, 0);
     for (int64_t step = 40; step < 100; step++) {
         assert_false(pace_rate_finished(&r));
         assert_int_equal(r.step, step);

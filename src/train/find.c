@@ -7,21 +7,22 @@
  * search alone says when to end it.
  *
  * An arm is measured with the mean of its weights over the second half of its steps, on held-out
- * rows taken evenly from all of them; as many as cost about a hundredth of the run, so that five
- * evaluations leave four fifths of the search's quarter to steps. They are measured in groups, each
- * the same for every arm: the spread of the groups' differences to the base's losses is the error
- * of an arm's difference, free of how hard the rows are.
+ * rows taken evenly from all of them; as many as one evaluation may cost (budget.c). They are
+ * measured in groups, each the same for every arm: the spread of the groups' differences to the
+ * base's losses is the error of an arm's difference, free of how hard the rows are.
  *
- * Two states are kept, in the setup's snapshots: the beginning, and that of the arm that is the
- * best so far. Where the second does not fit, the main run starts over; where the first does not,
- * or the mean of the weights, there is no race.
+ * Kept are, in the setup's snapshots, the beginning and the states of the two arms that are nearest
+ * to the rate found so far. Where those do not fit, the main run starts over; where the first does
+ * not, or the mean of the weights, there is no race.
+ *
+ * The bill: what the main run goes on from is not lost, and the base's loss serves both. So the
+ * search has the largest budget at which no more is lost than it was given.
  */
 #include "train/find.h"
 
 #include <math.h>
 
 #include "base/clock.h"
-#include "train/estimate.h"
 
 /* Slots of the setup's snapshots. */
 enum { INITIAL, HELD };
@@ -29,42 +30,46 @@ enum { INITIAL, HELD };
 /* Where fewer of the tokens than this have a loss, rows are questions with answers. */
 static const double ANSWER_SHARE = 0.9;
 
-/* The run's part that one evaluation may cost. */
-static const double EVAL_SHARE = 0.01;
-
 void find_options_init(struct find_options *options)
 {
-    *options = (struct find_options){.method = PACE_SEARCH_RACE, .budget = 0.25};
-}
-
-/* Mean tokens of a list's rows. */
-static double mean_length(const struct row_store *store, const uint32_t *rows, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)store->rows[rows[i]].len;
-    return n > 0 ? sum / (double)n : 0;
+    *options = (struct find_options){.method = PACE_SEARCH_RACE, .budget = 0.25, .lost = 0.25};
 }
 
 /* Rows to measure on, evenly from all that are held out, and what that costs in steps. */
 static double choose_rows(struct find *f)
 {
     struct setup *s = f->setup;
-    double batch = (double)setup_order(s).batch_rows;
-    double step_cost = estimate_step_cost(setup_trains_all(s), s->run.plan.layers_redone,
-                                          s->engine.model.config.n_layers);
-    double rows = fmax(EVAL_SHARE * (double)s->steps * batch * step_cost, FIND_GROUPS);
-    f->n_rows = min_size(s->eval.n, (size_t)rows);
+    f->n_rows = min_size(s->eval.n, s->budget.search_rows);
     f->rows = arena_array(&s->arena, uint32_t, max_size(f->n_rows, 1));
+    f->losses = arena_array(&s->arena, struct row_loss, max_size(f->n_rows, 1));
     for (size_t i = 0; i < f->n_rows; i++)
         f->rows[i] = s->eval.rows[i * s->eval.n / f->n_rows];
-    double of_step = batch * mean_length(&s->store, s->train.rows, s->train.n) * step_cost;
-    return (double)f->n_rows * mean_length(&s->store, f->rows, f->n_rows) / of_step;
+    struct row_list list = {f->rows, f->n_rows, 0};
+    double run = s->budget.run / (double)s->steps;
+    return (double)f->n_rows * rows_mean_length(&list, &s->store) / run;
+}
+
+/* The largest budget at which no more is lost than may be. How long an arm is, is the search's to
+ * say. */
+static double choose_budget(const struct find *f)
+{
+    static const double STEP = 0.005;
+    struct pace_search_options o = f->search;
+    struct pace_search trial;
+    for (; o.budget > 0; o.budget = fmax(o.budget - STEP, 0)) {
+        pace_search_init(&trial, &o);
+        double kept = (double)trial.arm_steps + o.eval_cost;
+        if (pace_search_next(&trial).action == PACE_SEARCH_DONE ||
+            o.budget - kept / (double)o.total_steps <= f->options.lost)
+            break;
+    }
+    return o.budget;
 }
 
 void find_init(struct find *f, struct setup *setup, const struct find_options *options)
 {
-    *f = (struct find){.setup = setup, .options = *options, .memory = {.held = -1, .begun = -1}};
+    *f = (struct find){
+        .setup = setup, .options = *options, .memory = {.held = {-1, -1}, .begun = -1}};
     struct order_options order = setup_order(setup);
     order_init(&f->order, &setup->arena, &order);
     pace_search_options_init(&f->search);
@@ -80,29 +85,29 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
     f->search.eval_cost = choose_rows(f);
     f->search.held_out_rows = (int64_t)f->n_rows;
     f->search.n_states = setup->averages ? (int)setup->n_states : 0;
+    f->search.budget = choose_budget(f);
     pace_search_init(&f->memory.search, &f->search);
 }
 
 /* ---------------------------------------------------------------------------------- measure -- */
 
 /* The held-out loss of the weights as they are, and of each group. */
-static double measure(struct find *f, double group[FIND_GROUPS], double weight[FIND_GROUPS])
+static double measure(struct find *f, double group[FIND_GROUPS], double weight[FIND_GROUPS],
+                      struct step_sums *sums)
 {
-    double sum = 0, targets = 0;
+    struct setup *s = f->setup;
+    stepper_evaluate_rows(&s->stepper, &s->store, f->rows, f->n_rows, f->losses, sums);
+    f->memory.eval_tokens += sums->tokens;
     for (size_t g = 0; g < FIND_GROUPS; g++) {
-        struct step_sums sums;
-        size_t first = g * f->n_rows / FIND_GROUPS, end = (g + 1) * f->n_rows / FIND_GROUPS;
+        size_t end = (g + 1) * f->n_rows / FIND_GROUPS;
         group[g] = weight[g] = 0;
-        if (end == first)
-            continue;
-        stepper_evaluate(&f->setup->stepper, &f->setup->store, f->rows + first, end - first, &sums);
-        f->memory.eval_tokens += sums.tokens;
-        weight[g] = (double)sums.targets;
-        group[g] = sums.targets > 0 ? sums.loss : 0;
-        sum += weight[g] * group[g];
-        targets += weight[g];
+        for (size_t i = g * f->n_rows / FIND_GROUPS; i < end; i++) {
+            group[g] += f->losses[i].sum;
+            weight[g] += (double)f->losses[i].targets;
+        }
+        group[g] /= fmax(weight[g], 1);
     }
-    return sum / targets;
+    return sums->loss;
 }
 
 /* The standard error of the weighted mean of the groups' differences; 0 below three groups. */
@@ -184,24 +189,40 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, struct
     return pace_search_watch(&f->memory.search, e->loss);
 }
 
-/* The best arm's state is kept for the main run. */
+/* How far an arm's rate is from another, in decades; infinite for no arm. */
+static double distance(const struct find *f, int arm, double rate)
+{
+    const struct pace_search *s = &f->memory.search;
+    return arm < 0 ? INFINITY : fabs(log10(s->arms[arm].learning_rate / rate));
+}
+
+/* The states that are kept for the main run are those nearest to the rate that is found so far. */
 static void hold(struct find *f, int arm)
 {
     struct pace_search_result so_far;
-    pace_search_find(&f->memory.search, &so_far);
-    if (so_far.arm != arm || f->search.n_states <= HELD)
+    struct find_memory *m = &f->memory;
+    int place = 0, room = (int)min_size((size_t)f->search.n_states, 1 + FIND_HELD) - HELD;
+    if (m->search.arms[arm].status != PACE_ARM_MEASURED || room < 1)
         return;
-    snapshots_keep(&f->setup->snapshots, HELD);
-    f->memory.held = arm;
+    pace_search_find(&m->search, &so_far);
+    for (int i = 1; i < room; i++)
+        if (distance(f, m->held[i], so_far.learning_rate) >
+            distance(f, m->held[place], so_far.learning_rate))
+            place = i;
+    if (distance(f, arm, so_far.learning_rate) >= distance(f, m->held[place], so_far.learning_rate))
+        return;
+    snapshots_keep(&f->setup->snapshots, (size_t)(HELD + place));
+    m->held[place] = arm;
 }
 
 static double end_arm(struct find *f, int arm)
 {
     struct find_memory *m = &f->memory;
+    struct step_sums sums;
     double group[FIND_GROUPS], weight[FIND_GROUPS], loss = NAN, se = 0;
     if (m->search.arms[arm].status == PACE_ARM_RUNNING) {
         average_show(&f->setup->average, true);
-        loss = measure(f, group, weight);
+        loss = measure(f, group, weight, &sums);
         average_show(&f->setup->average, false);
         se = error_of(m, group);
     } else {
@@ -220,12 +241,12 @@ static double measure_base(struct find *f)
     struct find_memory *m = &f->memory;
     struct step_sums sums;
     struct quarantine_batch batch = {&s->stepper, &s->store, f->rows, f->n_rows};
-    double loss = measure(f, m->base, m->weight);
+    double loss = measure(f, m->base, m->weight, &m->base_sums);
     if (isfinite(loss) || s->rate.guard != PACE_GUARD_ACT || f->n_rows == 0)
         return loss;
     quarantine_evaluate(&s->quarantine, &batch, &sums);
     f->n_rows = batch.n;
-    return measure(f, m->base, m->weight);
+    return measure(f, m->base, m->weight, &m->base_sums);
 }
 
 /* One thing that the search asks for: a step, an evaluation. False: on_event ended it. */
@@ -261,15 +282,24 @@ bool find_run(struct find *f)
     }
 }
 
-/* Its state was kept. */
-static bool is_held(const struct find *f, const struct pace_search_result *result)
+int find_held(const struct find *f, int arm)
 {
-    return result->arm >= 0 && result->arm == f->memory.held;
+    for (int i = 0; arm >= 0 && i < FIND_HELD; i++)
+        if (f->memory.held[i] == arm)
+            return i;
+    return -1;
 }
 
 int64_t find_steps(const struct find *f, const struct pace_search_result *result)
 {
-    return is_held(f, result) ? f->memory.search.arms[result->arm].done : 0;
+    return find_held(f, result->arm) >= 0 ? f->memory.search.arms[result->arm].done : 0;
+}
+
+const struct step_sums *find_base(const struct find *f)
+{
+    bool is_whole =
+        f->memory.base_sums.targets > 0 && f->setup->budget.search_rows >= f->setup->eval.n;
+    return is_whole ? &f->memory.base_sums : NULL;
 }
 
 static void restore(struct find *f, size_t slot)
@@ -287,6 +317,7 @@ void find_begin_again(struct find *f)
 
 int64_t find_go_on(struct find *f, const struct pace_search_result *result)
 {
-    restore(f, is_held(f, result) ? HELD : INITIAL);
+    int place = find_held(f, result->arm);
+    restore(f, place >= 0 ? (size_t)(HELD + place) : INITIAL);
     return find_steps(f, result);
 }

@@ -15,8 +15,9 @@
 
 #include "train/setup.h"
 
-/* Held-out rows are measured in so many groups, whose losses tell how sure a difference is. */
-enum { FIND_GROUPS = 12 };
+/* Held-out rows are measured in so many groups, whose losses tell how sure a difference is; the
+ * states of so many arms are kept, where there is room. */
+enum { FIND_GROUPS = 12, FIND_HELD = 2 };
 
 enum find_moment { FIND_STEP, FIND_ARM };
 
@@ -41,6 +42,9 @@ struct find_event {
 struct find_options {
     enum pace_search_method method;
     double budget; /* share of the run; at most 0.25 */
+    /* Share of the run that may be lost to it: the same less the steps that the run goes on from,
+     * and the base's loss, which it needs anyway. */
+    double lost;
     /* False ends the search there (it can be taken up again); NULL: nobody listens. */
     bool (*on_event)(void *context, const struct find_event *event);
     void *context;
@@ -52,8 +56,9 @@ struct find_memory {
     struct pace_rate rate;        /* of the running arm */
     double base[FIND_GROUPS];     /* held-out losses of the base */
     double weight[FIND_GROUPS];   /* target tokens of the groups */
+    struct step_sums base_sums;   /* of the base's held-out loss; targets 0: not measured */
     bool has_begun;               /* the state that arms begin with is kept */
-    int begun, held;              /* the arm that runs; that whose state is kept; -1 */
+    int begun, held[FIND_HELD];   /* the arm that runs; those whose states are kept; -1 */
     uint64_t tokens, eval_tokens; /* that steps and evaluations read */
     struct quarantine before;     /* the setup's, as the running arm began */
 };
@@ -63,7 +68,8 @@ struct find {
     struct find_options options;
     struct pace_search_options search;
     struct order order;
-    uint32_t *rows; /* held out, measured on [n_rows] */
+    uint32_t *rows;          /* held out, measured on [n_rows] */
+    struct row_loss *losses; /* of them */
     size_t n_rows;
     struct find_memory memory;
 };
@@ -78,8 +84,14 @@ void find_options_init(struct find_options *options);
  */
 void find_init(struct find *f, struct setup *setup, const struct find_options *options);
 
+/* The held-out loss of the base, where the search has measured it on all rows; or NULL. */
+const struct step_sums *find_base(const struct find *f);
+
 /* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
 bool find_run(struct find *f);
+
+/* Where among memory.held an arm's state is kept; -1: nowhere. */
+int find_held(const struct find *f, int arm);
 
 /* Puts the weights and the optimiser where all arms begin. */
 void find_begin_again(struct find *f);

@@ -19,8 +19,8 @@
  * very start is no mistake by itself; hence the quarter. Steps are taken from the true state and
  * taken back from a copy.
  *
- * All of it may cost SHARE of the run, counted in tokens: the rows are as many of the first step's
- * as that allows.
+ * All of it has a budget, counted in tokens: the rows are as many of the first step's as that
+ * allows.
  */
 #include "train/preflight.h"
 
@@ -32,8 +32,8 @@
 #include "optim/grad.h"
 #include "train/run_journal.h"
 
-/* Of the run; ALONE where a single row takes more. */
-static const double SHARE = 0.01, SHARE_ALONE = 0.02;
+/* Times its budget, where a single row takes more. */
+static const double ALONE = 2;
 
 /* In nats: above log V; and below that a text is known by heart. */
 static const double FAR_ABOVE = 0.5, KNOWN = 0.1;
@@ -112,7 +112,7 @@ static void choose_rows(struct looker *l)
     double each = 1 + o->step_cost + TRIED, cost = 0;
     for (size_t i = 0; i < o->n_first && l->n < LOOKED_AT; i++) {
         cost += each * (double)o->store->rows[o->first[i]].len;
-        if (l->n > 0 && cost > SHARE * o->run_cost)
+        if (l->n > 0 && cost > o->budget)
             return;
         l->rows[l->n++] = o->first[i];
     }
@@ -360,7 +360,7 @@ static bool is_affordable(const struct looker *l)
     double tokens = 0;
     for (size_t i = 0; i < l->n; i++)
         tokens += l->o->store->rows[l->rows[i]].len;
-    return tokens * (1 + l->o->step_cost + TRIED) <= SHARE_ALONE * l->o->run_cost;
+    return tokens * (1 + l->o->step_cost + TRIED) <= ALONE * l->o->budget;
 }
 
 static void check_first_step(struct looker *l)

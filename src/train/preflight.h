@@ -29,7 +29,7 @@ struct preflight_options {
     double learning_rate; /* the peak, or what it may become */
     double max_grad_norm; /* 0: gradients are not clipped */
     size_t vocabulary;
-    double run_cost;  /* of all training steps, in forward passes of a token */
+    double budget;    /* what it may cost, in forward passes of a token */
     double step_cost; /* of training on one token, in the same */
 };
 

@@ -107,6 +107,14 @@ struct row_list rows_of(const struct row_store *store, struct arena *arena, enum
     return list;
 }
 
+double rows_mean_length(const struct row_list *list, const struct row_store *store)
+{
+    double sum = 0;
+    for (size_t i = 0; i < list->n; i++)
+        sum += (double)store->rows[list->rows[i]].len;
+    return list->n > 0 ? sum / (double)list->n : 0;
+}
+
 void rows_thin(struct row_list *list, const struct row_store *store, size_t most)
 {
     if (list->n <= most)

@@ -35,6 +35,9 @@ MUST_CHECK bool rows_read(struct row_store *store, const struct rows_wanted *wan
 struct row_list rows_of(const struct row_store *store, struct arena *arena, enum dataset_part part,
                         size_t most);
 
+/* Tokens of a row, on average; 0: there are none. */
+double rows_mean_length(const struct row_list *list, const struct row_store *store);
+
 /* Leaves at most `most` rows, evenly spread over those that are there. */
 void rows_thin(struct row_list *list, const struct row_store *store, size_t most);
 

@@ -25,16 +25,11 @@
 #include "train/estimate.h"
 #include "train/schedule_options.h"
 
-enum { BATCH_TOKENS = 2048, STEPS_LOOKED_AT = 500, EVALS_LEAST = 3, EVALS_MOST = 10, LINES = 1000 };
+enum { BATCH_TOKENS = 2048, STEPS_LOOKED_AT = 500, LINES = 1000 };
 
 /* States that the guard goes back to; the least that a search can do with: where all arms begin,
  * and the best of them. */
 enum { STATES_OF_GUARD = 3, STATES_OF_SEARCH = 2 };
-
-/* Rows that the evaluations of a run and its test may read, in those that are trained on (a row
- * that is measured costs a third of one that is trained on); but so many of either at least. */
-static const double EVAL_ROWS = 0.1, TEST_ROWS = 0.1;
-enum { EVAL_LEAST = 32, EVAL_USUAL = 64, TEST_LEAST = 64 };
 
 /* Of the steps: the recipe that the prior's rates were measured with. */
 static const double WARMUP_SHARE = 0.03;
@@ -231,34 +226,29 @@ static int64_t steps_of(double given, int64_t steps, int64_t otherwise)
     return n >= 1 ? (int64_t)n : otherwise > 1 ? otherwise : 1;
 }
 
-/* Rows of all steps together. */
-static double rows_of_run(const struct setup *s)
+static struct budget_rows rows_for_budget(const struct setup *s, const struct row_list *list,
+                                          double given)
 {
-    return (double)s->steps * (double)(s->job.batch_rows * s->job.accumulation);
+    return (struct budget_rows){
+        .n = list->n, .length = rows_mean_length(list, &s->store), .all_wanted = given >= 0};
 }
 
-/* As many evaluations as a tenth of the rows that are trained on allows, within bounds. */
-static int64_t usual_eval_steps(const struct setup *s)
-{
-    size_t rows = s->options->eval_split < 0 ? min_size(s->eval.n, EVAL_USUAL) : s->eval.n;
-    double evals = EVAL_ROWS * rows_of_run(s) / (double)max_size(rows, 1);
-    return (int64_t)ceil((double)s->steps / fmin(fmax(evals, EVALS_LEAST), EVALS_MOST));
-}
-
-/*
- * Held-out and test rows whose number was left to pace: no more than what the run is worth. Beside
- * those between steps there is an evaluation before the first one, and a second one at the end; the
- * test is measured twice.
- */
-static void thin_rows(struct setup *s)
+/* What evaluations read and how often they are made; rows that nobody counted are thinned. */
+static void choose_budget(struct setup *s)
 {
     const struct options *o = s->options;
-    double evals = ceil((double)s->steps / (double)s->eval_steps) + 2;
-    if (o->eval_split < 0 && o->eval_steps <= 0)
-        rows_thin(&s->eval, &s->store,
-                  max_size((size_t)(EVAL_ROWS * rows_of_run(s) / evals), EVAL_LEAST));
-    if (o->test_split < 0)
-        rows_thin(&s->test, &s->store, max_size((size_t)(TEST_ROWS * rows_of_run(s)), TEST_LEAST));
+    struct budget_job job = {.tokens = setup_tokens(s),
+                             .step_cost = setup_step_cost(s),
+                             .steps = s->steps,
+                             .eval = rows_for_budget(s, &s->eval, o->eval_split),
+                             .test = rows_for_budget(s, &s->test, o->test_split),
+                             .searches = s->learning_rate == 0};
+    if (o->eval_steps > 0)
+        job.eval_steps = steps_of(o->eval_steps, s->steps, 1);
+    budget_plan(&s->budget, &job);
+    s->eval_steps = s->budget.eval_steps;
+    rows_thin(&s->eval, &s->store, s->budget.eval_rows);
+    rows_thin(&s->test, &s->store, s->budget.test_rows);
 }
 
 struct order_options setup_order(const struct setup *s)
@@ -315,8 +305,7 @@ static bool choose_steps(struct setup *s, struct err *err)
     s->steps = steps;
     s->rate.steps_per_epoch = order.steps_per_epoch;
     s->logging_steps = steps_of(o->logging_steps, steps, steps / LINES);
-    s->eval_steps = steps_of(o->eval_steps, steps, usual_eval_steps(s));
-    thin_rows(s);
+    choose_budget(s);
     s->save_steps = o->save_steps > 0 ? steps_of(o->save_steps, steps, 1) : 0;
     s->rate.uniform_loss = log((double)s->engine.model.config.vocabulary);
     pace_prior(&s->job.rate_job, &s->prior);
@@ -527,11 +516,13 @@ struct setup_kept setup_kept(const struct setup *s)
 
 double setup_tokens(const struct setup *s)
 {
-    double sum = 0;
-    for (size_t i = 0; i < s->train.n; i++)
-        sum += (double)s->store.rows[s->train.rows[i]].len;
     double rows = (double)(s->job.batch_rows * s->job.accumulation) * (double)s->steps;
-    return sum / (double)s->train.n * rows;
+    return rows_mean_length(&s->train, &s->store) * rows;
+}
+
+double setup_step_cost(const struct setup *s)
+{
+    return estimate_step_cost(setup_trains_all(s), 0, s->engine.model.config.n_layers);
 }
 
 static bool count_run(struct setup *s, struct err *err)

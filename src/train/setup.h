@@ -10,6 +10,7 @@
 #define PACE_TRAIN_SETUP_H
 
 #include "optim/snapshot.h"
+#include "train/budget.h"
 #include "train/engine.h"
 #include "train/job.h"
 #include "train/order.h"
@@ -53,7 +54,8 @@ struct setup {
     double learning_rate;          /* the peak that was given; 0: it is to be found */
     struct pace_rate_options rate; /* the schedule's peak: learning_rate, or the first guess */
     int64_t steps, logging_steps, eval_steps;
-    int64_t save_steps; /* 0: not given */
+    int64_t save_steps;   /* 0: not given */
+    struct budget budget; /* of what is computed beside the steps */
     size_t batch_tokens;
     struct setup_memory memory;
     bool fits;              /* in --memory, or in what the machine has free */
@@ -94,6 +96,10 @@ struct order_options setup_order(const struct setup *s);
 
 /* The tokens that all planned steps read. */
 double setup_tokens(const struct setup *s);
+
+/* What training on a token costs, in forward passes of it. Layers that are computed anew do not
+ * count: what a run looks at may not depend on memory. */
+double setup_step_cost(const struct setup *s);
 
 /* All weights are trained, not adapters. */
 bool setup_trains_all(const struct setup *s);

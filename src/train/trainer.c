@@ -47,9 +47,11 @@ void trainer_restart(struct trainer *t, const struct pace_rate_options *rate)
 static bool tell(struct trainer *t, enum trainer_moment moment, const struct step_sums *sums,
                  const struct pace_rate_obs *obs, double seconds)
 {
+    bool is_base = moment == TRAINER_EVAL && t->totals.steps == 0;
+    int64_t step = is_base ? 0 : t->rate.step;
     struct trainer_event event = {.moment = moment,
-                                  .step = t->rate.step,
-                                  .epoch = (double)t->rate.step / (double)t->order.steps_per_epoch,
+                                  .step = step,
+                                  .epoch = (double)step / (double)t->order.steps_per_epoch,
                                   .sums = sums,
                                   .obs = *obs,
                                   .decision = pace_rate_next(&t->rate),
@@ -64,7 +66,7 @@ static void obey(struct trainer *t, const struct pace_rate_obs *obs)
     if (d.keep_slot >= 0)
         snapshots_keep(t->options.snapshots, (size_t)d.keep_slot);
     if (d.keep_slot == PACE_SLOT_BEST)
-        t->best = (struct trainer_best){t->rate.step, obs->loss};
+        t->best = (struct trainer_best){d.step, obs->loss};
     if (d.restore_slot >= 0)
         snapshots_restore(t->options.snapshots, (size_t)d.restore_slot);
     if (d.apply_update)
@@ -199,6 +201,10 @@ static void measure(struct trainer *t, struct step_sums *sums)
     for (size_t i = 0; i < batch.n; i++)
         batch.rows[i] = o->eval_rows[i];
     bool is_base = t->totals.steps == 0;
+    if (is_base && o->base) {
+        *sums = *o->base;
+        return;
+    }
     if (q && is_base) {
         quarantine_evaluate(q, &batch, sums);
     } else {

@@ -55,6 +55,7 @@ struct trainer_options {
     size_t n_eval;
     int64_t eval_steps; /* from one to the next; 0: behind the last update alone */
     bool eval_on_start;
+    const struct step_sums *base; /* the loss that this would measure, where it is known; or NULL */
     struct pace_rate_options rate; /* the schedule's total_steps are the run's */
     /* False ends the run there (it can be taken up again); NULL: nobody listens. */
     bool (*on_event)(void *context, const struct trainer_event *event);

@@ -20,9 +20,6 @@
 #include "train/tune_state.h"
 #include "train/tune_verdict.h"
 
-/* A step computes three times what an evaluation of the same tokens does. */
-static const double FORWARD_SHARE = 3;
-
 /* ----------------------------------------------------------------------------- the beginning -- */
 
 static bool record(void *context, const struct trainer_event *e);
@@ -65,7 +62,8 @@ static bool prepare(struct tune *t, struct err *err)
     history_init(&t->history, &run, clock_wall_seconds());
     buf_init(&t->incidents, BUF_NO_LIMIT);
     buf_init(&t->arm, BUF_NO_LIMIT);
-    buf_init(&t->held, BUF_NO_LIMIT);
+    for (size_t i = 0; i < FIND_HELD; i++)
+        buf_init(&t->held[i], BUF_NO_LIMIT);
     buf_init(&t->origin, BUF_NO_LIMIT);
     trainer_init(&t->trainer, &t->setup.arena, &options);
     if (!tune_verdict_init(t, err))
@@ -73,6 +71,7 @@ static bool prepare(struct tune *t, struct err *err)
     if (s->learning_rate == 0) {
         struct find_options search;
         find_options_init(&search);
+        search.lost = s->budget.search + tune_verdict_unspent(t);
         search.on_event = record_search;
         search.context = t;
         find_init(&t->find, &t->setup, &search);
@@ -116,7 +115,8 @@ void tune_close(struct tune *t)
     history_release(&t->history);
     buf_release(&t->incidents);
     buf_release(&t->arm);
-    buf_release(&t->held);
+    for (size_t i = 0; i < FIND_HELD; i++)
+        buf_release(&t->held[i]);
     buf_release(&t->origin);
     saver_release(&t->saver);
     verdict_release(&t->verdict);
@@ -141,12 +141,10 @@ static void record_step(struct tune *t, struct history_step line, double wall_ti
     t->n_loss = 0;
 }
 
-/* The base's comes before all steps, whatever arm of the search they are from. */
 static void record_eval(struct tune *t, const struct trainer_event *e)
 {
-    bool is_base = t->trainer.totals.steps == 0;
-    struct history_eval line = {.step = is_base ? 0 : e->step,
-                                .epoch = is_base ? 0 : e->epoch,
+    struct history_eval line = {.step = e->step,
+                                .epoch = e->epoch,
                                 .loss = e->sums->loss,
                                 .seconds = e->seconds,
                                 .rows = t->setup.eval.n};
@@ -233,18 +231,26 @@ static void round_weights(struct tune *t)
                     100 * fmin(lost, 1));
 }
 
-/* What the steps read, and how long they took; those of an arm that the run goes on from too. */
+/*
+ * What the steps read, and how long they took, those of an arm that the run goes on from too; and
+ * what was computed beside them, all in the cost of the planned steps, as long as those made were.
+ */
 static void count_steps(struct tune *t)
 {
     struct tune_report *r = &t->report;
+    const struct setup *s = &t->setup;
     const struct trainer_totals *totals = &t->trainer.totals;
     int64_t made = totals->steps + t->reused.steps;
     r->done = t->trainer.rate.step;
-    r->redo_share = (double)(made - r->done) / fmax((double)r->done, 1) +
-                    (double)t->setup.quarantine.examined / fmax((double)totals->tokens, 1);
     r->tokens = totals->tokens + t->reused.tokens;
     r->seconds = totals->seconds + t->reused.seconds;
     r->train_loss = (totals->loss + t->reused.loss) / fmax((double)made, 1);
+    double steps = (double)s->steps, run = (double)r->tokens * steps / fmax((double)made, 1);
+    double evaluated = (double)(t->n_evaluated + totals->eval_tokens) / setup_step_cost(s);
+    r->main_share = (double)r->done / steps;
+    r->eval_share = evaluated / fmax(run, 1);
+    r->redo_share =
+        (double)(made - r->done) / steps + (double)s->quarantine.examined / fmax(run, 1);
 }
 
 static bool finish(struct tune *t, struct err *err)
@@ -252,15 +258,13 @@ static bool finish(struct tune *t, struct err *err)
     struct tune_report *r = &t->report;
     const struct trainer_totals *totals = &t->trainer.totals;
     struct pace_rate_decision last = pace_rate_next(&t->trainer.rate);
-    count_steps(t);
     tune_journal_choice(t);
     trainer_show_result(&t->trainer, true); /* what is measured is what is saved */
     r->tuned_loss = tune_verdict_test_loss(t);
     round_weights(t);
     if (!tune_verdict_end(t, err))
         return false;
-    uint64_t evaluated = t->n_evaluated + totals->eval_tokens;
-    r->eval_share = (double)evaluated / (FORWARD_SHARE * fmax((double)r->tokens, 1));
+    count_steps(t);
     r->peak_memory_bytes = mem_peak();
     if (r->end == TRAINER_STOPPED)
         (void)pace_rate_explain(&last, r->reason, sizeof r->reason);
@@ -292,15 +296,16 @@ static bool interrupt(struct tune *t, struct err *err)
 
 static void record_arm(struct tune *t, const struct find_event *e)
 {
+    int place = find_held(&t->find, e->arm);
     find_journal_arm(&t->journal, e->search, e->arm);
-    if (t->find.memory.held == e->arm) {
-        buf_clear(&t->held);
-        buf_add(&t->held, buf_span(&t->arm));
+    if (place >= 0) {
+        buf_clear(&t->held[place]);
+        buf_add(&t->held[place], buf_span(&t->arm));
     }
     buf_clear(&t->arm);
 }
 
-/* The search's listener: writes the journal, tells the caller's, saves behind each arm. */
+/* The search's listener: writes the journal, tells the caller's, saves what is due. */
 static bool record_search(void *context, const struct find_event *e)
 {
     struct tune *t = context;
@@ -309,18 +314,19 @@ static bool record_search(void *context, const struct find_event *e)
         buf_add(&t->arm, (struct span){(const uint8_t *)&e->step, sizeof e->step});
     else if (e->arm >= 0)
         record_arm(t, e);
-    if (goes_on && e->moment == FIND_ARM)
+    if (goes_on && e->moment == FIND_ARM && saver_is_due(&t->saver, t->trainer.rate.step))
         (void)tune_state_save(t);
     return goes_on;
 }
 
 /* The arm's steps are the run's. */
-static void take_arm(struct tune *t)
+static void take_arm(struct tune *t, int place)
 {
+    const struct buf *steps = &t->held[place];
     struct trainer_totals *sum = &t->reused;
-    for (size_t at = 0; at < t->held.len; at += sizeof(struct find_step)) {
+    for (size_t at = 0; at < steps->len; at += sizeof(struct find_step)) {
         struct find_step step;
-        memcpy(&step, t->held.at + at, sizeof step);
+        memcpy(&step, steps->at + at, sizeof step);
         *sum = (struct trainer_totals){.loss = sum->loss + step.obs.loss,
                                        .steps = sum->steps + 1,
                                        .tokens = sum->tokens + step.tokens,
@@ -347,11 +353,12 @@ static bool begin_main_run(struct tune *t, const struct pace_search_result *foun
         return false;
     s->rate.first_step = find_steps(&t->find, found);
     find_begin_again(&t->find);
+    t->trainer.options.base = find_base(&t->find);
     trainer_restart(&t->trainer, &s->rate);
     run_journal_options(&t->journal, &s->rate);
     (void)trainer_run_until(&t->trainer, s->rate.first_step);
     if (s->rate.first_step > 0)
-        take_arm(t);
+        take_arm(t, find_held(&t->find, found->arm));
     (void)find_go_on(&t->find, found);
     return true;
 }
@@ -416,7 +423,8 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
         if (t->setup.learning_rate == 0)
             tune_journal_prior(t);
         t->phase = TUNE_FINDS;
-        (void)tune_state_save(t);
+        if (t->setup.learning_rate == 0)
+            (void)tune_state_save(t);
     }
     if (t->phase == TUNE_FINDS) {
         if (!find_rate(t, err))

@@ -25,9 +25,10 @@ struct tune_report {
     uint64_t tokens; /* that the training steps read, prompts included, over all epochs */
     double seconds;  /* of the training steps */
     double train_loss;
-    double search_share;        /* what the search computed, in the cost of the planned steps */
-    double eval_share;          /* the same of evaluations */
-    double redo_share;          /* and of steps that were rolled back */
+    double main_share;          /* the steps that led to the result, in the cost of the planned */
+    double search_share;        /* what the search computed, in the same */
+    double eval_share;          /* evaluations */
+    double redo_share;          /* steps that were rolled back, rows that were examined */
     bool is_saved;              /* what was trained is in the folder */
     uint64_t peak_memory_bytes; /* of the process */
     enum trainer_end end;
@@ -54,11 +55,11 @@ struct tune {
     struct trainer trainer;
     struct history history;
     struct run_journal journal;
-    struct lock lock;     /* on the folder of a run that begins */
-    struct buf incidents; /* of struct tune_incident */
-    struct buf arm, held; /* of struct find_step: the running arm's, the best one's so far */
-    int64_t last_step;    /* of the last event */
-    double loss_sum;      /* of the steps since the last line of the history */
+    struct lock lock;                /* on the folder of a run that begins */
+    struct buf incidents;            /* of struct tune_incident */
+    struct buf arm, held[FIND_HELD]; /* of struct find_step: the running arm's, the kept ones' */
+    int64_t last_step;               /* of the last event */
+    double loss_sum;                 /* of the steps since the last line of the history */
     int64_t n_loss;
     struct trainer_totals reused; /* of the arm's steps that the run goes on from */
     uint64_t n_evaluated;         /* tokens of evaluations so far */

@@ -174,13 +174,15 @@ void tune_journal_place(struct tune *t, const char *record)
 void tune_journal_compute(const struct tune *t, struct json_writer *w)
 {
     const struct tune_report *r = &t->report;
+    double main = r->main_share > 0 ? r->main_share : 1; /* 0: interrupted before the first step */
     json_key(w, "compute");
     json_begin_object(w);
-    json_member_double(w, "main", 1);
+    json_member_double(w, "main", main);
     json_member_double(w, "search", r->search_share);
     json_member_double(w, "eval", r->eval_share);
     json_member_double(w, "redo", r->redo_share);
-    json_member_double(w, "total_ratio", 1 + r->search_share + r->eval_share + r->redo_share);
+    double beside = r->search_share + r->eval_share + r->redo_share;
+    json_member_double(w, "total_ratio", 1 + beside / main);
     json_end(w);
 }
 

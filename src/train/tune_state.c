@@ -95,7 +95,9 @@ void tune_state_list(struct tune *t)
     tune_verdict_list(t, c);
     checkpoint_add_buf(c, "incidents", &t->incidents, sizeof(struct tune_incident));
     checkpoint_add_buf(c, "arm", &t->arm, sizeof(struct find_step));
-    checkpoint_add_buf(c, "held", &t->held, sizeof(struct find_step));
+    for (size_t i = 0; i < FIND_HELD; i++)
+        checkpoint_add_buf(c, arena_printf(&c->arena, "held/%zu", i), &t->held[i],
+                           sizeof(struct find_step));
     ADD(c, "reused", t->reused);
     ADD(c, "last_step", t->last_step);
     ADD(c, "loss_sum", t->loss_sum);

@@ -10,14 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "train/estimate.h"
 #include "train/preflight.h"
-
-/* Layers that are computed anew do not count: what is looked at may not depend on memory. */
-static double step_cost(const struct setup *s)
-{
-    return estimate_step_cost(setup_trains_all(s), 0, s->engine.model.config.n_layers);
-}
 
 bool tune_verdict_init(struct tune *t, struct err *err)
 {
@@ -27,8 +20,14 @@ bool tune_verdict_init(struct tune *t, struct err *err)
                                       .store = &s->store,
                                       .test = &s->test,
                                       .model = s->options->arguments[0],
-                                      .run_cost = step_cost(s) * setup_tokens(s)};
+                                      .budget = &s->budget};
     return verdict_init(&t->verdict, &s->arena, &options, err);
+}
+
+double tune_verdict_unspent(const struct tune *t)
+{
+    const struct budget *b = &t->setup.budget;
+    return (b->passages + b->answers - t->verdict.cost) / b->run;
 }
 
 void tune_verdict_list(struct tune *t, struct checkpoint *c)
@@ -69,8 +68,8 @@ static bool look(struct tune *t, struct err *err)
                                         .learning_rate = s->rate.schedule.learning_rate,
                                         .max_grad_norm = s->rate.max_grad_norm,
                                         .vocabulary = s->engine.model.config.vocabulary,
-                                        .run_cost = step_cost(s) * setup_tokens(s),
-                                        .step_cost = step_cost(s)};
+                                        .budget = s->budget.preflight,
+                                        .step_cost = setup_step_cost(s)};
     order_init(&order, &s->arena, &order_options);
     options.first = order_step(&order, 0, &options.n_first);
     bool ok = preflight_run(&p, &options, err);

@@ -10,6 +10,9 @@
 /* Reserves, behind the setup. Errors: those of verdict_init. */
 MUST_CHECK bool tune_verdict_init(struct tune *t, struct err *err);
 
+/* What of the budget for texts and answers is not spent, as a share of the run. */
+double tune_verdict_unspent(const struct tune *t);
+
 /* The base's side, as pieces of a checkpoint. */
 void tune_verdict_list(struct tune *t, struct checkpoint *c);
 

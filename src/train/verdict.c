@@ -6,11 +6,9 @@
  * by a few answers before and after (answers.c). The base's side is always taken before training,
  * with adapters too: then there is one way for both methods, and no second model in memory.
  *
- * What passages and answers may cost is a share of the run. It is counted, not timed, or the same
- * seed would not give the same files: in forward passes of a token, of which a step of training
- * takes two or three for each of its tokens, and a step of generation some tens
- * (generator_step_cost). Short runs thus get fewer texts and answers, and very short ones none,
- * which the verdict says.
+ * Passages and answers have their budgets (budget.c), in forward passes of a token, of which a step
+ * of generation takes some tens (generator_step_cost). Short runs thus get fewer texts and answers,
+ * and very short ones none, which the verdict says.
  */
 #include "train/verdict.h"
 
@@ -20,9 +18,6 @@
 #include "base/log.h"
 #include "model/generate.h"
 #include "train/run_journal.h"
-
-/* Shares of the run; what is left of its twentieth is the preflight's and the report's. */
-static const double PASSAGES_SHARE = 0.025, ANSWERS_SHARE = 0.015;
 
 enum {
     TEXT_LONGEST = 64,
@@ -65,7 +60,7 @@ static struct passages_options choose_passages(const struct model_config *config
 static bool choose_answers(struct verdict *v, struct err *err)
 {
     const struct verdict_options *o = &v->options;
-    struct answers_limits limits = {.cost = ANSWERS_SHARE * o->run_cost,
+    struct answers_limits limits = {.cost = o->budget->answers,
                                     .positions = o->engine->model.config.max_positions};
     if (o->test->n == 0)
         return true;
@@ -86,7 +81,7 @@ bool verdict_init(struct verdict *v, struct arena *arena, const struct verdict_o
                           .base = arena_array(arena, struct row_loss, options->test->n),
                           .tuned = arena_array(arena, struct row_loss, options->test->n)};
     struct passages_options passages =
-        choose_passages(&options->engine->model.config, PASSAGES_SHARE * options->run_cost);
+        choose_passages(&options->engine->model.config, options->budget->passages);
     v->has_passages = passages.steps > 0;
     if (v->has_passages) {
         passages_init(&v->passages, arena, &passages);

@@ -20,6 +20,7 @@
 
 #include "train/answers.h"
 #include "train/bootstrap.h"
+#include "train/budget.h"
 #include "train/evaluate.h"
 #include "train/passages.h"
 
@@ -29,7 +30,7 @@ struct verdict_options {
     const struct row_store *store;
     const struct row_list *test; /* rows that are used for nothing else */
     const char *model;           /* its path, for the tokenizer */
-    double run_cost;             /* of all training steps, in forward passes of a token */
+    const struct budget *budget; /* of the run */
 };
 
 struct verdict {

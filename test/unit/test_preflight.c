@@ -34,7 +34,7 @@ static int begin(void **state)
                                          .learning_rate = 0.01,
                                          .max_grad_norm = 1,
                                          .vocabulary = TINY_VOCABULARY,
-                                         .run_cost = 1e6,
+                                         .budget = 1e4,
                                          .step_cost = 3};
     return 0;
 }
@@ -245,12 +245,12 @@ static void without_slots_a_copy_is_taken_where_it_fits(void **state)
 static void it_costs_a_small_share_of_the_run(void **state)
 {
     (void)state;
-    for (options.run_cost = 1; options.run_cost < 1e7; options.run_cost *= 3) {
+    for (options.budget = 0.01; options.budget < 1e5; options.budget *= 3) {
         (void)look("targets");
         double one = 7.0 * rows.row[0].len;
-        assert_true(p.cost <= fmax(0.01 * options.run_cost, one));
+        assert_true(p.cost <= fmax(options.budget, one));
     }
-    options.run_cost = 100;
+    options.budget = 1;
     assert_says(look("first_step"), PREFLIGHT_GO, "the run is too short");
 }
 

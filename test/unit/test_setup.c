@@ -60,11 +60,11 @@ static void evaluations_are_seldom_enough_to_cost_little(void **state)
     struct setup s;
     ASSERT_OK(setup_open(&s, &options, &err));
     assert_int_equal(s.job.batch_rows, 4);
-    assert_int_equal(s.eval_steps, 4);
+    assert_int_equal(s.eval_steps, 6); /* the least: two */
     setup_close(&s);
-    options.max_steps = 50; /* 200 rows: five evaluations of four are a tenth */
+    options.max_steps = 80; /* 640 rows: as many evaluations as are of use */
     ASSERT_OK(setup_open(&s, &options, &err));
-    assert_int_equal(s.eval_steps, 10);
+    assert_int_equal(s.eval_steps, 8);
     setup_close(&s);
     options.max_steps = 1000;
     ASSERT_OK(setup_open(&s, &options, &err));
@@ -199,8 +199,19 @@ static void rows_that_nobody_counted_are_no_more_than_the_run_is_worth(void **st
     buf_release(&text);
     options.eval_split = options.test_split = -1;
     ASSERT_OK(setup_open(&s, &options, &err));
-    assert_true(s.eval.n == 32 && s.test.n == 64);
+    assert_true(s.eval.n == 6 && s.test.n == 13);
     setup_close(&s);
+    options.max_steps = 300;
+    ASSERT_OK(setup_open(&s, &options, &err));
+    assert_true(s.eval.n == 70 && s.test.n == 90);
+    assert_true(s.budget.eval_rows == 70 && s.budget.search == 0);
+    setup_close(&s);
+    options.learning_rate = NULL;
+    ASSERT_OK(setup_open(&s, &options, &err));
+    assert_true(s.eval.n == 70 && s.test.n == 90);
+    assert_true(s.budget.search > 0.13);
+    setup_close(&s);
+    options.learning_rate = "0.02";
     options.eval_split = options.test_split = 0.1;
     ASSERT_OK(setup_open(&s, &options, &err));
     assert_true(s.eval.n == 90 && s.test.n == 90);

@@ -75,6 +75,7 @@ static void the_end_says_how_and_at_what_cost(void **state)
     t.trainer.rate.step = 9;
     t.report = (struct tune_report){.tokens = 1000,
                                     .end = TRAINER_STOPPED,
+                                    .main_share = 1,
                                     .search_share = 0.25,
                                     .redo_share = 0.5,
                                     .reason = "broken"};

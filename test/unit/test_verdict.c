@@ -9,19 +9,28 @@
 static struct rows rows;
 static struct toy_run t;
 static struct verdict v;
+static struct budget budget;
 static struct verdict_options options;
+
+/* A twenty-fifth of what a run's steps cost. */
+static void spend(double run)
+{
+    budget.passages = 0.025 * run;
+    budget.answers = 0.015 * run;
+}
 
 static int begin(void **state)
 {
     bool *full = *state;
     toy_rows_fill(&rows, 1);
     toy_run_open(&t, &rows, full == NULL);
+    spend(3e5);
     options = (struct verdict_options){.engine = &t.engine,
                                        .stepper = &t.stepper,
                                        .store = &rows.store,
                                        .test = &t.test,
                                        .model = t.folder,
-                                       .run_cost = 3e5};
+                                       .budget = &budget};
     return 0;
 }
 
@@ -171,15 +180,16 @@ static void what_it_costs_is_a_share_of_the_run(void **state)
     (void)state;
     struct err err = {0};
     double most = 0;
-    for (options.run_cost = 100; options.run_cost < 1e8; options.run_cost *= 1.7) {
+    for (double run = 100; run < 1e8; run *= 1.7) {
+        spend(run);
         open_verdict();
-        assert_true(v.cost <= 0.04 * options.run_cost);
+        assert_true(v.cost <= 0.04 * run);
         assert_true(v.cost >= most || v.cost > 0.9 * most);
         most = fmax(most, v.cost);
         verdict_release(&v);
     }
     assert_true(most < 1e5); /* long runs do not pay for more than is of use */
-    options.run_cost = 1000;
+    spend(1000);
     open_verdict();
     assert_true(v.cost == 0);
     ASSERT_OK(verdict_begin(&v, &err));
@@ -254,7 +264,7 @@ static void what_was_not_measured_is_null_in_the_journal(void **state)
     (void)state;
     struct err err = {0};
     t.test.n = 0;
-    options.run_cost = 100;
+    spend(100);
     open_verdict();
     ASSERT_OK(verdict_begin(&v, &err));
     end_verdict(&v);

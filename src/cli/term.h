@@ -29,9 +29,10 @@ size_t term_columns(uint32_t code_point);
 
 /*
  * One character of foreign text, harmless: control characters and those that turn the direction of
- * writing come out as "\x1b" or "\u202e", bytes that are not UTF-8 as "\xff"; without Unicode, a few
- * signs come out as they are typed ("+-"), what else is not ASCII as "?". Line breaks and tabs are the caller's: they are written as "\n".
- * Adds to `out`, returns the columns used; *len is set to the bytes of `text` that were taken.
+ * writing come out as "\x1b" or "\u202e", bytes that are not UTF-8 as "\xff"; without Unicode, a
+ * few signs come out as they are typed ("+-"), what else is not ASCII as "?". Line breaks and tabs
+ * are the caller's: they are written as "\n". Adds to `out`, returns the columns used; *len is set
+ * to the bytes of `text` that were taken.
  */
 size_t term_add_safe(const struct term *t, struct buf *out, struct span text, size_t *len);
 

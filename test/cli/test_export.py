@@ -139,6 +139,25 @@ class Export(Case):
         self.assertIn(f"pace chat {self.file}", out)
         self.assertAlmostEqual(self.loss(self.file, self.data), self.loss(self.model, self.data), delta=1e-5)
 
+    def test_a_gguf_file_is_tuned_by_adapters_and_no_folder_is_made_of_it(self):
+        self.passes("export", self.model, "-o", self.file)
+        run = self.folder / "run"
+        self.passes("tune", self.file, self.data, "-o", run, "--lr", "0.02", "--steps", "12")
+        config = json.loads((run / "adapter/adapter_config.json").read_text())
+        self.assertEqual(config["base_model_name_or_path"], str(self.file))
+        adapted = self.loss(self.file, self.data, "--adapter", run / "adapter")
+        self.assertLess(adapted, self.loss(self.file, self.data) - 1e-3)
+        chat = subprocess.run([PROGRAM, "chat", self.file, "--adapter", run / "adapter"], input=b"ab\n",
+                              capture_output=True, timeout=60)
+        self.assertEqual(chat.returncode, 0, chat.stderr)
+        self.refused(2, "only a model from a Hugging Face folder can be saved as one", "merge", run, "-o", self.out)
+        self.assertFalse(self.out.exists())
+        self.refused(2, "--method full needs a Hugging Face folder", "tune", self.file, self.data, "-o", self.out,
+                     "--method", "full")
+        folded = self.folder / "folded.gguf"
+        self.passes("export", run, "-o", folded)
+        self.assertAlmostEqual(self.loss(folded, self.data), adapted, delta=1e-4)
+
     def test_an_adapter_is_folded_in_or_written_alone(self):
         run = self.tune()
         told = json.loads(self.passes("export", run, "-o", self.file, "--json"))

@@ -229,8 +229,8 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
     gemm_run(f->k, &g);
     for (size_t i = first; i < first + n; i++)
         weigh_row(q, t, i, begin, end);
-    f->product->pack(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin, KEYS_AT_ONCE,
-                     n, end - begin);
+    f->product->pack_left(q->own.ds_strip, rows, q->own.ds + first * KEYS_AT_ONCE + begin,
+                          KEYS_AT_ONCE, n, end - begin);
     struct gemm dq = {.products = f->products,
                       .rows = n,
                       .columns = a->head,

@@ -14,10 +14,10 @@
 size_t cpu_row_block(const struct backend *b, size_t rows)
 {
     enum { LARGE = 84, MIDDLE = 42, SMALL = 14, BLOCKS_WANTED = 8 };
-    size_t wanted = cpu_workers(b) * BLOCKS_WANTED;
-    if (rows >= LARGE * wanted)
-        return LARGE;
-    return rows >= MIDDLE * wanted ? MIDDLE : round_up(SMALL, cpu_kernels(b)->tile_rows);
+    size_t wanted = cpu_workers(b) * BLOCKS_WANTED, block = SMALL;
+    if (rows >= MIDDLE * wanted)
+        block = rows >= LARGE * wanted ? LARGE : MIDDLE;
+    return round_up(block, cpu_kernels(b)->tile_rows);
 }
 
 void cpu_run(const struct backend *b, size_t n_blocks,

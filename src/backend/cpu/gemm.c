@@ -20,6 +20,8 @@ enum { COLUMNS_AT_ONCE = 256, DEPTH_AT_ONCE = 256, ROWS_OF_PIECE = 32 };
 void gemm_run(const struct kernels *k, const struct gemm *g)
 {
     const struct product *product = kernels_product(k, g->products);
+    if (product->begin)
+        product->begin();
     for (size_t j = 0, p = 0; j < g->columns; j += k->panel, p++) {
         for (size_t i = 0, s = 0; i < g->rows; i += k->tile_rows, s++) {
             struct tile t = {
@@ -37,6 +39,8 @@ void gemm_run(const struct kernels *k, const struct gemm *g)
             product->tile(&t);
         }
     }
+    if (product->end)
+        product->end();
 }
 
 size_t gemm_pack_a(const struct kernels *k, enum products products, float *out, struct mat m,
@@ -45,8 +49,8 @@ size_t gemm_pack_a(const struct kernels *k, enum products products, float *out, 
     size_t strip = gemm_cells(k, products, m.width) * k->tile_rows;
     for (size_t i = 0; i < n_rows; i += k->tile_rows, out += strip)
         kernels_product(k, products)
-            ->pack(out, k->tile_rows, mat_row(m, first + i), m.stride,
-                   min_size(n_rows - i, k->tile_rows), m.width);
+            ->pack_left(out, k->tile_rows, mat_row(m, first + i), m.stride,
+                        min_size(n_rows - i, k->tile_rows), m.width);
     return strip;
 }
 

@@ -4,7 +4,7 @@
  * The best is the last that the processor (and the operating system, which must save its registers)
  * offers. Where the program was built for another architecture there is the plain set alone.
  */
-#include "backend/cpu/kernel.h"
+#include "backend/cpu/kernel_amx.h"
 
 extern const struct kernels kernels_plain;
 #ifdef PACE_CPU_X86
@@ -13,7 +13,7 @@ extern const struct kernels kernels_avx512;
 extern const struct kernels kernels_avx512bf16;
 #endif
 
-enum { SETS_MOST = 4 };
+enum { SETS_MOST = 5 };
 
 static size_t list_sets(const struct kernels *sets[SETS_MOST])
 {
@@ -28,8 +28,12 @@ static size_t list_sets(const struct kernels *sets[SETS_MOST])
         !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
         return n;
     sets[n++] = &kernels_avx512;
-    if (__builtin_cpu_supports("avx512bf16"))
-        sets[n++] = &kernels_avx512bf16;
+    if (!__builtin_cpu_supports("avx512bf16"))
+        return n;
+    sets[n++] = &kernels_avx512bf16;
+    const struct kernels *amx = kernel_amx_open();
+    if (amx)
+        sets[n++] = amx;
 #endif
     return n;
 }

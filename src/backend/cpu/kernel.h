@@ -17,7 +17,8 @@
  * A product in bfloat16 has two terms of the depth in each cell of 32 bits, the first in the lower
  * half, and is the same otherwise: `depth` counts cells, A[i][2c] and A[i][2c + 1] lie at
  * a[c * a_step + i]. It is how the processors' instructions want it: one multiplies and adds 32
- * pairs where another does 16 numbers.
+ * pairs where another does 16 numbers. Where it has tiles of its own (kernel_amx.h) A is packed in
+ * another order, which is known by its a_step.
  *
  * Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication"; that A is
  * broadcast and B is the vector is as in BLIS (Van Zee and van de Geijn 2015).
@@ -102,6 +103,18 @@ struct product {
     void (*pack)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
     /* The same of in[k * stride + i]: of 0 for n <= i < step, and for k >= rows. */
     void (*copy)(float *out, size_t step, const float *in, size_t stride, size_t rows, size_t n);
+
+    /* The same two for A, with step = tile_rows: `pack`, `copy`, but for tiles of the processor.
+     * The depth may be packed in pieces, one behind the other, of a multiple of `piece` terms. */
+    size_t piece;
+    void (*pack_left)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                      size_t n);
+    void (*copy_left)(float *out, size_t step, const float *in, size_t stride, size_t rows,
+                      size_t n);
+
+    /* Around the tiles of one thread; NULL: nothing is to be done. */
+    void (*begin)(void);
+    void (*end)(void);
 };
 
 struct kernels {

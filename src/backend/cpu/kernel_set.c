@@ -1,21 +1,50 @@
 /*
- * kernel_set.c - the table of one set's functions. See kernel.h.
+ * kernel_set.c - the table of one set's functions. See kernel.h. Compiled once more with KERNEL_AMX
+ * it is the same set with the processor's own tiles for products in bfloat16 (kernel_amx.h).
  */
-#include "backend/cpu/kernel.h"
+#include "backend/cpu/kernel_amx.h"
 #include "backend/cpu/simd.h"
 
 #define KERNEL_STRING(name) #name
 #define KERNEL_NAME(name) KERNEL_STRING(name)
 
-extern const struct kernels KERNEL(kernels);
+#ifdef KERNEL_AMX
+#define TABLE kernels_amx
+static const char name[] = "amx";
+enum { ROWS = AMX_TILE_ROWS };
+#else
+#define TABLE KERNEL(kernels)
+static const char name[] = KERNEL_NAME(KERNEL_SET);
+enum { ROWS = TILE_ROWS };
+#endif
 
-const struct kernels KERNEL(kernels) = {
-    .name = KERNEL_NAME(KERNEL_SET),
-    .tile_rows = TILE_ROWS,
+extern const struct kernels TABLE;
+
+const struct kernels TABLE = {
+    .name = name,
+    .tile_rows = ROWS,
     .panel = PANEL,
-    .f32 = {1, true, KERNEL(kernel_tile), KERNEL(kernel_pack), KERNEL(kernel_copy)},
-    .bf16 = {2, SIMD_HAS_BF16, KERNEL(kernel_tile_bf16), KERNEL(kernel_pack_bf16),
-             KERNEL(kernel_copy_bf16)},
+#ifdef KERNEL_AMX
+    .f32 = AMX_PRODUCT_F32,
+    .bf16 = AMX_PRODUCT_BF16,
+#else
+    .f32 = {.terms = 1,
+            .is_native = true,
+            .tile = KERNEL(kernel_tile),
+            .pack = KERNEL(kernel_pack),
+            .copy = KERNEL(kernel_copy),
+            .piece = 1,
+            .pack_left = KERNEL(kernel_pack),
+            .copy_left = KERNEL(kernel_copy)},
+    .bf16 = {.terms = 2,
+             .is_native = SIMD_HAS_BF16,
+             .tile = KERNEL(kernel_tile_bf16),
+             .pack = KERNEL(kernel_pack_bf16),
+             .copy = KERNEL(kernel_copy_bf16),
+             .piece = 2,
+             .pack_left = KERNEL(kernel_pack_bf16),
+             .copy_left = KERNEL(kernel_copy_bf16)},
+#endif
     .soft_columns = KERNEL(kernel_soft_columns),
     .soft_back = KERNEL(kernel_soft_back),
     .logit_row = KERNEL(kernel_logit_row),

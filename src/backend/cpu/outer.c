@@ -43,12 +43,12 @@ static void pack_right(void *context, size_t index, size_t worker)
 static void pack_left(const struct job *j, size_t first, size_t n, float *out)
 {
     const struct mat *m = &j->o->left;
-    size_t tile_rows = j->k->tile_rows;
-    for (size_t row = 0; row < j->depth; row += ROWS_AT_ONCE)
+    size_t tile_rows = j->k->tile_rows, at_once = round_up(ROWS_AT_ONCE, j->product->piece);
+    for (size_t row = 0; row < j->depth; row += at_once)
         for (size_t i = 0; i < n; i += tile_rows)
-            j->product->copy(out + i * j->cells + row / j->product->terms * tile_rows, tile_rows,
-                             mat_row(*m, j->row + row) + first + i, m->stride,
-                             min_size(j->depth - row, ROWS_AT_ONCE), min_size(n - i, tile_rows));
+            j->product->copy_left(out + i * j->cells + row / j->product->terms * tile_rows,
+                                  tile_rows, mat_row(*m, j->row + row) + first + i, m->stride,
+                                  min_size(j->depth - row, at_once), min_size(n - i, tile_rows));
 }
 
 static void add_products(void *context, size_t index, size_t worker)

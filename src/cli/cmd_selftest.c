@@ -5,11 +5,13 @@
  * ways: the plain backend against its own formulas in float64, the fast one against the plain one,
  * and the fast one again with one thread, which must give the same bits. A processor whose vector
  * units err, or a build whose library does, shows itself here and not in a loss that looks odd.
+ * Which of the fast one's sets of loops this processor has been given is said below the table.
  */
 #include "backend/cases.h"
 #include "cli/command.h"
 #include "cli/term.h"
 #include "format/json.h"
+#include "train/engine.h"
 
 /* What was found for one operation. */
 struct row {
@@ -60,6 +62,7 @@ static void put_json(const struct selftest *t, struct buf *out)
 {
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
+    json_member_text(&w, "machine", engine_machine());
     json_member_int(&w, "threads", (int64_t)thread_pool_size(t->all));
     json_member_int(&w, "failed", (int64_t)t->n_failed);
     json_key(&w, "operations");
@@ -92,7 +95,7 @@ static void put_text(const struct selftest *t, const struct term *term, struct b
                    term_style(term, TERM_PLAIN), row->finding.output, row->finding.error,
                    row->finding.tolerance, failed ? "  against " : "", failed ? row->check : "");
     }
-    buf_printf(out, "\n%s\n",
+    buf_printf(out, "\n%s\n%s\n", engine_machine(),
                t->n_failed == 0 ? "This machine computes what it should."
                                 : "This machine does not compute what it should.");
 }

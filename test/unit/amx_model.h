@@ -88,15 +88,27 @@ static inline float model_term(const uint8_t *row, int index)
     return model_flush(x);
 }
 
-/* c + the dot product of n cells, first and second terms apart; `b` has its cells a row apart. */
-static inline float amx_model_sum(float c, const uint8_t *a, const uint8_t *b, int n)
+/* Rows of terms, as float32. */
+typedef float model_terms[MODEL_ROWS][MODEL_ROW_BYTES / 2];
+
+/* c + the dot product of n cells of a row of A and column `cell` of B, first and second terms
+ * apart. */
+static inline float amx_model_sum(float c, const float *a, const model_terms b, int cell, int n)
 {
     float first = 0, second = 0;
-    for (int k = 0; k < n; k++, b += MODEL_ROW_BYTES) {
-        first = model_flush(fmaf(model_term(a, 2 * k), model_term(b, 0), first));
-        second = model_flush(fmaf(model_term(a, 2 * k + 1), model_term(b, 1), second));
+    for (int k = 0; k < n; k++) {
+        first = model_flush(fmaf(a[2 * k], b[k][2 * cell], first));
+        second = model_flush(fmaf(a[2 * k + 1], b[k][2 * cell + 1], second));
     }
     return model_flush(model_flush(c) + model_flush(first + second));
+}
+
+static inline void model_decode(model_terms out, int tile)
+{
+    for (int i = 0; i < model.config.rows[tile]; i++) {
+        for (int k = 0; k < model.config.row_bytes[tile] / 2; k++)
+            out[i][k] = model_term(model.tile[tile][i], k);
+    }
 }
 
 static inline void amx_model_multiply(int c, int a, int b)
@@ -106,12 +118,14 @@ static inline void amx_model_multiply(int c, int a, int b)
     CHECK(of->row_bytes[a] % 4 == 0 && of->row_bytes[b] % 4 == 0 && of->row_bytes[c] % 4 == 0);
     CHECK(of->rows[c] > 0 && of->rows[c] == of->rows[a]);
     CHECK(of->row_bytes[c] == of->row_bytes[b] && of->row_bytes[a] / 4 == of->rows[b]);
+    model_terms left, right;
+    model_decode(left, a);
+    model_decode(right, b);
     for (int m = 0; m < of->rows[c]; m++) {
         float sums[MODEL_ROW_BYTES / 4];
         memcpy(sums, model.tile[c][m], sizeof sums);
         for (int n = 0; n < of->row_bytes[c] / 4; n++)
-            sums[n] = amx_model_sum(sums[n], model.tile[a][m], model.tile[b][0] + 4 * n,
-                                    of->row_bytes[a] / 4);
+            sums[n] = amx_model_sum(sums[n], left[m], right, n, of->row_bytes[a] / 4);
         memcpy(model.tile[c][m], sums, of->row_bytes[c]);
     }
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -81,6 +82,18 @@ void mem_free(void *at)
     free(at);
 }
 
+/* Large memory in pages of 2 MB, where the system has them: a small one each 4 KB is a fault each,
+ * half a million for a model's weights, gradients and moments, and more misses of the tables that
+ * find them. Only a wish: what the system answers makes no difference. */
+static void want_huge_pages(char *at, size_t size)
+{
+    const size_t page = (size_t)2 << 20;
+    if (size < 2 * page)
+        return;
+    char *first = at + (page - (uintptr_t)at % page) % page;
+    (void)madvise(first, (size_t)(at + size - first) / page * page, MADV_HUGEPAGE);
+}
+
 /* Not aligned_alloc: calloc gives large memory zeroed without touching it. What calloc returned is
  * kept in front of the aligned part. */
 void *mem_try_aligned(size_t size)
@@ -89,6 +102,7 @@ void *mem_try_aligned(size_t size)
     char *whole = size <= SIZE_MAX - most ? mem_try(size + most) : NULL;
     if (!whole)
         return NULL;
+    want_huge_pages(whole, size + most);
     size_t head = sizeof(void *);
     head += (line - (uintptr_t)(whole + head) % line) % line;
     memcpy(whole + head - sizeof(void *), &whole, sizeof whole);

@@ -6,6 +6,8 @@
  * each row is read once. Gradients of norms' weights are sums over rows: each block sums its own
  * into scratch memory, and these are added in the order of the blocks.
  */
+#include <math.h>
+
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/weight_row.h"
 
@@ -377,7 +379,12 @@ static void fill_numbers(void *context, size_t block, size_t worker)
     (void)worker;
     const struct array *a = context;
     float *y = a->y + block * NUMBERS_OF_BLOCK;
-    for (size_t i = 0; i < length_of(a, block); i++)
+    size_t n = length_of(a, block);
+    if (a->alpha == 0 && !signbit(a->alpha)) {
+        memset(y, 0, n * sizeof *y);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
         y[i] = a->alpha;
 }
 

@@ -4,7 +4,7 @@
  *     test_op BACKEND [OPERATION]           the table, or one operation of it
  *     test_op BACKEND random FIRST COUNT    cases that are drawn at random (random_case.c)
  *
- * BACKEND is ref, cpu, or the name of one of cpu's sets of kernels: plain, avx2, avx512, avx512bf16
+ * BACKEND is ref, cpu, or the name of one of cpu's sets: plain, avx2, avx512, avx512bf16, amx
  * (skipped where the processor does not have it). Operations that have products in bfloat16 are
  * held to ref with these too.
  *

@@ -328,6 +328,12 @@ static void check_operation(const struct kernels *k, const struct case_row *row,
     found = cases_compare(row, &ref, &shared);
     if (!cases_pass(&found))
         fail_msg("%s, in float32: %s differs by %g", row->name, found.output, found.error);
+    struct cpu_device without = {kernels_at(3)};
+    struct case_backend base = {.ops = &backend_cpu, .device = &without};
+    assert_string_equal(without.kernels->name, "avx512bf16");
+    found = cases_repeat(row, &base, &shared);
+    if (row->op != CASE_ATTN && !cases_pass(&found))
+        fail_msg("%s, in float32: %s differs from avx512bf16's", row->name, found.output);
 }
 
 /* Attention too, and with several threads; of the large cases one for each operation. */

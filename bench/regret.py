@@ -2,6 +2,7 @@
 """regret.py - how much worse than the best of a grid is the rate that pace find names?
 
     PACE=build/pace PACE_DATA=... regret.py [--jobs FILE] [--out FILE] [--threads N] [--only TEXT]
+    PACE=build/pace regret.py --again FILE [--jobs FILE] [--threads N] [--only TEXT]
     regret.py --summary FILE
 
 A job is a line: a name, then the words behind `pace tune` (model, data, options), with variables of the
@@ -14,7 +15,11 @@ best of nine on the very rows that it is judged on, which favours the grid.
 
     regret = (loss at the found rate - best loss of the grid) / (base loss - best loss of the grid)
 
-in percent of the gain. Jobs that are in --out already are passed over.
+in percent of the gain. Jobs that are in --out already are passed over. Behind the name, rows=N takes N rows
+of the data, shuffled with a fixed seed, so that they can be seen several times.
+
+--again judges a changed search on grids that were measured before (FILE: an earlier --out): `pace find` alone
+is run, and the loss at its rate is read off the parabola through the three nearest of the grid.
 """
 import argparse
 import csv
@@ -22,6 +27,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import shlex
 import subprocess
 import sys
@@ -38,6 +44,13 @@ gsm8k-lora $PACE_DATA/models/stories260K $PACE_DATA/datasets/gsm8k/train.jsonl -
 banking-full $PACE_DATA/models/stories260K $PACE_DATA/datasets/classification/banking77_train.csv --method full --max-steps 100 --max-length 128 --batch 8
 verdict-5-epochs $PACE_DATA/models/stories260K $PACE_DATA/datasets/text/rasbt_the-verdict.txt --epochs 5 --max-length 64 --batch 8
 banking-3M-lora $PACE_DATA/models/own-3M $PACE_DATA/datasets/classification/banking77_train.csv --max-steps 80 --max-length 64 --batch 8
+spider-5-epochs rows=150 $PACE_DATA/models/stories260K $PACE_DATA/datasets/text2sql/spider_dev.json --columns prompt=question,completion=query --epochs 5
+gsm8k-3-epochs rows=200 $PACE_DATA/models/stories260K $PACE_DATA/datasets/gsm8k/train.jsonl --epochs 3
+sst2-5-epochs rows=240 $PACE_DATA/models/stories260K $PACE_DATA/datasets/classification/sst2_dev.tsv --columns prompt=sentence,completion=label --epochs 5
+code-5-epochs rows=150 $PACE_DATA/models/stories260K $PACE_DATA/datasets/code/code_alpaca_2k.json --epochs 5
+spider-3M-5-epochs rows=160 $PACE_DATA/models/own-3M $PACE_DATA/datasets/text2sql/spider_dev.json --columns prompt=question,completion=query --epochs 5
+alpaca-3M-4-epochs rows=150 $PACE_DATA/models/own-3M $PACE_DATA/datasets/instruct/alpaca_en_demo.json --epochs 4 --skip-bad-rows
+banking-3M-5-epochs rows=200 $PACE_DATA/models/own-3M $PACE_DATA/datasets/classification/banking77_test.csv --epochs 5
 instruct-3M-3-epochs $PACE_DATA/models/own-3M $PACE_DATA/datasets/instruct/rasbt_instruction-data.json --epochs 3 --max-length 96 --batch 16
 """
 
@@ -47,6 +60,27 @@ def run(program, words):
     if done.returncode not in (0, 6):
         sys.exit(f"{shlex.join(words)}: {done.stderr}")
     return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def read_rows(path):
+    with open(path, newline="", encoding="utf-8") as f:
+        if path.suffix == ".json":
+            return json.load(f)
+        if path.suffix == ".jsonl":
+            return [json.loads(line) for line in f]
+        return list(csv.DictReader(f, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+def sampled(words, folder):
+    """The words behind a job's name; where they begin with rows=N, with a sample in the data's place."""
+    if not words[0].startswith("rows="):
+        return words
+    n, model, data = int(words[0][5:]), words[1], pathlib.Path(words[2])
+    rows = read_rows(data)
+    random.Random(1).shuffle(rows)
+    sample = pathlib.Path(folder) / f"{data.stem}-{n}.jsonl"
+    sample.write_text("".join(json.dumps(row) + "\n" for row in rows[:n]), encoding="utf-8")
+    return [model, str(sample), *words[3:]]
 
 
 class Job:
@@ -99,9 +133,34 @@ def judge(name, job):
     return row
 
 
-def summary(path):
+def between(grid, x):
+    """The loss at log10 of a rate, by the parabola through the three nearest of the grid; beyond its ends:
+    theirs."""
+    points = sorted(tuple(map(float, point.split(":"))) for point in grid.split())
+    x = min(max(x, points[0][0]), points[-1][0])
+    (a, p), (b, q), (c, r) = sorted(points, key=lambda point: abs(point[0] - x))[:3]
+    return (p * (x - b) * (x - c) / ((a - b) * (a - c)) + q * (x - a) * (x - c) / ((b - a) * (b - c))
+            + r * (x - a) * (x - b) / ((c - a) * (c - b)))
+
+
+def judge_again(row, job):
+    found = job.find()
+    row.update(found_rate=found["learning_rate"], prior_rate=found["prior"]["learning_rate"],
+               cost=found["cost"], reason=found["search"]["reason"])
+    base, best = float(row["base"]), float(row["best"])
+    for key in ("found", "prior"):
+        loss = between(row["grid"], math.log10(row[key + "_rate"]))
+        row[key + "_loss"] = loss
+        row["regret" if key == "found" else "prior_regret"] = 100 * (loss - best) / (base - best)
+    return row
+
+
+def read_table(path):
     with open(path, newline="", encoding="utf-8") as f:
-        rows = list(csv.DictReader(f, delimiter="\t"))
+        return list(csv.DictReader(f, delimiter="\t"))
+
+
+def summary(rows):
     for key, title in (("regret", "pace find"), ("prior_regret", "the prior alone")):
         values = sorted(float(r[key]) for r in rows)
         mean = sum(values) / len(values)
@@ -118,6 +177,44 @@ def summary(path):
           f"{max(float(r['cost']) for r in rows):.3f}")
 
 
+def tell(row):
+    print(f"{row['name']}: regret {row['regret']:.2f} % of the gain (prior {row['prior_regret']:.2f}), "
+          f"cost {row['cost']:.3f}, {row['reason']}", flush=True)
+
+
+def jobs_of(args, folder):
+    """Name and job, line by line."""
+    text = pathlib.Path(args.jobs).read_text(encoding="utf-8") if args.jobs else JOBS
+    for line in text.splitlines():
+        words = [os.path.expandvars(w) for w in shlex.split(line, comments=True)]
+        if words and args.only in words[0]:
+            yield words[0], lambda: Job(args.program, sampled(words[1:], folder), args.threads)
+
+
+def run_again(args, folder):
+    known = {row["name"]: row for row in read_table(args.again)}
+    rows = []
+    for name, job in jobs_of(args, folder):
+        if name in known:
+            rows.append(judge_again(known[name], job()))
+            tell(rows[-1])
+    summary(rows)
+
+
+def run_all(args, folder):
+    out = pathlib.Path(args.out)
+    if not out.exists():
+        out.write_text("\t".join(COLUMNS) + "\n")
+    for name, job in jobs_of(args, folder):
+        if name in {row["name"] for row in read_table(out)}:
+            continue
+        row = judge(name, job())
+        with open(out, "a", encoding="utf-8") as f:
+            f.write("\t".join(str(row[key]) for key in COLUMNS) + "\n")
+        tell(row)
+    summary(read_table(out))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", nargs="?", default=os.environ.get("PACE"))
@@ -125,25 +222,13 @@ def main():
     parser.add_argument("--out", default=os.path.join(tempfile.gettempdir(), "regret.tsv"))
     parser.add_argument("--threads", default="2")
     parser.add_argument("--only", default="")
+    parser.add_argument("--again")
     parser.add_argument("--summary")
     args = parser.parse_args()
     if args.summary:
-        return summary(args.summary)
-    out = pathlib.Path(args.out)
-    if not out.exists():
-        out.write_text("\t".join(COLUMNS) + "\n")
-    jobs = pathlib.Path(args.jobs).read_text(encoding="utf-8") if args.jobs else JOBS
-    for line in jobs.splitlines():
-        words = [os.path.expandvars(w) for w in shlex.split(line, comments=True)]
-        finished = {row.split("\t", 1)[0] for row in out.read_text().splitlines()[1:]}
-        if not words or words[0] in finished or args.only not in words[0]:
-            continue
-        row = judge(words[0], Job(args.program, words[1:], args.threads))
-        with open(out, "a", encoding="utf-8") as f:
-            f.write("\t".join(str(row[key]) for key in COLUMNS) + "\n")
-        print(f"{row['name']}: regret {row['regret']:.2f} % of the gain (prior {row['prior_regret']:.2f}), "
-              f"cost {row['cost']:.3f}, {row['reason']}", flush=True)
-    summary(out)
+        return summary(read_table(args.summary))
+    with tempfile.TemporaryDirectory() as folder:
+        return run_again(args, folder) if args.again else run_all(args, folder)
 
 
 if __name__ == "__main__":

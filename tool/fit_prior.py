@@ -66,10 +66,13 @@ COEFFICIENTS = [
     ("steps_below", -0.15, 0.10, "longer runs want less; short ones were hardly studied"),
     ("steps_above", -0.28, 0.08, "Bjorck et al. 2025: T^-0.32; bounds T^-0.5"),
     ("epochs", -1.00, 0.50, "five epochs on 240 rows: -0.85"),
+    ("epochs_answers", -0.30, 0.50, "answers: what one row teaches holds for others"),
     ("weight_decay", 0.0, 0.05, "decoupled decay moves the optimum little in short runs"),
     ("constant", -0.20, 0.10, "Haegele et al. 2024: a constant rate's optimum is about half"),
     ("cosine", 0.0, 0.05, "cosine and straight line want nearly the same peak"),
 ]
+# Data of our sweeps whose loss is that of answers to something, not of whole texts.
+ANSWERS = {"banking77", "instruct", "poem-title", "spider", "gsm8k", "alpaca", "code"}
 FAMILIES = [
     # name, config.json's model_type or GGUF's architecture (a beginning where it ends in '*')
     ("llama", ["llama"]),
@@ -93,6 +96,14 @@ def scarcity(rows):
     """1 for few rows, 0 for many: how much a row seen again is over-learned."""
     few, many = LIMITS["few_rows"], LIMITS["many_rows"]
     return min(max(math.log(many / rows) / math.log(many / few), 0), 1)
+
+
+def repeats(job):
+    """Decades of epochs, as far as rows seen again are over-learned; random weights have all to learn
+    that rows have in common first."""
+    if job["method"] == "scratch":
+        return 0.0
+    return log_clamped(job["epochs"], 1, 1, 100) * scarcity(job["rows"] or 1e9)
 
 
 def family_index(model_type):
@@ -126,7 +137,7 @@ def features(job):
     steps = log_clamped(job["steps"], REFERENCE["steps"], 10, 1e6)
     x["steps_below"] = min(steps, 0)
     x["steps_above"] = max(steps, 0)
-    x["epochs"] = log_clamped(job["epochs"], 1, 1, 100) * scarcity(job["rows"] or 1e9)
+    x["epochs_answers" if job["answers"] else "epochs"] = repeats(job)
     x["weight_decay"] = min(job["weight_decay"] / 0.1, 3)
     x["constant"] = {"constant": 1.0}.get(job["schedule"], 0.0)
     x["cosine"] = {"cosine": 1.0}.get(job["schedule"], 0.0)
@@ -229,7 +240,7 @@ def read_public_sweep(path):
             continue
         job = dict(method="lora", width=longest_prefix(WIDTHS, model), rank=rank,
                    tokens=REFERENCE["tokens"], steps=steps, epochs=1, rows=steps * rows_per_step,
-                   weight_decay=0, schedule="linear",
+                   weight_decay=0, schedule="linear", answers=True,
                    family=longest_prefix(dict(SWEPT_FAMILIES), model))
         sd = math.hypot(SWEEP_SD, EDGE_SD if sweep.at_edge() else 0)
         out.append(Observation(job, sweep.optimum(), sd, sum(map(len, points.values())),
@@ -244,7 +255,7 @@ def read_tsv(path):
 
 def job_of_row(row):
     job = dict(method=row["method"], schedule=row["schedule"], family=row["family"],
-               tokens=float(row["tokens_per_step"]))
+               tokens=float(row["tokens_per_step"]), answers=row.get("data") in ANSWERS)
     for key in ("width", "rank", "steps", "epochs", "rows", "weight_decay"):
         job[key] = float(row[key])
     return job
@@ -303,7 +314,7 @@ class Fit:
         task = np.array([o.task for o in observations])
         noise = np.diag([o.sd**2 for o in observations])
         noise += MODEL_SD**2 * (model[:, None] == model[None, :])
-        epochs = EPOCHS_SD * X[:, NAMES.index("epochs")]
+        epochs = EPOCHS_SD * (X[:, NAMES.index("epochs")] + X[:, NAMES.index("epochs_answers")])
         noise += (TASK_SD**2 + np.outer(epochs, epochs)) * (task[:, None] == task[None, :])
         gain = P @ X.T @ np.linalg.inv(X @ P @ X.T + noise)
         self.mean = self.prior_mean + gain @ (y - X @ self.prior_mean)
@@ -315,7 +326,7 @@ class Fit:
         """Mean and sd of the best rate of a new model and task with these features."""
         unknown_family = 0.0 if x[len(COEFFICIENTS):].any() else FAMILY_SD**2
         variance = x @ self.covariance @ x + MODEL_SD**2 + TASK_SD**2 + JOB_SD**2 + unknown_family
-        variance += (EPOCHS_SD * x[NAMES.index("epochs")]) ** 2
+        variance += (EPOCHS_SD * (x[NAMES.index("epochs")] + x[NAMES.index("epochs_answers")])) ** 2
         return float(x @ self.mean), math.sqrt(variance)
 
 

@@ -240,6 +240,7 @@ struct pace_job {
     double steps;  /* optimizer updates of the whole run */
     double epochs; /* times that each row is seen */
     double rows;   /* rows to train on */
+    bool has_questions; /* the loss is that of answers to something, not of whole texts */
     double weight_decay;
     enum pace_schedule_kind schedule;
 };
@@ -260,6 +261,7 @@ struct pace_prior {
     double learning_rate;
     double sd;                                      /* decades */
     double low, high;                               /* an 80 % interval */
+    double repeats; /* decades of epochs, where rows are few; 0: seeing them again does nothing */
     struct pace_prior_term terms[PACE_PRIOR_TERMS]; /* their effects add up to log10 of the rate */
     size_t n_terms;
 };
@@ -308,10 +310,9 @@ struct pace_search_options {
     int64_t total_steps;         /* of the run */
     double budget;               /* share of the run that the search may compute, at most 0.25 */
     double eval_cost;            /* of one held-out evaluation, in training steps */
-    double epochs;               /* times that the run sees each row; 0: not known */
+    double repeats;              /* pace_prior's; 0: rows are seen once */
     int64_t held_out_rows;       /* that arms are measured on */
     bool is_full;                /* all weights are trained, not adapters */
-    bool has_questions;          /* the loss is that of answers to something, not of whole texts */
     int n_states;                /* that can be kept beside the running one; arms need one */
 };
 

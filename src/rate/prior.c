@@ -19,7 +19,7 @@
  * as steep as its left has its least expected cost 0.185 standard deviations below the mean.
  *
  * Two effects have ends: below a width of 192 a smaller model wants no larger rate, and where rows
- * are many, seeing them again does no harm.
+ * are many, seeing them again does no harm. Nor does it to random weights, and little to answers.
  *
  * LoRA's scale is not a matter of evidence but of arithmetic. The table speaks of alpha = 32 with
  * 1/r scaling. While B is near zero the output moves by scale * rate, so a scale c times as large
@@ -137,6 +137,14 @@ static double scarcity(double rows)
     return clamp(share, 0, 1);
 }
 
+/* Decades of epochs, as far as rows seen again are over-learned. Random weights have all to learn
+ * that rows have in common first. */
+static double repeats_of(const struct pace_job *job, const struct inputs *in)
+{
+    double epochs = decades(in->epochs.value, 1, 1, 100);
+    return job->from_scratch ? 0 : epochs * scarcity(in->rows.value);
+}
+
 static bool is_dpo(const struct pace_job *job)
 {
     return job->method == PACE_DPO_LORA || job->method == PACE_DPO_FULL;
@@ -184,7 +192,7 @@ static void set_features(double x[PRIOR_COUNT], const struct pace_job *job, cons
     x[PRIOR_BATCH] = decades(in->tokens.value, PRIOR_REFERENCE_TOKENS, 10, 1e7);
     x[PRIOR_STEPS_BELOW] = fmin(steps, 0);
     x[PRIOR_STEPS_ABOVE] = fmax(steps, 0);
-    x[PRIOR_EPOCHS] = decades(in->epochs.value, 1, 1, 100) * scarcity(in->rows.value);
+    x[job->has_questions ? PRIOR_EPOCHS_ANSWERS : PRIOR_EPOCHS] = repeats_of(job, in);
     x[PRIOR_WEIGHT_DECAY] = fmin(in->weight_decay / 0.1, 3);
     set_schedule(x, job->schedule);
     if (in->family >= 0)
@@ -215,13 +223,14 @@ static double square(double x)
 }
 
 /* What the blanks of the job could change. */
-static double variance_of_blanks(const struct inputs *in)
+static double variance_of_blanks(const struct pace_job *job, const struct inputs *in)
 {
     double width = fabs(prior_coefficients[PRIOR_WIDTH_BELOW].value);
     if (in->full)
         width += fabs(prior_coefficients[PRIOR_FULL_WIDTH].value);
     double rank = in->full ? 0 : prior_coefficients[PRIOR_LORA_RANK].value;
-    double epochs = prior_coefficients[PRIOR_EPOCHS].value;
+    enum prior_coefficient kind = job->has_questions ? PRIOR_EPOCHS_ANSWERS : PRIOR_EPOCHS;
+    double epochs = job->from_scratch ? 0 : prior_coefficients[kind].value;
     double repeats = decades(in->epochs.value, 1, 1, 100);
     return square(in->width.spread * width) + square(in->rank.spread * rank) +
            square(in->tokens.spread * prior_coefficients[PRIOR_BATCH].value) +
@@ -254,8 +263,8 @@ static double spread(const double x[PRIOR_COUNT], const struct pace_job *job,
     double family = in->family < 0 ? square(PRIOR_FAMILY_SD) : 0;
     double dpo = is_dpo(job) ? square(PRIOR_DPO_SD) : 0;
     return sqrt(variance(x, 0, PRIOR_COUNT - 1) + square(PRIOR_MODEL_SD) + square(PRIOR_TASK_SD) +
-                square(PRIOR_JOB_SD) + square(PRIOR_EPOCHS_SD * x[PRIOR_EPOCHS]) + family + dpo +
-                variance_of_blanks(in) + variance_beyond_sweeps(in));
+                square(PRIOR_JOB_SD) + square(PRIOR_EPOCHS_SD * repeats_of(job, in)) + family +
+                dpo + variance_of_blanks(job, in) + variance_beyond_sweeps(in));
 }
 
 /* ----------------------------------------------------------------------------------- terms -- */
@@ -336,7 +345,8 @@ static void add_terms(struct pace_prior *p, const double x[PRIOR_COUNT], const s
         add_adapter(p, x, job, in);
     add_fitted(p, "tokens_per_step", in->tokens.value, x, PRIOR_BATCH, PRIOR_BATCH);
     add_fitted(p, "steps", in->steps.value, x, PRIOR_STEPS_BELOW, PRIOR_STEPS_ABOVE);
-    add_fitted(p, "epochs", in->epochs.value, x, PRIOR_EPOCHS, PRIOR_EPOCHS);
+    add_fitted(p, "epochs", in->epochs.value, x, PRIOR_EPOCHS, PRIOR_EPOCHS_ANSWERS);
+    p->repeats = repeats_of(job, in);
     if (in->weight_decay > 0)
         add_fitted(p, "weight_decay", in->weight_decay, x, PRIOR_WEIGHT_DECAY, PRIOR_WEIGHT_DECAY);
     if (x[PRIOR_CONSTANT] != 0 || x[PRIOR_COSINE] != 0)

@@ -63,9 +63,12 @@ bool pace_search_options_check(const struct pace_search_options *o, struct pace_
     if (!(o->budget >= 0 && o->budget <= 0.25))
         return problem_set(problem, "the search may compute up to a quarter of the run",
                            "a budget of %g", o->budget);
-    if (!(o->eval_cost >= 0) || isinf(o->eval_cost) || !(o->epochs >= 0) || isinf(o->epochs))
+    if (!(o->eval_cost >= 0) || isinf(o->eval_cost))
         return problem_set(problem, "0 says that it is not known",
-                           "an evaluation that costs %g steps, %g epochs", o->eval_cost, o->epochs);
+                           "an evaluation that costs %g steps", o->eval_cost);
+    if (!(o->repeats >= 0 && o->repeats <= 3))
+        return problem_set(problem, "pace_prior gives them; 0 says that rows are seen once",
+                           "%g decades of epochs", o->repeats);
     if (o->n_states < 0 || o->held_out_rows < 0)
         return problem_set(problem, "0 says that there are none", "%d states, %lld held-out rows",
                            o->n_states, (long long)o->held_out_rows);

@@ -21,13 +21,15 @@
  *     the best arm's loss has fallen by 2.5 % and more     ratio 0.95, noise 0.13 decades
  *     by 1 % or less                                       ratio 0.5,  noise 0.2
  *     one epoch                                            shift +0.05
- *     five                                                 shift -0.2, noise 1; 0.5 below the prior
+ *     five over few rows, a fall by 25 % and less          shift -0.2, noise 1; 0.5 below the prior
+ *     five over few rows, by 45 % and more                 shift -0.15, noise 0.26
  *
- * and a straight line between them (for epochs, of their logarithm). Where the loss is that of
- * answers, epochs count for three tenths: what one row teaches holds for others, and over-learning
- * comes late. To it comes the noise of this
- * job's own scores: the spread of the training losses' differences from step to step between its
- * outermost arms.
+ * and a straight line between them (for epochs, of the prior's feature for them). To it comes the
+ * noise of this job's own scores: the spread of the training losses' differences from step to step
+ * between its outermost arms.
+ *
+ * What falls at once is what rows have in common: the form of answers, labels, a language. Seeing
+ * rows again goes on teaching that; only what is a row's own is learned by heart.
  *
  * The prior that is observed upon has a heavy tail: four jobs in five lie within its spread, the
  * fifth within three times as much. So arms that speak clearly against the prior are believed.
@@ -47,8 +49,10 @@
 /* The tail of the prior: its share, and how many times as wide it is. */
 #define BOWL_TAIL 0.2
 #define BOWL_TAIL_TIMES 3.0
-/* How much epochs count where the loss is that of answers. */
-#define BOWL_ANSWERS 0.3
+/* The shares that the loss has fallen by where what rows have in common is little of what they
+ * teach, and where it is nearly all. */
+#define BOWL_OWN 0.25
+#define BOWL_COMMON 0.45
 
 static double square(double x)
 {
@@ -68,13 +72,13 @@ struct reliability {
 static struct reliability reliability_of(const struct pace_search_options *o, double fall,
                                          bool is_below)
 {
-    double repeats = o->epochs > 1 ? fmin(log(o->epochs) / log(5), 1) : 0;
+    double common = blend(0, 1, (fall - BOWL_OWN) / (BOWL_COMMON - BOWL_OWN));
     double gained = (fall - 0.01) / (0.025 - 0.01);
-    repeats *= o->has_questions ? BOWL_ANSWERS : 1;
-    double once = 0.13, often = is_below ? 0.5 : 1.0;
+    double repeats = fmin(o->repeats / log10(5), 1);
+    double once = 0.13, often = blend(is_below ? 0.5 : 1.0, 0.26, common);
     return (struct reliability){
         .ratio = blend(0.5, 0.95, gained),
-        .shift = blend(0.05, -0.2, repeats),
+        .shift = blend(0.05, blend(-0.2, -0.15, common), repeats),
         .noise = fmax(once * pow(often / once, repeats), blend(0.2, once, gained))};
 }
 

@@ -27,9 +27,6 @@
 /* Slots of the setup's snapshots. */
 enum { INITIAL, HELD };
 
-/* Where fewer of the tokens than this have a loss, rows are questions with answers. */
-static const double ANSWER_SHARE = 0.9;
-
 void find_options_init(struct find_options *options)
 {
     *options = (struct find_options){.method = PACE_SEARCH_RACE, .budget = 0.25, .lost = 0.25};
@@ -78,10 +75,8 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
     f->search.prior_rate = setup->prior.learning_rate;
     f->search.prior_sd = setup->prior.sd;
     f->search.total_steps = setup->steps;
-    f->search.epochs = setup->job.rate_job.epochs;
+    f->search.repeats = setup->prior.repeats;
     f->search.is_full = setup_trains_all(setup);
-    f->search.has_questions =
-        (double)setup->store.n_trained < ANSWER_SHARE * (double)setup->store.n_tokens;
     f->search.eval_cost = choose_rows(f);
     f->search.held_out_rows = (int64_t)f->n_rows;
     f->search.n_states = setup->averages ? (int)setup->n_states : 0;

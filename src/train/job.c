@@ -211,6 +211,7 @@ bool job_choose(struct job *job, const struct options *o, struct err *err)
                            .parameters = job->model.parameters,
                            .hidden_size = (double)job->model.hidden_size,
                            .rows = (double)job->rows,
+                           .has_questions = job->has_questions,
                            .weight_decay = o->weight_decay,
                            .from_scratch = o->from_scratch};
     job->n_choices = 0;
@@ -231,6 +232,9 @@ bool job_choose(struct job *job, const struct options *o, struct err *err)
 
 /* ---------------------------------------------------------------------------------- reading -- */
 
+/* Where fewer of the tokens than this have a loss, rows are questions with answers. */
+static const double ANSWER_SHARE = 0.9;
+
 static void take_survey(struct job *job, const struct dataset *d, const struct survey *s)
 {
     uint64_t tokens = s->trained;
@@ -238,6 +242,8 @@ static void take_survey(struct job *job, const struct dataset *d, const struct s
         tokens /= SURVEY_CHARACTERS_A_TOKEN;
     job->is_preference = dataset_format_of(d) == FORMAT_PREFERENCE;
     job->trained_tokens = job->is_preference ? 2 * tokens : tokens; /* chosen and rejected */
+    job->has_questions =
+        !job->is_preference && (double)s->trained < ANSWER_SHARE * (double)s->lengths.sum;
     job->rows = s->rows[PART_TRAIN];
     job->all_rows = s->lengths.n;
 }

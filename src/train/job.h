@@ -34,6 +34,7 @@ struct job {
     uint64_t trained_tokens; /* of one pass over all rows, held-out ones included */
     uint64_t all_rows;       /* those that trained_tokens are of */
     bool is_preference;      /* prompt, chosen, rejected */
+    bool has_questions;      /* the loss is that of answers, a part of each row */
     bool tokens_are_guessed; /* no tokenizer: four characters were taken for a token */
 
     uint64_t batch_rows; /* of one backward pass */

@@ -137,6 +137,7 @@ def evaluate(job, table):
     decay = job.get("weight_decay")
     x = fit.features(dict(method=name, width=v["width"], rank=v["rank"], tokens=v["tokens"],
                           steps=v["steps"], epochs=v["epochs"], rows=v["rows"], schedule=shape,
+                          answers=bool(job.get("has_questions")),
                           weight_decay=decay if known(decay) else 0,
                           family=job.get("model_type") or ""))
     at = {n: i for i, n in enumerate(fit.NAMES)}
@@ -150,18 +151,20 @@ def evaluate(job, table):
     variance += t["MODEL_SD"] ** 2 + t["TASK_SD"] ** 2 + t["JOB_SD"] ** 2
     if fit.family_index(job.get("model_type") or "") < 0:
         variance += t["FAMILY_SD"] ** 2
-    variance += (t["EPOCHS_SD"] * x[at["epochs"]]) ** 2
+    variance += (t["EPOCHS_SD"] * (x[at["epochs"]] + x[at["epochs_answers"]])) ** 2
     if method.startswith("dpo"):
         variance += t["DPO_SD"] ** 2
     b = dict(zip(fit.NAMES, table.values))
     slope = abs(b["width_below"]) + (abs(b["full_width"]) if full else 0)
     scarce = fit.scarcity(v["rows"])
     repeats = fit.log_clamped(v["epochs"], 1, 1, 100)
+    slope_epochs = b["epochs_answers" if job.get("has_questions") else "epochs"]
+    slope_epochs *= not job["from_scratch"]
     variance += ((spread["width"] * slope) ** 2 + (spread["tokens"] * b["batch"]) ** 2
                  + (0 if full else (spread["rank"] * b["lora_rank"]) ** 2)
                  + (spread["steps"] * b["steps_above"]) ** 2
-                 + (spread["epochs"] * b["epochs"] * scarce) ** 2
-                 + (spread["rows"] * b["epochs"] * repeats
+                 + (spread["epochs"] * slope_epochs * scarce) ** 2
+                 + (spread["rows"] * slope_epochs * repeats
                     / math.log10(t["MANY_ROWS"] / t["FEW_ROWS"])) ** 2)
     ranges = [("FULL_WIDTH" if full else "LORA_WIDTH", "width"), ("TOKENS", "tokens"),
               ("STEPS", "steps"), ("EPOCHS", "epochs")] + ([] if full else [("RANK", "rank")])
@@ -180,7 +183,8 @@ def evaluate(job, table):
 def random_job(rng):
     def some(low, high):
         return None if rng.random() < 0.15 else 10 ** rng.uniform(math.log10(low), math.log10(high))
-    job = dict(method=rng.randrange(5), from_scratch=rng.random() < 0.15, scaling=rng.randrange(3),
+    job = dict(method=rng.randrange(5), from_scratch=rng.random() < 0.15,
+               has_questions=rng.random() < 0.5, scaling=rng.randrange(3),
                schedule=rng.randrange(len(SCHEDULES)), parameters=some(1e5, 1e12),
                hidden_size=some(16, 32768), lora_rank=some(1, 1024), lora_alpha=some(1, 1024),
                tokens_per_step=some(10, 1e7), rows_per_step=some(1, 4096), steps=some(1, 1e7),
@@ -209,7 +213,7 @@ def job_of(o):
     j = o.job
     method = j["method"]
     return dict(method=METHODS.index("full" if method == "scratch" else method),
-                from_scratch=method == "scratch", scaling=0, hidden_size=j["width"],
+                from_scratch=method == "scratch", has_questions=j["answers"], scaling=0, hidden_size=j["width"],
                 schedule=SCHEDULES.index(j["schedule"]), lora_rank=j["rank"], lora_alpha=32,
                 tokens_per_step=j["tokens"], steps=j["steps"], epochs=j["epochs"], rows=j["rows"],
                 weight_decay=j["weight_decay"], model_type=j["family"])

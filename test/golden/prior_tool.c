@@ -61,6 +61,8 @@ static bool read_job(struct span line, struct arena *arena, struct pace_job *job
             job->schedule = (enum pace_schedule_kind)json_int(&r);
         else if (span_is(key, "from_scratch"))
             job->from_scratch = json_bool(&r);
+        else if (span_is(key, "has_questions"))
+            job->has_questions = json_bool(&r);
         else if (span_is(key, "model_type"))
             job->model_type = arena_string(arena, json_string(&r));
         else

@@ -34,7 +34,7 @@ static void draw_job(struct job *job, uint64_t seed)
     if (rng_below(rng, 2))
         o->budget = 0.25;
     o->eval_cost = rng_uniform(rng) * 0.02 * (double)o->total_steps;
-    o->epochs = 2.5 * (double)rng_below(rng, 3);
+    o->repeats = 0.6 * (double)rng_below(rng, 3);
     o->is_full = rng_below(rng, 2);
     o->n_states = (int)rng_below(rng, 3);
     o->held_out_rows = (int64_t)rng_below(rng, 40);

@@ -161,6 +161,7 @@ static void a_job_is_read_from_a_description_and_data_alone(void **state)
     assert_int_equal(job.all_rows, 100);
     assert_in_range(job.rows, 60, 95);
     assert_int_equal(job.trained_tokens, 800); /* 32 characters a row */
+    assert_false(job.rate_job.has_questions);  /* two of 34: as good as whole rows */
     assert_true(job.rate_job.tokens_per_step == 8 * job.rate_job.rows_per_step);
 
     buf_add_text(&rows, "{\"prompt\": 1}\n");
@@ -184,9 +185,11 @@ static void the_tokens_of_a_real_model_are_counted(void **state)
     ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
     assert_false(job.tokens_are_guessed);
     assert_in_range(job.trained_tokens / job.all_rows, 5, 60);
+    assert_true(job.rate_job.has_questions);
     data = data_path(&arena, "datasets/preference/json_extraction_dpo_train_clean.jsonl");
     ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
     assert_int_equal(job.rate_job.method, PACE_DPO_LORA);
+    assert_false(job.rate_job.has_questions);
 }
 
 static int release(void **state)

@@ -144,6 +144,26 @@ static void five_epochs_on_few_rows_cost_most_of_a_decade_and_on_many_rows_littl
     assert_true(many > -0.05 && many < 0.1);
 }
 
+static void epochs_cost_answers_less_than_texts_and_random_weights_nothing(void **state)
+{
+    (void)state;
+    struct pace_prior texts, answers, scratch;
+    struct pace_job job = usual(), once = usual();
+    job.rows = once.rows = 240;
+    job.epochs = 5;
+    pace_prior(&job, &texts);
+    job.has_questions = once.has_questions = true;
+    pace_prior(&job, &answers);
+    assert_true(rate_of(job) < rate_of(once));
+    assert_true(answers.learning_rate > 1.5 * texts.learning_rate);
+    assert_near(answers.repeats, texts.repeats, 1e-12);
+    assert_true(find_term(&texts, "epochs")->effect < find_term(&answers, "epochs")->effect);
+    job.from_scratch = once.from_scratch = true;
+    pace_prior(&job, &scratch);
+    assert_true(rate_of(job) == rate_of(once));
+    assert_true(texts.repeats > 0.5 && scratch.repeats == 0);
+}
+
 static void the_scale_of_the_adapter_is_converted_exactly(void **state)
 {
     (void)state;
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_model_of_a_million_wants_about_ten_times_that_of_a_billion),
         cmocka_unit_test(more_steps_epochs_and_width_lower_the_rate_and_batch_and_rank_raise_it),
         cmocka_unit_test(five_epochs_on_few_rows_cost_most_of_a_decade_and_on_many_rows_little),
+        cmocka_unit_test(epochs_cost_answers_less_than_texts_and_random_weights_nothing),
         cmocka_unit_test(the_scale_of_the_adapter_is_converted_exactly),
         cmocka_unit_test(what_is_not_known_makes_the_guess_wider),
         cmocka_unit_test(beyond_what_was_swept_the_guess_is_wider),

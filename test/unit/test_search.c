@@ -13,7 +13,6 @@ static struct pace_search_options usual(void)
     o.prior_sd = 0.25;
     o.total_steps = 100;
     o.eval_cost = 1;
-    o.epochs = 1;
     o.held_out_rows = 24;
     return o;
 }
@@ -153,7 +152,8 @@ static void options_that_make_no_search_are_refused(void **state)
     REFUSED(total_steps, 0, "a run of 0 steps");
     REFUSED(budget, 0.3, "a budget of 0.3");
     REFUSED(eval_cost, NAN, "evaluation that costs");
-    REFUSED(epochs, -1, "-1 epochs");
+    REFUSED(repeats, -1, "-1 decades of epochs");
+    REFUSED(repeats, NAN, "decades of epochs");
     REFUSED(n_states, -1, "-1 states");
     REFUSED(held_out_rows, -2, "-2 held-out rows");
 }

@@ -149,6 +149,7 @@ static void put_verdict(const struct page *p)
 {
     const struct facts_verdict *v = &p->facts->verdict;
     const char *forgotten = words_forgotten(p->arena, p->facts);
+    const char *plainly = words_plainly(p->arena, p->facts);
     bool is_worse = v->is_there && !v->is_better && words_gain(v).high < 0;
     buf_printf(p->out, "<section class=\"verdict%s\">\n",
                v->is_there && v->is_better ? " good"
@@ -159,6 +160,8 @@ static void put_verdict(const struct page *p)
     put_status(p);
     put_strip(p);
     put_numbers(p);
+    if (plainly)
+        html_put(p->out, "p class=\"soft small\"", plainly);
     if (forgotten)
         html_put(p->out, "p class=\"soft small\"", forgotten);
     put_checks(p);

@@ -120,7 +120,8 @@ static void put_arm(const struct page *p, const struct facts_arm *arm)
     page_cell(p, "nowrap", words_rate(a, arm->learning_rate));
     page_cell(p, "n wide", words_count(a, arm->steps));
     page_cell(p, "n", loss);
-    page_cell(p, "nowrap", words_key(a, arm->status));
+    bool is_edge = arm->status && strcmp(arm->status, "edge") == 0;
+    page_cell(p, "nowrap", is_edge ? "added at the edge" : words_key(a, arm->status));
     page_cell(p, "more", arm->reason);
     buf_add_text(p->out, "</tr>\n");
 }
@@ -199,8 +200,11 @@ static void put_guard(const struct page *p)
 
 void page_rate_put(const struct page *p)
 {
-    buf_add_text(p->out, "<section id=\"learning-rate\">\n<h2>The learning rate</h2>\n"
-                         "<div class=\"card\">\n<div class=\"rate\">");
+    buf_add_text(p->out,
+                 "<section id=\"learning-rate\">\n<h2>The learning rate</h2>\n"
+                 "<p class=\"soft\">How far each step of the training goes: too far destroys "
+                 "what the model knew, too short wastes the time.</p>\n"
+                 "<div class=\"card\">\n<div class=\"rate\">");
     html_put(p->out, "span class=\"value\"", words_rate(p->arena, report_rate(p->report)));
     buf_add_text(p->out, "</div>\n");
     html_put(p->out, "p", words_rate_origin(p->arena, p->facts));

@@ -47,7 +47,10 @@ static void add_incident(struct timeline *t, const struct facts_incident *i, con
         .action = name,
         .advice = name,
         .label = label_of(name, arena),
-        .reason = i->reason ? i->reason : "",
+        .reason = i->reason ? i->reason
+                  : strcmp(name, "resume") == 0
+                      ? "the run was cut off, and went on from the checkpoint of this step"
+                      : "",
         .step = step,
         .last_step = step,
         .n = 1,

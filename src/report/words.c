@@ -239,9 +239,23 @@ const char *words_forgotten(struct arena *arena, const struct facts *f)
         return NULL;
     return arena_printf(arena,
                         "On %s tokens that the base wrote itself, the tuned model differs from it "
-                        "by %s nats a token (Kullback-Leibler divergence; 0: nothing has changed "
-                        "there).",
-                        words_count(arena, v->kl_tokens), words_spread(arena, v->kl, v->kl_se));
+                        "by %s nats a token (Kullback-Leibler divergence): each is to it %s as "
+                        "likely as to the base. 0 nats, 100 %%: nothing has changed there.",
+                        words_count(arena, v->kl_tokens), words_spread(arena, v->kl, v->kl_se),
+                        words_share(arena, exp(-fmax(v->kl, 0))));
+}
+
+const char *words_plainly(struct arena *arena, const struct facts *f)
+{
+    const struct facts_verdict *v = &f->verdict;
+    if (!v->is_there || !isfinite(v->base_loss) || !isfinite(v->tuned_loss))
+        return NULL;
+    return arena_printf(arena,
+                        "The loss is how surprised a model is by what comes next; lower is better. "
+                        "To the base each next token (a word or a piece of one) is like a draw out "
+                        "of %s, to the tuned model like one out of %s: their perplexity.",
+                        words_perplexity(arena, v->base_loss),
+                        words_perplexity(arena, v->tuned_loss));
 }
 
 static const struct facts_option *find_option(const struct facts *f, const char *name)

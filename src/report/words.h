@@ -57,6 +57,9 @@ const char *words_verdict(struct arena *arena, const struct facts *facts);
 /* What was forgotten; NULL where it was not measured, or where the run's own words say it. */
 const char *words_forgotten(struct arena *arena, const struct facts *facts);
 
+/* What the losses mean, for who has not met the word; NULL where there are none. */
+const char *words_plainly(struct arena *arena, const struct facts *facts);
+
 /* Where the learning rate comes from. */
 const char *words_rate_origin(struct arena *arena, const struct facts *facts);
 

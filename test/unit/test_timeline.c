@@ -55,6 +55,7 @@ static void an_incident_behind_the_last_step_has_its_step(void **state)
     assert_int_equal(timeline.n_items, 5);
     assert_string_equal(timeline.items[1].action, "quarantine");
     assert_string_equal(timeline.items[2].action, "resume");
+    assert_non_null(strstr(timeline.items[2].reason, "cut off"));
     assert_int_equal(timeline.items[2].step, 40);
     assert_string_equal(timeline.items[3].action, "quarantine");
     assert_string_equal(timeline.items[3].reason, "");

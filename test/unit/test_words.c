@@ -105,9 +105,9 @@ static void the_verdict_is_said_in_plain_words(void **state)
     assert_string_equal(words_headline(&worse), "Worse than its base");
     assert_string_equal(words_headline(&none), "Not tested");
     assert_non_null(strstr(words_verdict(&arena, &better), "On 105 rows"));
-    assert_non_null(
-        strstr(words_verdict(&arena, &better), "the loss fell by 0.500 nats per token, from 2.300 "
-                                               "to 1.800 (95 % interval: 0.400 to 0.600)"));
+    assert_non_null(strstr(words_verdict(&arena, &better),
+                           "the loss fell by 0.500 nats per token, from 2.300 "
+                           "to 1.800 (95 % interval: 0.400 to 0.600)"));
     assert_non_null(strstr(words_verdict(&arena, &none), "No rows were set aside"));
     none.test_rows = 40;
     assert_non_null(strstr(words_verdict(&arena, &none), "did not come to the test"));
@@ -134,6 +134,18 @@ static void a_gain_has_one_sign_whatever_the_record_counts(void **state)
     assert_true(g.gain > 0.49 && g.low == 0.4 && g.high == 0.6);
 }
 
+static void a_loss_is_told_in_plain_words(void **state)
+{
+    (void)state;
+    struct facts f = tested(2.3025851, 1.6094379, 0.4, 0.6, true);
+    assert_non_null(strstr(words_plainly(&arena, &f), "a draw out of 10.0, to the tuned model like "
+                                                      "one out of 5.00"));
+    f.verdict.tuned_loss = NAN;
+    assert_null(words_plainly(&arena, &f));
+    f.verdict = (struct facts_verdict){0};
+    assert_null(words_plainly(&arena, &f));
+}
+
 static void forgetting_is_told_where_it_was_measured(void **state)
 {
     (void)state;
@@ -144,6 +156,7 @@ static void forgetting_is_told_where_it_was_measured(void **state)
     f.verdict.kl_tokens = 4096;
     assert_non_null(strstr(words_forgotten(&arena, &f), "On 4,096 tokens"));
     assert_non_null(strstr(words_forgotten(&arena, &f), "0.0312 ± 0.0021"));
+    assert_non_null(strstr(words_forgotten(&arena, &f), "97 % as likely"));
     f.verdict.reason = "better: …; it moved 0.03 nats (KL divergence)";
     assert_null(words_forgotten(&arena, &f));
 }
@@ -177,6 +190,7 @@ int main(void)
         cmocka_unit_test(paths_are_quoted_for_a_shell),
         cmocka_unit_test(the_verdict_is_said_in_plain_words),
         cmocka_unit_test(a_gain_has_one_sign_whatever_the_record_counts),
+        cmocka_unit_test(a_loss_is_told_in_plain_words),
         cmocka_unit_test(forgetting_is_told_where_it_was_measured),
         cmocka_unit_test(the_rate_says_where_it_comes_from),
     };

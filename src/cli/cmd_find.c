@@ -64,11 +64,8 @@ static bool search(const struct options *o, struct err *err)
     struct find find;
     struct find_options options;
     struct pace_search_result result;
-    struct options wanted = *o;
     bool is_terminal = isatty(STDERR_FILENO);
-    wanted.learning_rate = "1e-3"; /* any: what is found is to be given, and runs as such do */
-    wanted.guard = "act";          /* which keeps states, as the search needs them */
-    if (!setup_open(&setup, &wanted, err))
+    if (!setup_open_to_find(&setup, o, err))
         return false;
     find_options_init(&options);
     if (!o->quiet) {

@@ -2,7 +2,8 @@
  * tune_view.c - how `pace tune` shows a run.
  *
  * The JSON of a plan: method, optimizer, batch_tokens, eval_steps, max_length, memory, steps,
- * layers_redone (whose values are computed twice), seconds, fits.
+ * layers_redone (whose values are computed twice), seconds (of the steps), measuring and search
+ * (what is computed beside them, as shares of the steps), fits.
  *
  * The JSON of the result: output, learning_rate, steps, base {loss}, tuned {loss}, test_rows,
  * tokens, compute {main, search, eval, redo, total_ratio}, seconds, tokens_per_second,
@@ -97,6 +98,15 @@ static void put_memory(const struct setup_memory *m, struct buf *out)
     }
 }
 
+static void put_budget(const struct budget *budget, const struct term *term, struct buf *out)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    budget_explain(budget, &text);
+    term_add_paragraph(term, out, "  ", buf_string(&text));
+    buf_release(&text);
+}
+
 static void put_time(double seconds, struct buf *out)
 {
     int64_t s = (int64_t)fmin(seconds, 1e9);
@@ -121,10 +131,12 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
         buf_printf(out, "  %zu layers are computed twice, to fit\n", s->run.plan.layers_redone);
     if (!s->fits)
         buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW), plain);
+    buf_printf(out, "%sBeside the steps%s\n", bold, plain);
+    put_budget(&s->budget, term, out);
     if (s->planned_seconds > 0) {
         buf_printf(out, "%sTime%s\n  about ", bold, plain);
         put_time(s->planned_seconds, out);
-        buf_add_text(out, " as busy as the machine is now, held-out losses not counted\n");
+        buf_add_text(out, " of steps, as busy as the machine is now\n");
     }
 }
 
@@ -287,6 +299,8 @@ void tune_view_plan_json(const struct setup *s, struct buf *out)
     json_member_int(&w, "steps", (uint64_t)s->steps);
     json_member_int(&w, "layers_redone", s->run.plan.layers_redone);
     json_member_double(&w, "seconds", s->planned_seconds);
+    json_member_double(&w, "measuring", s->budget.measured);
+    json_member_double(&w, "search", s->budget.search);
     json_member_bool(&w, "fits", s->fits);
     json_end(&w);
     buf_add_byte(out, '\n');

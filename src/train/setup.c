@@ -56,7 +56,9 @@ static bool read_rate(struct setup *s, struct err *err)
     const struct options *o = s->options;
     pace_rate_options_init(&s->rate);
     s->rate.max_grad_norm = o->max_grad_norm;
-    return schedule_options_rate(o, &s->learning_rate, err) && read_guard(o, &s->rate.guard, err);
+    if (!s->finds && !schedule_options_rate(o, &s->learning_rate, err))
+        return false;
+    return read_guard(o, &s->rate.guard, err);
 }
 
 static bool read_optim(const struct options *o, struct optim_options *optim, struct err *err)
@@ -266,7 +268,7 @@ struct order_options setup_order(const struct setup *s)
 static bool chooses_warmup(const struct setup *s, const struct pace_schedule *schedule)
 {
     const struct options *o = s->options;
-    return s->learning_rate == 0 && pace_schedule_uses_warmup(schedule->kind) &&
+    return s->learning_rate == 0 && !s->finds && pace_schedule_uses_warmup(schedule->kind) &&
            !options_given(o, "warmup-steps") && !options_given(o, "warmup-ratio");
 }
 
@@ -286,7 +288,7 @@ static void note_schedule(struct setup *s)
     const struct pace_schedule *schedule = &s->rate.schedule;
     bool is_given = options_given(s->options, "lr-scheduler-type");
     char warmup[JOB_VALUE_SIZE];
-    if (s->learning_rate > 0 && !is_given)
+    if ((s->learning_rate > 0 || s->finds) && !is_given)
         return;
     job_note_choice(&s->job, "lr-scheduler-type", pace_schedule_name(schedule->kind),
                     is_given ? NULL : "down to zero; ahead of a cosine at equal steps");
@@ -497,6 +499,12 @@ static bool open_all(struct setup *s, struct err *err)
 bool setup_open(struct setup *s, const struct options *o, struct err *err)
 {
     *s = (struct setup){.options = o};
+    return open_all(s, err);
+}
+
+bool setup_open_to_find(struct setup *s, const struct options *o, struct err *err)
+{
+    *s = (struct setup){.options = o, .finds = true};
     return open_all(s, err);
 }
 

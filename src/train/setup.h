@@ -34,6 +34,7 @@ struct setup_kept {
 struct setup {
     const struct options *options;
     const struct setup_kept *kept; /* of a run that is gone on with; NULL: it begins */
+    bool finds;                    /* setup_open_to_find */
     struct arena arena;
     struct job job;
     struct engine engine;
@@ -67,6 +68,10 @@ struct setup {
  * ERR_USAGE, ERR_INPUT, ERR_IO, ERR_MEMORY.
  */
 MUST_CHECK bool setup_open(struct setup *s, const struct options *o, struct err *err);
+
+/* The same for a search alone, whose rate is to be given to another run: with the schedule of such
+ * a run. */
+MUST_CHECK bool setup_open_to_find(struct setup *s, const struct options *o, struct err *err);
 
 /*
  * The same for a run that is gone on with; `kept`, of setup_kept, outlives the struct. Errors: as

@@ -95,6 +95,38 @@ static void a_search_measures_arms_within_a_quarter_of_the_run(void **state)
         assert_true(s->arms[i].se > 0 && s->arms[i].se < 1);
     }
     assert_true(out.memory.tokens > 0 && out.memory.eval_tokens > 0);
+    assert_true(out.memory.base_sums.loss == s->base_loss);
+}
+
+/* What the main run goes on from and the base's loss are not lost. */
+static void a_search_loses_no_more_than_it_may(void **state)
+{
+    (void)state;
+    struct find_options wanted;
+    struct outcome out;
+    int raced = 0;
+    find_options_init(&wanted);
+    for (wanted.lost = 0.05; wanted.lost < 0.25; wanted.lost += 0.03) {
+        search(&options, &wanted, &out);
+        const struct pace_search *s = &out.memory.search;
+        double kept = (double)out.steps + (s->n_arms > 0 ? s->options.eval_cost : 0);
+        assert_true(out.result.cost - kept / STEPS <= wanted.lost + 1e-9);
+        raced += s->n_arms > 0;
+    }
+    assert_in_range(raced, 3, 6);
+}
+
+/* The two that are nearest to what was found. */
+static void the_states_of_two_arms_are_kept(void **state)
+{
+    (void)state;
+    struct find_options wanted;
+    struct outcome out;
+    find_options_init(&wanted);
+    search(&options, &wanted, &out);
+    const int *held = out.memory.held;
+    assert_true(held[0] >= 0 && held[1] >= 0 && held[0] != held[1]);
+    assert_true(held[0] == out.result.arm || held[1] == out.result.arm);
 }
 
 /* The main run goes on from an arm as if it had been made by the trainer. */
@@ -192,6 +224,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_measures_arms_within_a_quarter_of_the_run),
+        cmocka_unit_test(a_search_loses_no_more_than_it_may),
+        cmocka_unit_test(the_states_of_two_arms_are_kept),
         cmocka_unit_test(the_run_goes_on_from_the_best_arm_as_the_trainer_would_have_made_it),
         cmocka_unit_test(a_search_that_was_ended_now_and_then_finds_the_same),
         cmocka_unit_test(the_prior_alone_and_a_short_run_leave_the_beginning_untouched),

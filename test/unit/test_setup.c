@@ -184,6 +184,22 @@ static void a_rate_that_is_to_be_found_needs_states_and_averages(void **state)
     setup_close(&s);
 }
 
+static void a_search_alone_has_the_schedule_of_a_run_at_a_given_rate(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct setup s;
+    options.max_steps = 100;
+    ASSERT_OK(setup_open_to_find(&s, &options, &err)); /* which passes over the rate */
+    assert_true(s.learning_rate == 0 && s.averages && s.n_states >= 2);
+    assert_int_equal(s.rate.schedule.warmup_steps, 0);
+    setup_close(&s);
+    options.learning_rate = NULL;
+    ASSERT_OK(setup_open(&s, &options, &err));
+    assert_int_equal(s.rate.schedule.warmup_steps, 3);
+    setup_close(&s);
+}
+
 static void rows_that_nobody_counted_are_no_more_than_the_run_is_worth(void **state)
 {
     (void)state;
@@ -225,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup(memory_is_counted_and_bounded, defaults),
         cmocka_unit_test_setup(the_guard_has_as_many_earlier_states_as_there_is_room_for, defaults),
         cmocka_unit_test_setup(what_cannot_be_done_is_refused_by_its_option, defaults),
+        cmocka_unit_test_setup(a_search_alone_has_the_schedule_of_a_run_at_a_given_rate, defaults),
         cmocka_unit_test_setup(rows_that_are_all_held_out_leave_nothing_to_train_on, defaults),
         cmocka_unit_test_setup(rows_that_nobody_counted_are_no_more_than_the_run_is_worth,
                                defaults),

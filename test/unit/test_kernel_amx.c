@@ -257,6 +257,10 @@ static void a_set_that_multiplies_wrongly_is_found_out(void **state)
 
 /* ---------------------------------------------------------------------------- whole operations */
 
+/* Gradients of weights over more rows than a block of cells. */
+static const struct case_row many_rows = {
+    .op = CASE_LINEAR, .name = "many rows", .R = 301, .C = 40, .out = {24, 36}, .rank = {4}};
+
 /* Linear layers and the loss on the model: everything but attention. */
 static void operations_on_the_model_are_those_of_ref(void **state)
 {
@@ -266,8 +270,8 @@ static void operations_on_the_model_are_those_of_ref(void **state)
     struct case_backend ref = {.ops = &backend_ref};
     struct case_backend on = {.ops = &backend_cpu, .device = &device, .products = PRODUCTS_BF16};
     size_t n = 0;
-    for (size_t i = 0; i < cases_count; i++) {
-        const struct case_row *row = &cases_table[i];
+    for (size_t i = 0; i <= cases_count; i++) {
+        const struct case_row *row = i < cases_count ? &cases_table[i] : &many_rows;
         if (!cases_has_products(row->op) || row->op == CASE_ATTN || (row->flags & CASE_LARGE))
             continue;
         struct case_finding found = cases_compare(row, &ref, &on);
@@ -354,6 +358,7 @@ static void operations_of_the_compiled_set_are_those_of_ref(void **state)
             check_operation(k, row, three);
         has_large[row->op] = has_large[row->op] || is_large;
     }
+    check_operation(k, &many_rows, three);
     thread_pool_close(three);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """pace pretrain against the same run in PyTorch: held-out loss, and tokens per second.
 
-    PACE=build/pace PACE_DATA=... python bench/pretrain.py [loss] [speed] [--steps 150] [--pieces 4] [--threads 2]
+    PACE=build/pace PACE_DATA=... python bench/pretrain.py [loss] [speed] [rate] [--steps 150] [--pieces 4] [--threads 2]
 
 The model is Llama-shaped with 3.2 million parameters (hidden 192, six layers, six heads, two for keys, feed-forward
 512, vocabulary 4,096, tied), the text a mix of the data folder's corpus. The other side is a plain loop around
@@ -14,6 +14,9 @@ loss     both for --steps steps, in float32 and in bfloat16 (products here, auto
          tokens are the same
 speed    tokens per second of training steps, --pieces short runs of either in turns; of each its fastest piece.
          One thread in processor time where --threads is 1: for a machine that is not quiet
+rate     what the rate that is found costs: `pace pretrain` with nothing given but its length, and plain runs (no guard)
+         at five rates around the found one; then ten times it, without the guard and with it. --small: a model of
+         1.0 million parameters
 """
 import argparse
 import json
@@ -164,20 +167,57 @@ def compare_speeds(pair, pieces):
         print(f"| {name} | {max(ours):.0f} | {max(theirs):.0f} | {max(ours) / max(theirs):.2f} |", flush=True)
 
 
+def compare_rates(folder, steps, threads, small):
+    config = bases.llama(128, 384, 4, 4, 2, 2048) if small else bases.llama(192, 512, 6, 6, 2, 4096)
+    (folder / "config.json").write_text(json.dumps(config))
+    bases.write_rows(folder / "rows.jsonl", bases.mix(bases.GENERAL, 8.0 * steps * BATCH * LENGTH, 3 * LENGTH))
+
+    def run(*words):
+        words = [PACE, "pretrain", folder / "config.json", folder / "rows.jsonl", "-o", folder / "run",
+                 "--overwrite-output-dir", "--steps", steps, "--batch", BATCH, "--max-length", LENGTH, "--threads", threads,
+                 "--json", "--quiet", *words]
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+        if not done.stdout:
+            return None, done.stderr.strip()
+        return json.loads(done.stdout), ""
+
+    found, why = run()
+    if not found:
+        sys.exit(why)
+    rate, before, losses = found["learning_rate"], found["base"]["loss"], []
+    print(f"{steps} steps of {BATCH} rows; {found['test_rows']} test rows; before {before:.4f}\n")
+    print("| rate | guard | loss on test rows | incidents |\n|---|---|---|---|")
+    print(f"| found: {rate:.3g} | act | {found['tuned']['loss']:.4f} | {len(found['incidents'])} |", flush=True)
+    for factor, guard in (*((x, "off") for x in (.25, .5, 1, 2, 4, 10)), (10, "act")):
+        report, why = run("--learning-rate", f"{factor * rate:.6g}", "--guard", guard, "--warmup-ratio", "0.03")
+        loss = report and report["tuned"]["loss"]
+        if factor < 10 and loss:
+            losses.append(loss)
+        print(f"| {factor:g} times | {guard} | {f'{loss:.4f}' if loss else why} | {len(report['incidents']) if report else ''} |",
+              flush=True)
+    regret = (found["tuned"]["loss"] - min(losses)) / (before - min(losses))
+    print(f"\nregret {100 * regret:.2f} % of the gain; all that was computed over the run: "
+          f"{found['compute']['total_ratio']:.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", nargs="*", default=["loss", "speed"])
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--pieces", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--small", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
-        pair = Pair(pathlib.Path(folder), args.steps, args.threads)
+        folder = pathlib.Path(folder)
+        pair = Pair(folder, args.steps, args.threads) if {"loss", "speed"} & set(args.what) else None
         if "loss" in args.what:
             compare_losses(pair)
         if "speed" in args.what:
             compare_speeds(pair, args.pieces)
+        if "rate" in args.what:
+            compare_rates(folder, args.steps, args.threads, args.small)
 
 
 if __name__ == "__main__":

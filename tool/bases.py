@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """bases.py: small base models, pretrained by pace on real text, kept outside the repository.
 
-    PACE=build/pace PACE_DATA=... tool/bases.py [NAME ...] [--folder DIR] [--threads N] [--list]
+    PACE_DATA=... tool/bases.py [NAME ...] [--folder DIR] [--threads N] [--list]
 
 There is no public model of a few million parameters in the data folder, so those that the benches tune are
 made here: `pace pretrain` on a mix of the data folder's corpus, with nothing else given than how much is
 to be read. They go to DIR, by default $XDG_CACHE_HOME/pace/bases, else ~/.cache/pace/bases; a base that is there
 already is kept, one that was interrupted is gone on with, so the same command may be given again and again.
-The folders are printed, one a line, as `bench/tune.py --models` takes them:
+PACE names the program, if not build/pace. The folders are printed, one a line, as `bench/tune.py --models` takes them:
 
     PACE=build/pace PACE_DATA=... bench/tune.py --models $(tool/bases.py)
 
@@ -31,6 +31,7 @@ GENERAL = {"stories_tiny": .08, "stories_children": .08, "stories_synth_00": .16
            "qa_synth": .14, "code": .06}
 STORIES = {"stories_tiny": .3, "stories_children": .25, "stories_synth_00": .3, "qa_synth": .15}
 TALK = {"dialog": .3, "dialog_synth": .2, "qa_synth": .25, "textbook_synth": .15, "code": .1}
+PACE = os.environ.get("PACE") or str(pathlib.Path(__file__).resolve().parent.parent / "build/pace")
 TURN, END = "<|im_start|>", "<|im_end|>\n"
 
 
@@ -95,13 +96,23 @@ def write_rows(path, rows):
         out.writelines(json.dumps({"text": row}, ensure_ascii=False) + "\n" for row in rows)
 
 
+def run_pace(*words):
+    """Its exit code. On Ctrl-C it saves its state, for which it is waited."""
+    process = subprocess.Popen([PACE, *map(str, words)], stdout=sys.stderr)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            pass
+
+
 def make(name, folder, threads):
     """The base's folder, made if it is not there; None where the run failed."""
     config, shares, megabytes, characters, length, steps, batch = BASES[name]
     base, run = folder / name, folder / f"{name}.run"
     if (base / "model.safetensors").exists():
         return base
-    if (run / "out/checkpoint").exists():
+    if (run / "out/checkpoint/state.safetensors").exists():
         words = ["tune", "--resume", run / "out"]
     else:
         run.mkdir(parents=True, exist_ok=True)
@@ -109,9 +120,9 @@ def make(name, folder, threads):
         write_rows(run / "rows.jsonl", mix(shares, megabytes * 1e6, characters))
         words = ["pretrain", run / "config.json", run / "rows.jsonl", "-o", run / "out", "--overwrite-output-dir",
                  "--steps", steps, "--batch", batch, "--max-length", length]
-    done = subprocess.run([os.environ["PACE"], *map(str, words), "--threads", str(threads)], stdout=sys.stderr)
-    if done.returncode:
-        print(f"{name}: pace ended with code {done.returncode}; the same command goes on", file=sys.stderr)
+    code = run_pace(*words, "--threads", threads)
+    if code:
+        print(f"{name}: pace ended with code {code}; the same command goes on", file=sys.stderr)
         return None
     shutil.copy(run / "out/report.json", run / "out/model/report.json")
     (run / "out/model").rename(base)
@@ -137,7 +148,7 @@ def main():
             print(name, args.folder / name if there else "-")
             continue
         base = make(name, args.folder, args.threads)
-        failed |= base is None
+        failed = failed or base is None
         if base:
             print(base, flush=True)
     sys.exit(1 if failed else 0)

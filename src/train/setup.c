@@ -140,10 +140,11 @@ static void choose_products(struct setup *s)
     bool is_plain = s->rate.guard == PACE_GUARD_OFF && s->learning_rate > 0;
     bool is_faster = b->ops->is_bf16_faster(b), is_given = options_given(o, "bf16");
     bool is_bf16 = is_given ? o->bf16 : is_faster && !is_plain;
-    const char *reason = is_plain    ? "a given rate without a guard: float32 everywhere"
-                         : is_faster ? "faster here; losses lie within about 1e-4 of float32's, in "
-                                       "which pace eval computes"
-                                     : "this processor is not faster in it";
+    const char *reason = is_plain ? "a given rate without a guard: float32 everywhere"
+                         : is_faster
+                             ? "this processor is faster in it; losses lie within about 1e-4 "
+                               "of float32's, in which pace eval computes"
+                             : "this processor is not faster in it";
     if (s->kept)
         is_bf16 = s->kept->is_bf16;
     b->products = is_bf16 ? PRODUCTS_BF16 : PRODUCTS_F32;

@@ -31,7 +31,7 @@ MODELS = ("stories260K", "poem750K", "own-3M")
 
 # Chat rows need a template, which a base has or has not.
 CHATML = ["--chat-template-path", "chatml"]
-SST2 = ["--columns", "prompt=sentence,completion=label"]
+SST2 = ["--columns", "text=sentence,label=label"]
 DATA = {
     "alpaca": ("datasets/instruct/alpaca_en_demo.json", []),
     "rasbt": ("datasets/instruct/rasbt_instruction-data.json", []),

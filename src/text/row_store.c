@@ -193,6 +193,7 @@ static void store_row(struct filler *f, const struct dataset_row *row)
     }
     if (!ok)
         dataset_reject(f->d, row, err.what);
+    s->n_merged += ok && f->e->is_merged;
     if (is_kept) {
         count_row(f, row);
     } else {

@@ -53,6 +53,7 @@ struct row_store {
     uint32_t cut_file;
     uint64_t n_lost;    /* tokens cut away */
     uint64_t n_dropped; /* rows with nothing left to train on after the cut */
+    uint64_t n_merged;  /* rows whose prompt's end and answer's beginning make one token */
     const char **files; /* [n_files] paths */
     size_t n_files;
     struct arena arena; /* of the paths */

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "base/cgroup.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "optim/grad.h"
 #include "train/adapter_options.h"
@@ -200,6 +201,17 @@ static bool choose_params(struct setup *s, struct err *err)
 
 /* -------------------------------------------------------------------------------------- rows -- */
 
+/* The first token may then give the answer away, and a prompt that stands alone, as it will
+ * where the model is used, ends in another token. */
+static void warn_merged(const struct row_store *s)
+{
+    if (s->n_merged > 0)
+        log_warning("in %llu of %u rows the prompt's last letters and the answer's first make one "
+                    "token, which a prompt alone does not end in; prompts without a space at their "
+                    "end, or --columns text=...,label=... for classes, keep them apart",
+                    (unsigned long long)s->n_merged, s->n_rows);
+}
+
 static bool read_rows(struct setup *s, struct err *err)
 {
     const struct options *o = s->options;
@@ -211,6 +223,7 @@ static bool read_rows(struct setup *s, struct err *err)
         .longest = min_size((size_t)o->max_length, s->engine.model.config.max_positions)};
     if (!rows_read(&s->store, &wanted, o, err))
         return false;
+    warn_merged(&s->store);
     s->train = rows_of(&s->store, &s->arena, PART_TRAIN, 0);
     s->eval = rows_of(&s->store, &s->arena, PART_EVAL, 0);
     s->test = rows_of(&s->store, &s->arena, PART_TEST, 0);

@@ -198,7 +198,7 @@ class Tune(Case):
         self.assertEqual(asked, {"option": "bf16", "value": "true", "reason": None})
         self.assertNotEqual(others, weights)
         chosen, _ = self.products_of()
-        self.assertIn("this processor is", chosen["reason"])
+        self.assertRegex(chosen["reason"], "faster here|this processor is")
 
     def test_what_the_guard_does_is_told(self):
         code, out, err = self.tune("--lr", "20", "--steps", "60", "--json")
@@ -228,6 +228,14 @@ class Tune(Case):
         (self.out / "mine").write_text("x")
         err = self.refused(2, "is not empty", *base, "-o", self.out)
         self.assertIn("--overwrite-output-dir", err)
+
+    def test_letters_of_prompt_and_answer_that_make_one_token_are_told(self):
+        rows = self.folder / "classes.jsonl"
+        rows.write_text("\n".join(json.dumps({"prompt": "c" * (1 + i % 9) + "a", "completion": "bc"[i % 2]})
+                                  for i in range(40)))
+        code, _, err = self.run_pace("plan", self.model, rows)
+        self.assertEqual(code, 0, err)
+        self.assertIn("in 20 of 40 rows the prompt's last letters", " ".join(err.split()))
 
     def test_a_result_that_has_no_folder_gets_one_named_after_the_data(self):
         words = [os.path.abspath(PROGRAM), "tune", str(self.model), str(self.data), "--lr", "0.01", "--steps", "2"]

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 LAYERS = {
     "base": 0, "tensor": 1, "rate": 1, "format": 2, "backend": 2, "text": 3, "graph": 3, "logs": 3,
+    "options": 3,
     "model": 4, "optim": 4, "train": 5, "report": 6, "api": 7, "serve": 7, "cli": 8,
 }
 RATE_MAY_INCLUDE = {"base/base.h", "base/err.h", "base/num.h", "base/stat.h", "base/buf.h", "base/arena.h"}
@@ -32,8 +33,8 @@ NESTING = 4
 # smaller; see doc/DECISIONS.md, "A line budget for each folder".
 FOLDER_BUDGETS = {
     "base": 3_400, "tensor": 1_500, "rate": 6_500, "format": 14_000, "backend": 10_000,
-    "text": 16_100, "graph": 3_200, "logs": 4_800, "model": 6_000, "optim": 1_200, "train": 10_500,
-    "report": 5_500, "api": 500, "serve": 2_000, "cli": 7_500,
+    "text": 16_100, "graph": 3_200, "logs": 4_800, "model": 6_000, "optim": 1_200, "train": 9_800,
+    "options": 1_600, "report": 5_500, "api": 500, "serve": 2_000, "cli": 7_500,
 }
 
 BANNED = {

@@ -5,7 +5,7 @@
  */
 #include "cli/args.h"
 
-#include "train/run_file.h"
+#include "options/run_file.h"
 
 struct words {
     char *const *at;

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/schedule_view.h"
-#include "train/schedule_options.h"
+#include "options/schedule_options.h"
 
 /* Hugging Face's learning_rate, and a length to look at. */
 static const double usual_rate = 5e-5;

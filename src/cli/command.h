@@ -8,7 +8,7 @@
 #ifndef PACE_CLI_COMMAND_H
 #define PACE_CLI_COMMAND_H
 
-#include "train/options.h"
+#include "options/options.h"
 
 struct command {
     const char *name;

@@ -5,7 +5,7 @@
 #define PACE_TRAIN_ADAPTER_OPTIONS_H
 
 #include "model/lora.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /*
  * --target-modules (default: all linear layers), --modules-to-save, --rank-pattern,

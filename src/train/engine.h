@@ -5,7 +5,7 @@
 #define PACE_TRAIN_ENGINE_H
 
 #include "model/model.h"
-#include "train/options.h"
+#include "options/options.h"
 
 struct engine {
     struct thread_pool *threads;

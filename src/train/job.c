@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "text/survey.h"
 #include "train/engine.h"
-#include "train/schedule_options.h"
+#include "options/schedule_options.h"
 
 enum {
     WANTED_STEPS = 200,

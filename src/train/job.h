@@ -16,7 +16,7 @@
 
 #include "pace/rate.h"
 #include "train/model_info.h"
-#include "train/options.h"
+#include "options/options.h"
 
 enum { JOB_CHOICES = 16, JOB_VALUE_SIZE = 24 };
 

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
-#include "train/options_json.h"
+#include "options/options_json.h"
 
 struct input {
     const char *path;

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /* Appends the options and a hash of every file of the model, the data, the adapter and the chat
  * template, as JSON. Errors: ERR_IO. */

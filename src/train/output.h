@@ -6,7 +6,7 @@
 
 #include "base/lock.h"
 #include "model/model.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /*
  * Looks whether the result can go to --output-dir, and leaves it as it is. Errors: ERR_USAGE where

@@ -6,7 +6,7 @@
 #define PACE_TRAIN_PRETRAIN_H
 
 #include "base/lock.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /* The folder below --output-dir that pretrain_prepare makes. */
 extern const char pretrain_folder[];

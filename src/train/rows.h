@@ -6,7 +6,7 @@
 
 #include "model/config.h"
 #include "text/row_store.h"
-#include "train/options.h"
+#include "options/options.h"
 
 struct rows_wanted {
     const char *model, *data;          /* paths */

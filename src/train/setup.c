@@ -24,7 +24,7 @@
 #include "optim/grad.h"
 #include "train/adapter_options.h"
 #include "train/estimate.h"
-#include "train/schedule_options.h"
+#include "options/schedule_options.h"
 
 enum { BATCH_TOKENS = 2048, STEPS_LOOKED_AT = 500, LINES = 1000 };
 

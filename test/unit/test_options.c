@@ -1,6 +1,6 @@
 #include "test/support/support.h"
 
-#include "train/options.h"
+#include "options/options.h"
 
 static struct err err;
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "train/options_json.h"
+#include "options/options_json.h"
 
 static struct arena arena;
 static struct err err;

@@ -1,6 +1,6 @@
 #include "test/support/support.h"
 
-#include "train/run_file.h"
+#include "options/run_file.h"
 
 static struct arena arena;
 static struct err err;

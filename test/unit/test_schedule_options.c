@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "train/schedule_options.h"
+#include "options/schedule_options.h"
 
 static struct err err;
 static struct options o;

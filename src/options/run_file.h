@@ -12,11 +12,11 @@
  * says wins over the file. Options that belong to other commands are passed over, so that one file
  * serves them all.
  */
-#ifndef PACE_TRAIN_RUN_FILE_H
-#define PACE_TRAIN_RUN_FILE_H
+#ifndef PACE_OPTIONS_RUN_FILE_H
+#define PACE_OPTIONS_RUN_FILE_H
 
 #include "base/arena.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /* True where the name ends in .yaml or .yml. */
 bool run_file_is(const char *path);

@@ -5,7 +5,7 @@
  * that is not zero. Nothing else: flags, run files, help, man pages and completion follow. Rows of
  * one purpose stand together, in the order in which help shows them.
  */
-#include "train/options.h"
+#include "options/options.h"
 
 #include <math.h>
 

@@ -7,8 +7,8 @@
  *
  * Names are written with hyphens; everywhere a name is looked up, underscores do as well.
  */
-#ifndef PACE_TRAIN_OPTIONS_H
-#define PACE_TRAIN_OPTIONS_H
+#ifndef PACE_OPTIONS_OPTIONS_H
+#define PACE_OPTIONS_OPTIONS_H
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -6,7 +6,7 @@
  * ERR_USAGE. Values of kwargs are kept as texts between the two, so that a number in JSON and one
  * behind "num_cycles=" are read by the same code.
  */
-#include "train/schedule_options.h"
+#include "options/schedule_options.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * run_file.c - a YAML file in place of flags. The file gives texts and the option table reads them,
  * so a value means the same here and on the command line.
  */
-#include "train/run_file.h"
+#include "options/run_file.h"
 
 #include "base/file.h"
 #include "base/log.h"

@@ -5,12 +5,12 @@
  * for by its name, or by name and parameters: "cosine", "cosine:num_cycles=2",
  * "warmup_stable_decay:num_decay_steps=200:decay_type=linear".
  */
-#ifndef PACE_TRAIN_SCHEDULE_OPTIONS_H
-#define PACE_TRAIN_SCHEDULE_OPTIONS_H
+#ifndef PACE_OPTIONS_SCHEDULE_OPTIONS_H
+#define PACE_OPTIONS_SCHEDULE_OPTIONS_H
 
 #include "base/arena.h"
 #include "pace/rate.h"
-#include "train/options.h"
+#include "options/options.h"
 
 enum { SCHEDULES_MOST = 16 };
 

@@ -5,7 +5,7 @@
  * rest. A number is written as a number, a text as it was typed ("2e-4" and "auto" alike); reading
  * goes through options_set, so that a value is checked as one on a command line is.
  */
-#include "train/options_json.h"
+#include "options/options_json.h"
 
 #include "base/file.h"
 

@@ -5,11 +5,11 @@
  *     {"arguments": ["/home/a/model", "/home/a/rows.jsonl"], "from_scratch": false,
  *      "given": {"learning-rate": "2e-4", "max-steps": 300, "no-shuffle": true}}
  */
-#ifndef PACE_TRAIN_OPTIONS_JSON_H
-#define PACE_TRAIN_OPTIONS_JSON_H
+#ifndef PACE_OPTIONS_OPTIONS_JSON_H
+#define PACE_OPTIONS_OPTIONS_JSON_H
 
 #include "format/json.h"
-#include "train/options.h"
+#include "options/options.h"
 
 /*
  * Writes the arguments and the options that were given, as one object. Paths of what is there

@@ -1,77 +1,42 @@
 #!/usr/bin/env python3
 """make.py: writes the demo's files again, the same each time.
 
-    demo/make.py            tickets.jsonl: 240 support messages and the JSON tickets they should become
+    demo/make.py            tickets.jsonl: 2,400 support messages and the JSON tickets they should become
                             trainer_state.json: the log of a run whose rate was too high
-    demo/make.py --model    also model/: a byte-level tokenizer trained on that text (needs the Python
-                            package `tokenizers`: run it with the Python that tool/oracle.sh prints)
 
-Everything is made from the lists below; nothing is fetched.
+Everything is made from the lists below; nothing is fetched. The base in model/ (make_model.sh) has read
+none of it: things have the names that they have in its world, but no complaint and no field of a ticket occurs
+in world.py.
 """
 import json
 import pathlib
 import random
-import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROWS = 240
+ROWS = 2400
 
-PRODUCTS = {"kettle": "kitchen", "toaster": "kitchen", "desk lamp": "home", "bookshelf": "home",
-            "headphones": "audio", "record player": "audio", "rain jacket": "clothing",
-            "hiking boots": "clothing", "bicycle pump": "outdoor", "tent": "outdoor"}
+PRODUCTS = {"lamp": "home", "radio": "music", "violin": "music", "ladder": "garden", "umbrella": "outdoor"}
 PROBLEMS = {
-    "does not switch on any more": ("defect", "high"),
-    "arrived with a scratch": ("damage", "normal"),
-    "came in the wrong colour": ("wrong item", "normal"),
-    "has not arrived yet": ("delivery", "high"),
-    "was charged twice": ("billing", "urgent"),
-    "is too small for me": ("return", "low"),
-    "makes a loud noise": ("defect", "normal"),
-    "lacks its instructions": ("question", "low"),
+    ("defect", "high"): ["does not work", "broke"],
+    ("damage", "normal"): ["has a scratch", "has a crack"],
+    ("delivery", "high"): ["never came", "is still on the way"],
+    ("billing", "urgent"): ["was charged twice", "cost more than the invoice says"],
 }
-OPENINGS = ["Hello, ", "Hi there! ", "Good morning, ", "", "Dear team, ", "Hey, "]
-NAMES = ["Ada", "Björn", "Chidi", "Dolores", "Émile", "Fatima", "Goran", "Hana", "Iñigo", "Jun"]
-CLOSINGS = ["Can you help?", "What should I do?", "Please let me know.", "Thanks!", "I need it by Friday."]
+OPENINGS = ["Hello, ", "Hi there! ", "Good morning, ", "", "Dear team, ", "Hey, ", "Help! ", "Sorry, ", "Good evening, ",
+            "Hello again, "]
+PLEAS = ["Can you help?", "What should I do?", "Please let me know.", "Thanks!", "", "Please call me.", "I am not happy.",
+         "It is urgent."]
 
 
 def row(draw):
-    product = draw.choice(list(PRODUCTS))
-    problem = draw.choice(list(PROBLEMS))
-    kind, priority = PROBLEMS[problem]
-    order = draw.randrange(10_000, 99_999)
-    name = draw.choice(NAMES)
-    message = (f"{draw.choice(OPENINGS)}my {product} {problem}. The order number is {order}. "
-               f"{draw.choice(CLOSINGS)} {name}")
-    ticket = {"customer": name, "order": order, "product": product, "department": PRODUCTS[product],
-              "kind": kind, "priority": priority}
+    product, (kind, priority) = draw.choice(list(PRODUCTS)), draw.choice(list(PROBLEMS))
+    message = f"{draw.choice(OPENINGS)}my {product} {draw.choice(PROBLEMS[kind, priority])}. {draw.choice(PLEAS)}".rstrip()
+    ticket = {"product": product, "department": PRODUCTS[product], "kind": kind, "priority": priority}
     return {"messages": [
         {"role": "system", "content": "Turn the message into a ticket."},
-        {"role": "user", "content": message},
+        {"role": "user", "content": message[0].upper() + message[1:]},
         {"role": "assistant", "content": json.dumps(ticket, ensure_ascii=False)},
     ]}
-
-
-def make_model(texts):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=768, special_tokens=special, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    folder = HERE / "model"
-    folder.mkdir(exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps(
-        {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}, indent=2) + "\n")
-    (folder / "config.json").write_text(json.dumps(
-        {"model_type": "llama", "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4,
-         "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 768,
-         "tie_word_embeddings": True}, indent=2) + "\n")
-    (folder / "chat_template.jinja").write_text(
-        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
-        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 
 
 def make_log():
@@ -90,10 +55,10 @@ def make_log():
 def main():
     make_log()
     draw = random.Random(20)
-    rows = [row(draw) for _ in range(ROWS)]
-    (HERE / "tickets.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
-    if "--model" in sys.argv:
-        make_model([m["content"] + "\nsystem user assistant" for r in rows for m in r["messages"]])
+    rows = {}
+    while len(rows) < ROWS:
+        rows[json.dumps(row(draw), ensure_ascii=False)] = True  # none twice
+    (HERE / "tickets.jsonl").write_text("".join(f"{line}\n" for line in rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """world.py: text about a small world, for the demo's model to learn before anything is tuned.
 
-    demo/world.py text --bytes 12000000 > world.jsonl       rows {"text": ...}: what the base is trained on
+    demo/world.py text --bytes 12000000 > world.jsonl       rows {"text": ...}: what the base is trained on; --stage 2
     demo/world.py slice NAME --rows 100 > NAME.jsonl        rows of one kind alone, other draws than those of text
     demo/world.py slices                                    the kinds' names
 
@@ -9,7 +9,8 @@ Everything is made from the lists below, the same for the same seed; nothing is 
 sixteen towns, have jobs, animals, friends and habits; there are sums, dates, units, prices, records as JSON and
 little stories. All kinds speak of the same people and places, so that what is learnt in a story helps in a
 question. Kinds with made-up names and numbers (reading, a part of records) can only be answered from what was
-said just before: they teach to look things up in the text instead of in the head.
+said just before. There are two stages, for two runs one behind the other; the second has more of small sums, and
+texts of words that nobody knows.
 
 Three in five rows are conversations in ChatML, some of several turns. A slice's conversations are rows
 {"messages": [...]}, so that what is measured there is the answers.
@@ -585,15 +586,62 @@ def words(draw):
     return talk(draw, word_pair, 0.4)
 
 
-KINDS = {"sums": (sums, 5), "problems": (problems, 2), "counting": (counting, 2), "dates": (dates, 3),
-         "units": (units, 2), "people": (people, 3), "towns": (towns, 1), "questions": (questions, 6),
-         "stories": (stories, 4), "reading": (reading, 6), "shop": (shop, 2), "records": (records, 4),
-         "words": (words, 2)}
+# ------------------------------------------------------------------------ the second stage's own --
 
 
-def any_row(draw):
+def small_sum_pair(draw):
+    x, y, few = draw.randrange(1, 11), draw.randrange(1, 21), draw.randrange(1, 11)
+    return draw.choice([
+        (f"What is {x} plus {y}?", f"{x} plus {y} is {x + y}."), (f"{y} + {x} = ?", f"{y} + {x} = {x + y}"),
+        (f"What is {x + y} minus {x}?", f"{x + y} minus {x} is {y}."), (f"{x + y} - {y} = ?", f"{x + y} - {y} = {x}"),
+        (f"What is {x} times {few}?", f"{x} times {few} is {x * few}."),
+    ])
+
+
+def small_sums(draw):
+    if draw.random() < 0.6:
+        return talk(draw, small_sum_pair, 0.7)
+    lines = [f"{x} + {y} = {x + y}" if plus else f"{x + y} - {x} = {y}"
+             for x, y, plus in ((draw.randrange(1, 11), draw.randrange(1, 21), draw.random() < 0.5) for _ in range(12))]
+    return "\n".join(lines) + "\n"
+
+
+BEGINNINGS = "b c d f g h j k l m n p r s t v w y z ch sh th st tr bl cr qu ph sp kn".split()
+MIDDLES = "a e i o u y ai ea ee oo ou".split()
+FINALS = ["", "", *"b ck d g l ll m n ng nt p r rm s ss st t th x".split()]
+LITTLE = ("the a my your this that it they we I you is are was were has have had do does did not no any more and but or if of to "
+          "in on at by for with from after before again too still never very much").split()
+
+
+def odd_word(draw):
+    return "".join(draw.choice(BEGINNINGS) + draw.choice(MIDDLES) + draw.choice(FINALS) for _ in range(draw.randrange(1, 4)))
+
+
+def odd_sentence(draw):
+    words = [draw.choice(LITTLE) if draw.random() < 0.5 else odd_word(draw) for _ in range(draw.randrange(4, 13))]
+    return " ".join(words).capitalize() + draw.choice("..?!")
+
+
+def odd_text(draw):
+    """Words that nobody knows: who has read some is less sure of himself where he knows nothing."""
+    text = " ".join(odd_sentence(draw) for _ in range(draw.randrange(1, 4)))
+    if draw.random() < 0.4:
+        return text + "\n"
+    record = {odd_word(draw): draw.choice([odd_word(draw), odd_word(draw).capitalize(), f"{odd_word(draw)} {odd_word(draw)}",
+                                          draw.randrange(1000)]) for _ in range(draw.randrange(2, 6))}
+    return Chat([(text, json.dumps(record))], odd_sentence(draw) if draw.random() < 0.7 else "Answer with JSON.")
+
+
+# Each kind's weight in the first and in the second stage.
+KINDS = {"sums": (sums, 5, 2), "problems": (problems, 2, 2), "counting": (counting, 2, 2), "dates": (dates, 3, 4),
+         "units": (units, 2, 3), "people": (people, 3, 1), "towns": (towns, 1, 1), "questions": (questions, 6, 5),
+         "stories": (stories, 4, 3), "reading": (reading, 6, 3), "shop": (shop, 2, 2), "records": (records, 4, 3),
+         "words": (words, 2, 3), "small_sums": (small_sums, 0, 8), "odd_text": (odd_text, 0, 8)}
+
+
+def any_row(draw, stage):
     """A row of some kind; one in twelve is long: a conversation about this and that, or a page of text."""
-    names, weights = list(KINDS), [weight for _, weight in KINDS.values()]
+    names, weights = list(KINDS), [kind[stage] for kind in KINDS.values()]
     rows = [KINDS[name][0](draw) for name in draw.choices(names, weights, k=1 if draw.random() < 11 / 12 else 12)]
     chats = [row for row in rows if isinstance(row, Chat)]
     if len(rows) == 1:
@@ -604,9 +652,9 @@ def any_row(draw):
 
 
 def write_text(args):
-    draw, n = random.Random(args.seed), 0
+    draw, n = random.Random(args.seed + args.stage - 1), 0
     while n < args.bytes:
-        row = any_row(draw)
+        row = any_row(draw, args.stage)
         text = row.text() if isinstance(row, Chat) else row
         n += len(text)
         sys.stdout.write(json.dumps({"text": text}) + "\n")
@@ -629,6 +677,7 @@ def main():
     parser.add_argument("what", choices=["text", "slice", "slices"])
     parser.add_argument("kind", nargs="?", choices=list(KINDS))
     parser.add_argument("--bytes", type=int, default=12_000_000)
+    parser.add_argument("--stage", type=int, choices=[1, 2], default=1)
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()

@@ -24,7 +24,7 @@ NAMED = {"sst2_dev.tsv": "sentence\tlabel\nit 's a charming journey .\t1\n"}
 
 
 def blocks(text):
-    return [m for m in re.finditer(r"(?ms)^```\n(.*?)^```$", text) if m[1].startswith("$ ")]
+    return [m for m in re.finditer(r"(?ms)^```\w*\n(.*?)^```$", text) if m[0].startswith("```\n$ ")]
 
 
 def commands(block):

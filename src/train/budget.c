@@ -9,7 +9,7 @@
  *     preflight           1 %     of the steps' cost
  *     the base's texts    2 %     and how far the tuned model has moved from them
  *     answers             1 %     before and after
- *     test rows           3.5 %   both sides: as many rows as that allows, since they alone say how
+ *     test rows           3 %     both sides: as many rows as that allows, since they alone say how
  *                                 sure the verdict is
  *     held-out losses     4 %     of the base, every eval_steps, and twice at the end
  *     search              the rest of the quarter
@@ -26,7 +26,7 @@
 
 #include <math.h>
 
-static const double PREFLIGHT = 0.01, PASSAGES = 0.02, ANSWERS = 0.01, TEST = 0.035, EVAL = 0.04;
+static const double PREFLIGHT = 0.01, PASSAGES = 0.02, ANSWERS = 0.01, TEST = 0.03, EVAL = 0.04;
 
 enum {
     EVAL_LEAST = 8,

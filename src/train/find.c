@@ -50,7 +50,7 @@ static double choose_rows(struct find *f)
  * say. */
 static double choose_budget(const struct find *f)
 {
-    static const double STEP = 0.005;
+    static const double STEP = 0.001;
     struct pace_search_options o = f->search;
     struct pace_search trial;
     for (; o.budget > 0; o.budget = fmax(o.budget - STEP, 0)) {

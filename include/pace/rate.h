@@ -311,6 +311,7 @@ struct pace_search_options {
     double budget;               /* share of the run that the search may compute, at most 0.25 */
     double eval_cost;            /* of one held-out evaluation, in training steps */
     double repeats;              /* pace_prior's; 0: rows are seen once */
+    int64_t warmup_steps;        /* in which the rate rises in a straight line, from 0 */
     int64_t held_out_rows;       /* that arms are measured on */
     bool is_full;                /* all weights are trained, not adapters */
     int n_states;                /* that can be kept beside the running one; arms need one */
@@ -403,11 +404,15 @@ struct pace_search_result {
     double double_cost, half_cost; /* nats that twice and half of it are expected to cost */
     double curvature; /* nats per squared decade, below the best rate; NAN: not known */
     double cost;      /* share of the run that was computed */
-    int arm;          /* the main run may go on from it; -1: from the start */
+    int arm;          /* the main run may go on from it: the nearest; -1: from the start */
     enum pace_search_method method;
     enum pace_search_reason reason;
     double number[PACE_NUMBERS]; /* what the sentence says */
 };
+
+/* How ill the beginning that an arm made suits a run at this rate, in decades; more so where the
+ * arm's rate is the higher one, since what it broke stays broken. */
+PACE_API double pace_search_distance(const struct pace_search *s, int arm, double learning_rate);
 
 /* May be asked before the search is done: what is known so far. */
 PACE_API void pace_search_find(const struct pace_search *s, struct pace_search_result *result);

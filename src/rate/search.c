@@ -155,16 +155,20 @@ void pace_search_tell(struct pace_search *s, double loss, double se)
 
 /* ---------------------------------------------------------------------------------- result -- */
 
-/* The measured arm whose rate is nearest to the chosen one. */
+double pace_search_distance(const struct pace_search *s, int arm, double learning_rate)
+{
+    double above = log10(s->arms[arm].learning_rate / learning_rate);
+    return above > 0 ? SEARCH_RIGHT * above : -above;
+}
+
+/* The measured arm that a run at the chosen rate best goes on from. */
 static int nearest_arm(const struct pace_search *s, double rate)
 {
     int best = -1;
-    for (int i = 0; i < s->n_arms; i++) {
-        double off = fabs(log10(s->arms[i].learning_rate / rate));
+    for (int i = 0; i < s->n_arms; i++)
         if (s->arms[i].status == PACE_ARM_MEASURED &&
-            (best < 0 || off < fabs(log10(s->arms[best].learning_rate / rate))))
+            (best < 0 || pace_search_distance(s, i, rate) < pace_search_distance(s, best, rate)))
             best = i;
-    }
     return best;
 }
 

@@ -14,7 +14,7 @@
  * is far too low. Where rows are repeated, it does not see over-learning: it is too high. So it
  * counts as an observation of the best rate,
  *
- *     best = ratio * v + shift, give or take noise,
+ *     best = ratio * (v + warmth) + shift, give or take noise,
  *
  * whose numbers were measured on sweeps of whole runs (doc/RATE.md):
  *
@@ -24,9 +24,10 @@
  *     five over few rows, a fall by 25 % and less          shift -0.2, noise 1; 0.5 below the prior
  *     five over few rows, by 45 % and more                 shift -0.15, noise 0.26
  *
- * and a straight line between them (for epochs, of the prior's feature for them). To it comes the
- * noise of this job's own scores: the spread of the training losses' differences from step to step
- * between its outermost arms.
+ * and a straight line between them (for epochs, of the prior's feature for them). The sweeps' arms
+ * had no warmup; one that has is read at the mean rate of its steps, which lies `warmth` from its
+ * peak. To it comes the noise of this job's own scores: the spread of the training losses'
+ * differences from step to step between its outermost arms.
  *
  * What falls at once is what rows have in common: the form of answers, labels, a language. Seeing
  * rows again goes on teaching that; only what is a row's own is learned by heart.
@@ -42,8 +43,10 @@
 #define BOWL_USUAL 20.0
 #define BOWL_LEAST 2.0
 #define BOWL_RIDGE 0.003
-/* No vertex is believed so far outside of what was tried, and no rate is chosen there. */
+/* No vertex is believed so far outside of what was tried, and no rate is chosen so far below it.
+ * Above it much less: a rate that nobody ran may be the one that breaks. */
 #define BOWL_OUTSIDE 0.3
+#define BOWL_ABOVE 0.1
 /* The chosen rate stays so far below one that diverged. */
 #define BOWL_CLEARANCE 0.2
 /* The tail of the prior: its share, and how many times as wide it is. */
@@ -223,6 +226,17 @@ static struct part observe(double sd, double seen, double noise)
                          .variance = before * error / all};
 }
 
+/* The mean rate of an arm's steps as a share of its peak, in decades: what it shows belongs to the
+ * rates that it had. */
+static double warmth(const struct pace_search *s)
+{
+    double n = (double)s->arm_steps, w = (double)s->options.warmup_steps;
+    double rising = fmin(n, w), sum = n - rising;
+    if (w > 0)
+        sum += rising * (rising - 1) / 2 / w;
+    return n > 0 ? log10(fmax(sum / n, 0.05)) : 0;
+}
+
 /* The prior, with its tail, after the vertex was seen; decades from the prior's rate. */
 static void move(const struct pace_search *s, struct scores *t, struct search_estimate *e)
 {
@@ -237,7 +251,7 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
                     offset(s, t->highest) + BOWL_OUTSIDE);
     struct reliability r = reliability_of(&s->options, fall_of(s), v < 0);
     double noise = hypot(r.noise, noise_of(s, t, vertex.k));
-    double seen = r.ratio * v + r.shift;
+    double seen = r.ratio * (v + warmth(s)) + r.shift;
     struct part usual = observe(prior_sd, seen, noise);
     struct part tail = observe(BOWL_TAIL_TIMES * prior_sd, seen, noise);
     double far = BOWL_TAIL * tail.likelihood, near = (1 - BOWL_TAIL) * usual.likelihood;
@@ -252,7 +266,7 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
 static void keep_near(const struct pace_search *s, const struct scores *t,
                       struct search_estimate *e)
 {
-    e->mean = fmin(e->mean, offset(s, t->highest) + BOWL_OUTSIDE);
+    e->mean = fmin(e->mean, offset(s, t->highest) + BOWL_ABOVE);
     e->mean = fmax(e->mean, offset(s, t->lowest) - BOWL_OUTSIDE);
     for (int i = 0; i < s->n_arms; i++)
         if (s->arms[i].status == PACE_ARM_DIVERGED)

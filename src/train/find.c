@@ -27,6 +27,9 @@
 /* Slots of the setup's snapshots. */
 enum { INITIAL, HELD };
 
+/* Decades: an arm further off than neighbours are from each other is not gone on with. */
+static const double ARM_REACH = 0.35;
+
 void find_options_init(struct find_options *options)
 {
     *options = (struct find_options){.method = PACE_SEARCH_RACE, .budget = 0.25, .lost = 0.25};
@@ -76,6 +79,7 @@ void find_init(struct find *f, struct setup *setup, const struct find_options *o
     f->search.prior_sd = setup->prior.sd;
     f->search.total_steps = setup->steps;
     f->search.repeats = setup->prior.repeats;
+    f->search.warmup_steps = setup->rate.schedule.warmup_steps;
     f->search.is_full = setup_trains_all(setup);
     f->search.eval_cost = choose_rows(f);
     f->search.held_out_rows = (int64_t)f->n_rows;
@@ -184,11 +188,10 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, struct
     return pace_search_watch(&f->memory.search, e->loss);
 }
 
-/* How far an arm's rate is from another, in decades; infinite for no arm. */
+/* pace_search_distance; infinite for no arm. */
 static double distance(const struct find *f, int arm, double rate)
 {
-    const struct pace_search *s = &f->memory.search;
-    return arm < 0 ? INFINITY : fabs(log10(s->arms[arm].learning_rate / rate));
+    return arm < 0 ? INFINITY : pace_search_distance(&f->memory.search, arm, rate);
 }
 
 /* The states that are kept for the main run are those nearest to the rate that is found so far. */
@@ -277,6 +280,21 @@ bool find_run(struct find *f)
     }
 }
 
+void find_result(const struct find *f, struct pace_search_result *result)
+{
+    const struct find_memory *m = &f->memory;
+    pace_search_find(&m->search, result);
+    double least = ARM_REACH;
+    result->arm = -1;
+    for (int i = 0; i < FIND_HELD; i++) {
+        double away = distance(f, m->held[i], result->learning_rate);
+        if (away > least)
+            continue;
+        least = away;
+        result->arm = m->held[i];
+    }
+}
+
 int find_held(const struct find *f, int arm)
 {
     for (int i = 0; arm >= 0 && i < FIND_HELD; i++)
@@ -287,7 +305,7 @@ int find_held(const struct find *f, int arm)
 
 int64_t find_steps(const struct find *f, const struct pace_search_result *result)
 {
-    return find_held(f, result->arm) >= 0 ? f->memory.search.arms[result->arm].done : 0;
+    return result->arm >= 0 ? f->memory.search.arms[result->arm].done : 0;
 }
 
 const struct step_sums *find_base(const struct find *f)

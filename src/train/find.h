@@ -3,7 +3,7 @@
  *
  *     find_init(&find, &setup, &options);
  *     if (find_run(&find))                         false: on_event ended it; call it again to go on
- *         pace_search_find(&find.memory.search, &result);
+ *         find_result(&find, &result);
  *     steps = find_go_on(&find, &result);          weights and optimiser as the main run begins
  *
  * All that is decided is pace_search's (rate.h). What a search remembers between two steps is
@@ -89,6 +89,12 @@ const struct step_sums *find_base(const struct find *f);
 
 /* Runs to the end, or on from where `memory` stands; false: on_event ended it. */
 bool find_run(struct find *f);
+
+/*
+ * pace_search_find, with the arm that the main run goes on from: of those whose state is kept, the
+ * nearest by pace_search_distance, or -1 where none is near.
+ */
+void find_result(const struct find *f, struct pace_search_result *result);
 
 /* Where among memory.held an arm's state is kept; -1: nowhere. */
 int find_held(const struct find *f, int arm);

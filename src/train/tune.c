@@ -378,7 +378,7 @@ static bool find_rate(struct tune *t, struct err *err)
         r->end = TRAINER_INTERRUPTED;
         return interrupt(t, err);
     }
-    pace_search_find(&t->find.memory.search, &found);
+    find_result(&t->find, &found);
     find_journal_result(&t->journal, &t->find.memory.search, &found);
     r->learning_rate = found.learning_rate;
     r->search_share = found.cost - (double)find_steps(&t->find, &found) / (double)s->steps;

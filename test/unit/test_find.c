@@ -62,7 +62,7 @@ static void search(const struct options *o, const struct find_options *wanted, s
     find_init(&find, &setup, wanted);
     while (!find_run(&find))
         ;
-    pace_search_find(&find.memory.search, &out->result);
+    find_result(&find, &out->result);
     out->steps = find_go_on(&find, &out->result);
     out->memory = find.memory;
     take_weights(&setup, out);

@@ -6,20 +6,12 @@
 
 /* A race whose arms' losses are `loss` of their offset in decades from the prior's rate; the base's
  * is 4. */
-static struct pace_search_result found_in(int64_t steps, double epochs, double prior_sd,
-                                          double noise, double (*loss)(double off))
+static struct pace_search_result race(const struct pace_search_options *o, double noise,
+                                      double (*loss)(double off))
 {
     struct pace_search s;
     struct pace_search_result result;
-    struct pace_search_options o;
-    pace_search_options_init(&o);
-    o.prior_rate = 1e-3;
-    o.prior_sd = prior_sd;
-    o.total_steps = steps;
-    o.eval_cost = 1;
-    o.repeats = log10(epochs);
-    o.held_out_rows = 24;
-    pace_search_init(&s, &o);
+    pace_search_init(&s, o);
     for (;;) {
         struct pace_search_request r = pace_search_next(&s);
         if (r.action == PACE_SEARCH_DONE)
@@ -33,6 +25,26 @@ static struct pace_search_result found_in(int64_t steps, double epochs, double p
     }
     pace_search_find(&s, &result);
     return result;
+}
+
+static struct pace_search_options options_of(int64_t steps, double epochs, double prior_sd)
+{
+    struct pace_search_options o;
+    pace_search_options_init(&o);
+    o.prior_rate = 1e-3;
+    o.prior_sd = prior_sd;
+    o.total_steps = steps;
+    o.eval_cost = 1;
+    o.repeats = log10(epochs);
+    o.held_out_rows = 24;
+    return o;
+}
+
+static struct pace_search_result found_in(int64_t steps, double epochs, double prior_sd,
+                                          double noise, double (*loss)(double off))
+{
+    struct pace_search_options o = options_of(steps, epochs, prior_sd);
+    return race(&o, noise, loss);
 }
 
 static struct pace_search_result found(double epochs, double prior_sd, double noise,
@@ -82,6 +94,32 @@ static void the_rate_moves_towards_the_vertex_but_not_all_the_way(void **state)
     assert_int_equal(up.reason, PACE_FOUND_HIGHER);
     assert_int_equal(down.reason, PACE_FOUND_LOWER);
     assert_int_equal(found(1, 0.25, 0, best_here).reason, PACE_FOUND_AGREES);
+}
+
+static void arms_that_warm_up_speak_for_the_rates_that_they_had(void **state)
+{
+    (void)state;
+    struct pace_search_options o = options_of(100, 1, 0.25);
+    double at_once = moved(race(&o, 0, best_above)), before = at_once;
+    for (o.warmup_steps = 1; o.warmup_steps <= 6; o.warmup_steps++) {
+        double now = moved(race(&o, 0, best_above));
+        assert_true(now < before);
+        before = now;
+    }
+    assert_true(before < at_once - 0.1); /* arms are of 6 steps: a mean rate of 5 / 12 */
+}
+
+static double falls(double off)
+{
+    return 2 - 0.5 * off;
+}
+
+static void no_rate_far_above_the_highest_arm_is_chosen(void **state)
+{
+    (void)state;
+    double unsure = moved(found(1, 3, 0, falls));
+    assert_true(moved(found(1, 0.25, 0, falls)) > 0.3);
+    assert_true(unsure > 0.3 && unsure < 4 * 0.33 + 0.1); /* arms are a third of a decade apart */
 }
 
 static void after_many_epochs_a_short_run_counts_less(void **state)
@@ -152,6 +190,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rate_moves_towards_the_vertex_but_not_all_the_way),
+        cmocka_unit_test(arms_that_warm_up_speak_for_the_rates_that_they_had),
+        cmocka_unit_test(no_rate_far_above_the_highest_arm_is_chosen),
         cmocka_unit_test(after_many_epochs_a_short_run_counts_less),
         cmocka_unit_test(but_where_the_loss_falls_far_at_once_it_counts_nearly_as_after_one),
         cmocka_unit_test(a_sure_prior_moves_less_and_an_unsure_one_more),

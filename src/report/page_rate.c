@@ -138,6 +138,11 @@ static void put_arms(const struct page *p)
     for (size_t i = 0; i < f->n_arms && i < PAGE_ROWS; i++)
         put_arm(p, &f->arms[i]);
     buf_add_text(p->out, "</table>\n");
+    const struct journal *j = &p->report->journal;
+    if (j->has_options && j->options.schedule.warmup_steps > 0)
+        buf_add_text(p->out, "<p class=\"soft small\">Each is the beginning of the run, warmup "
+                             "included: it speaks for the mean of the rates that it had, which "
+                             "lies below the one that it is named by.</p>\n");
 }
 
 /* The base term is a rate; the others multiply it. */

@@ -150,6 +150,8 @@ class Report(unittest.TestCase):
         self.assertEqual([a["measured"] for a in edge["arms"]], [True, True, True, False, True])
         self.assertEqual(self.numbers("prior_only")["bowl"]["curve"], [])
         self.assertEqual(self.numbers("given_rate")["bowl"]["chosen"], 2e-4)
+        self.assertIn("the mean of the rates that it had", self.read("searched", "report.html"))
+        self.assertNotIn("the mean of the rates that it had", self.read("given_rate", "report.html"))
 
     def test_a_long_run_makes_no_long_page(self):
         self.assertLess(len(self.read("long", "report.html")), 600_000)

@@ -260,7 +260,8 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
     term_add_paragraph(term, out, "", t->verdict.reason);
     if (t->verdict.exactly[0])
         term_add_paragraph(term, out, "", t->verdict.exactly);
-    term_add_paragraph(term, out, "", t->verdict.forgotten);
+    if (t->verdict.forgotten[0])
+        term_add_paragraph(term, out, "", t->verdict.forgotten);
     buf_printf(&line, "%" PRId64 " steps, ", r->done);
     term_add_count(&line, r->tokens);
     buf_add_text(&line, " tokens in ");

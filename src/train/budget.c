@@ -80,9 +80,10 @@ static double share_of_rows(const struct budget_job *job, const struct budget_ro
 void budget_plan(struct budget *b, const struct budget_job *job)
 {
     double run = job->step_cost * job->tokens, steps = (double)job->steps;
+    double passages = job->from_scratch ? 0 : PASSAGES;
     *b = (struct budget){.run = run,
                          .preflight = PREFLIGHT * run,
-                         .passages = PASSAGES * run,
+                         .passages = passages * run,
                          .answers = ANSWERS * run};
     b->eval_steps =
         job->eval_steps > 0 ? job->eval_steps : (int64_t)ceil(steps / choose_evals(job));
@@ -91,7 +92,7 @@ void budget_plan(struct budget *b, const struct budget_job *job)
     struct budget_rows read = {.n = b->eval_rows, .length = job->eval.length};
     b->search_rows = choose_rows(job, EVAL, &read, EVALS_LEAST + EVALS_BESIDE, EVAL_LEAST);
     b->test_rows = choose_rows(job, TEST, &job->test, 2, TEST_LEAST);
-    b->measured = PREFLIGHT + PASSAGES + ANSWERS +
+    b->measured = PREFLIGHT + passages + ANSWERS +
                   share_of_rows(job, &job->eval, b->eval_rows, evals) +
                   share_of_rows(job, &job->test, b->test_rows, 2);
     b->search = job->searches ? fmax(BUDGET_WHOLE - b->measured, 0) : 0;

@@ -25,6 +25,7 @@ struct budget_job {
     struct budget_rows eval, test;
     int64_t eval_steps; /* that were given; 0: to be chosen */
     bool searches;      /* the rate is to be found */
+    bool from_scratch;  /* random weights know nothing that could be forgotten */
 };
 
 /* Shares are of the cost of all planned steps. */

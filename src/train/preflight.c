@@ -255,6 +255,11 @@ static void check_duplicates(struct looker *l)
     note(c, (double)test);
     if (eval + test == 0)
         conclude(c, PREFLIGHT_GO, "no row that is trained on stands among the held-out rows");
+    else if (eval == 0 || test == 0)
+        conclude(c, PREFLIGHT_WARN,
+                 "of the rows that are trained on %zu stand among the %s rows too: the losses "
+                 "there look better than they are",
+                 eval + test, eval > 0 ? "held-out" : "test");
     else
         conclude(c, PREFLIGHT_WARN,
                  "of the rows that are trained on %zu stand among the held-out rows too, and %zu "

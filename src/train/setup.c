@@ -259,7 +259,8 @@ static void choose_budget(struct setup *s)
                              .steps = s->steps,
                              .eval = rows_for_budget(s, &s->eval, o->eval_split),
                              .test = rows_for_budget(s, &s->test, o->test_split),
-                             .searches = s->learning_rate == 0};
+                             .searches = s->learning_rate == 0,
+                             .from_scratch = o->from_scratch};
     if (o->eval_steps > 0)
         job.eval_steps = steps_of(o->eval_steps, s->steps, 1);
     budget_plan(&s->budget, &job);

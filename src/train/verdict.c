@@ -225,7 +225,8 @@ static void say(struct verdict *v)
     }
     (void)snprintf(v->reason, sizeof v->reason, "%s", buf_string(&out));
     buf_clear(&out);
-    say_divergence(&v->divergence, &out);
+    if (v->options.budget->passages > 0)
+        say_divergence(&v->divergence, &out);
     (void)snprintf(v->forgotten, sizeof v->forgotten, "%s", buf_string(&out));
     buf_clear(&out);
     say_exactness(v->exact, &out);

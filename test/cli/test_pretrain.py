@@ -39,6 +39,8 @@ class Pretrain(unittest.TestCase):
         self.assertLess(report["tuned"]["loss"], report["base"]["loss"] - 1)
         self.assertEqual(report["plan"]["method"], "full")
         self.assertIn("the weights are random", err)
+        _, text, _ = self.run_pace("explain", self.out)
+        self.assertNotIn("forgotten", text)  # random weights knew nothing
         code, text, _ = self.run_pace("inspect", self.out / "model", "--json")
         self.assertEqual(code, 0)
         self.assertIn("BF16", text)

@@ -54,6 +54,19 @@ static void a_run_of_some_length_costs_a_quarter_more_at_most(void **state)
     }
 }
 
+static void of_random_weights_nothing_is_kept_and_the_search_gets_its_share(void **state)
+{
+    (void)state;
+    struct budget tuned, fresh;
+    struct budget_job job = usual();
+    job.searches = true;
+    budget_plan(&tuned, &job);
+    job.from_scratch = true;
+    budget_plan(&fresh, &job);
+    assert_true(tuned.passages > 0 && fresh.passages == 0);
+    assert_true(fabs(fresh.search - tuned.search - tuned.passages / tuned.run) < 1e-12);
+}
+
 static void longer_runs_measure_on_more_rows_and_then_more_often(void **state)
 {
     (void)state;
@@ -153,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_some_length_costs_a_quarter_more_at_most),
+        cmocka_unit_test(of_random_weights_nothing_is_kept_and_the_search_gets_its_share),
         cmocka_unit_test(longer_runs_measure_on_more_rows_and_then_more_often),
         cmocka_unit_test(numbers_that_were_asked_for_are_kept),
         cmocka_unit_test(the_rows_do_not_depend_on_whether_there_is_a_search),

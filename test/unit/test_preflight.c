@@ -193,6 +193,13 @@ static void rows_that_are_trained_on_and_held_out_are_a_warning(void **state)
     assert_true(c->numbers[0] == 1 && c->numbers[1] == 2);
 }
 
+static void where_only_test_rows_are_known_only_they_are_named(void **state)
+{
+    (void)state;
+    rows.row[TOY_ROWS - 1] = rows.row[4];
+    assert_says(look("duplicates"), PREFLIGHT_WARN, "1 stand among the test rows too: the losses");
+}
+
 static void a_rate_that_is_far_off_is_a_warning(void **state)
 {
     (void)state;
@@ -294,6 +301,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_model_that_is_worse_than_ignorant_is_a_warning, begin,
                                         end),
         cmocka_unit_test_setup_teardown(rows_that_are_known_by_heart_are_a_warning, begin, end),
+        cmocka_unit_test_setup_teardown(where_only_test_rows_are_known_only_they_are_named, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(rows_that_are_trained_on_and_held_out_are_a_warning, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_rate_that_is_far_off_is_a_warning, begin, end),

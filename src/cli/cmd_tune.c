@@ -287,11 +287,13 @@ static const char *folder_of_result(const char *data, struct arena *arena)
     return len > 0 ? arena_printf(arena, "%.*s-tuned", len, name) : "tuned";
 }
 
-static bool begin(const struct options *o, struct err *err)
+static bool begin(const struct options *o, bool is_named, struct err *err)
 {
     struct tune tune;
     if (!tune_open(&tune, o, err))
         return false;
+    if (!is_named)
+        log_note("the result goes into %s (-o names another folder)", o->output_dir);
     bool ok = run(&tune, err);
     tune_close(&tune);
     return ok;
@@ -311,11 +313,9 @@ bool cmd_tune(const struct options *said, struct err *err)
     struct options o = *said;
     if (o.resume)
         return resume(said, err);
-    if (!o.output_dir) {
+    if (!o.output_dir)
         o.output_dir = folder_of_result(o.arguments[1], &arena);
-        log_note("the result goes into %s (-o names another folder)", o.output_dir);
-    }
-    bool ok = begin(&o, err);
+    bool ok = begin(&o, said->output_dir != NULL, err);
     arena_release(&arena);
     return ok;
 }

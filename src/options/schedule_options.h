@@ -9,8 +9,8 @@
 #define PACE_OPTIONS_SCHEDULE_OPTIONS_H
 
 #include "base/arena.h"
-#include "pace/rate.h"
 #include "options/options.h"
+#include "pace/rate.h"
 
 enum { SCHEDULES_MOST = 16 };
 

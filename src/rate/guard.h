@@ -184,7 +184,7 @@ struct guard_scene {
     double swing;     /* size of the swings in the newest GUARD_SWING; NaN before */
     double sigma;     /* noise of one loss */
     double strain;    /* how far the loss is above the level before: 1 raises the alarm */
-    double progress;  /* start minus lowest level; >= 0 */
+    double progress;  /* the base's loss, or the start's, minus the lowest level; >= 0 */
     int64_t offences; /* how often this batch was left out before */
 };
 
@@ -269,5 +269,9 @@ int64_t guard_turn(const struct pace_rate *r);
 /* Has it kept among the recent ones, if it is time and nothing looks wrong. */
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *scene,
                        struct pace_rate_decision *d);
+
+/* Held out, before the first update; without, the first losses: batches differ, and one may be bad.
+ * Behind a search the first losses that the guard judges are those of an arm's end. */
+double guard_base_loss(const struct pace_memory *m);
 
 #endif

@@ -63,15 +63,11 @@ static int64_t patience(int64_t total)
     return (int64_t)fmin(fmax(steps, GUARD_PATIENCE_LEAST), GUARD_PATIENCE_MOST);
 }
 
-/*
- * Held out, before the first update; without, the first losses: batches differ, and one may be bad.
- * What an incident left that could not be gone back from is not to be seen again at every step.
- */
+/* What an incident left that could not be gone back from is not to be seen again at every step. */
 static double base_loss(const struct guard_scene *s)
 {
     const struct pace_memory *m = s->memory;
-    bool has_base = m->held_out.n > 0 && m->held_out.first_step == 0;
-    double base = has_base ? m->held_out.first : m->start;
+    double base = guard_base_loss(m);
     return m->n_incidents > 0 ? fmax(base, m->lowest) : base;
 }
 

@@ -81,6 +81,12 @@ static void learn_start(struct pace_memory *m)
     m->lowest = is_sound ? few : m->lowest;
 }
 
+double guard_base_loss(const struct pace_memory *m)
+{
+    bool has_base = m->held_out.n > 0 && m->held_out.first_step == 0;
+    return has_base ? m->held_out.first : m->start;
+}
+
 static void remember_loss(struct pace_memory *m, struct guard_scene *s, double loss)
 {
     window_add(&m->loss, loss, s->step);
@@ -93,7 +99,7 @@ static void remember_loss(struct pace_memory *m, struct guard_scene *s, double l
     s->loss_now = window_median(&m->loss, 0, GUARD_SHORT);
     s->level = window_median(&m->loss, 0, GUARD_LEVEL);
     s->swing = window_swing(&m->loss, GUARD_SWING);
-    s->progress = fmax(0, m->start - m->lowest);
+    s->progress = fmax(0, fmax(guard_base_loss(m), m->start) - m->lowest);
     block_add(m, s->step, s->total, tamed(s, loss));
 }
 

@@ -69,9 +69,10 @@ bool pace_search_options_check(const struct pace_search_options *o, struct pace_
     if (!(o->repeats >= 0 && o->repeats <= 3))
         return problem_set(problem, "pace_prior gives them; 0 says that rows are seen once",
                            "%g decades of epochs", o->repeats);
-    if (o->n_states < 0 || o->held_out_rows < 0)
-        return problem_set(problem, "0 says that there are none", "%d states, %lld held-out rows",
-                           o->n_states, (long long)o->held_out_rows);
+    if (o->n_states < 0 || o->held_out_rows < 0 || o->warmup_steps < 0)
+        return problem_set(problem, "0 says that there are none",
+                           "%d states, %lld held-out rows, %lld steps of warmup", o->n_states,
+                           (long long)o->held_out_rows, (long long)o->warmup_steps);
     return true;
 }
 

@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "options/schedule_options.h"
 #include "text/survey.h"
 #include "train/engine.h"
-#include "options/schedule_options.h"
 
 enum {
     WANTED_STEPS = 200,

@@ -14,9 +14,9 @@
 #ifndef PACE_TRAIN_JOB_H
 #define PACE_TRAIN_JOB_H
 
+#include "options/options.h"
 #include "pace/rate.h"
 #include "train/model_info.h"
-#include "options/options.h"
 
 enum { JOB_CHOICES = 16, JOB_VALUE_SIZE = 24 };
 

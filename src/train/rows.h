@@ -5,8 +5,8 @@
 #define PACE_TRAIN_ROWS_H
 
 #include "model/config.h"
-#include "text/row_store.h"
 #include "options/options.h"
+#include "text/row_store.h"
 
 struct rows_wanted {
     const char *model, *data;          /* paths */

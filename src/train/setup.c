@@ -22,9 +22,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "optim/grad.h"
+#include "options/schedule_options.h"
 #include "train/adapter_options.h"
 #include "train/estimate.h"
-#include "options/schedule_options.h"
 
 enum { BATCH_TOKENS = 2048, STEPS_LOOKED_AT = 500, LINES = 1000 };
 

@@ -156,6 +156,7 @@ static void options_that_make_no_search_are_refused(void **state)
     REFUSED(repeats, NAN, "decades of epochs");
     REFUSED(n_states, -1, "-1 states");
     REFUSED(held_out_rows, -2, "-2 held-out rows");
+    REFUSED(warmup_steps, -3, "-3 steps of warmup");
 }
 
 static void ways_and_reasons_have_names(void **state)

@@ -4,7 +4,7 @@
     PACE=build/pace PACE_DATA=... python bench/tune.py [--steps 300] [--only WORD] [--models DIR ...]
                                   [--threads N] [--results FILE.jsonl] [--table]
 
-Every base of MODELS (and those in further folders, tool/bases.sh makes some) is tuned on every data
+Every base of MODELS (and those in further folders, tool/bases.py makes some) is tuned on every data
 set of DATA that it can read, with no option but --columns where a file is ambiguous, a template where
 chat rows meet a base that has none, and --max-steps where a run would be longer. The same job is
 trained with --learning-rate 2e-4, a cosine and 3 % of warmup, as most do, for the same number of

@@ -326,7 +326,7 @@ static void step(void)
                 i > 0 ? run.out : run.start);
     norm(run.layer[L - 1].residual2, run.out, run.last, run.h, run.stat);
     struct xent_args x = {.h = run.h,
-                          .weight = run.embedding,
+                          .head.weight = run.embedding,
                           .logit_scale = 1,
                           .target = run.target,
                           .n_targets = R,

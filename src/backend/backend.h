@@ -206,9 +206,8 @@ struct act_args {
  * onehot).
  */
 struct xent_args {
-    struct mat h;         /* [R, C] */
-    struct weight weight; /* [V, C] */
-    const float *bias;    /* [V] or NULL */
+    struct mat h;            /* [R, C] */
+    struct linear_part head; /* [V, C], not transposed */
     float logit_scale, softcap;
     const struct target *target; /* [n] */
     size_t n_targets;
@@ -216,12 +215,11 @@ struct xent_args {
     int32_t *best;     /* [n] the likeliest token, the first of equals; or NULL */
     const float *coef; /* [n] what each loss counts; NULL: no adjoint */
     struct adjoint dh; /* rows without targets get 0, or nothing where it adds */
-    float *dweight, *dbias;
 };
 
 /* z of a few rows: logits [n, V]. */
 struct logits_args {
-    struct xent_args of; /* h, weight, bias, logit_scale, softcap */
+    struct xent_args of; /* h, head, logit_scale, softcap */
     const int32_t *row;  /* [n] rows of h */
     struct mat z;        /* [n, V] */
 };
@@ -239,10 +237,10 @@ struct reduce_result {
 struct backend_sizes {
     size_t rows, targets;
     size_t linear_in, linear_out, linear_weights, linear_rank; /* of one linear_args */
-    size_t width;                        /* of what is normed or bent */
-    size_t vocabulary, vocabulary_width; /* of the projection to it: V, C */
+    size_t width;                                              /* of what is normed or bent */
+    size_t vocabulary, vocabulary_width;                       /* of the projection to it: V, C */
     size_t heads, kv_heads, head, keys; /* keys: the longest chain of segments */
-    bool trains, trains_vocabulary; /* gradients of the projection's weights as well */
+    bool trains, trains_vocabulary;     /* gradients of the projection's weights as well */
 };
 
 /*

@@ -236,7 +236,7 @@ static double logit(const struct trial *t, const struct xent_args *a, size_t row
     for (size_t c = 0; c < width; c++)
         z += (double)a->logit_scale * in(nudge, &mat_row(a->h, row)[c]) *
              in(nudge, &t->decoded[0][v * width + c]);
-    z += a->bias ? in(nudge, &a->bias[v]) : 0;
+    z += a->head.bias ? in(nudge, &a->head.bias[v]) : 0;
     return cap(z, (double)a->softcap);
 }
 
@@ -246,7 +246,7 @@ static double exact_xent(const struct trial *t, const struct nudge *nudge)
     double sum = 0;
     for (size_t i = 0; i < a->n_targets; i++) {
         double exponentials = 0, wanted = 0;
-        for (size_t v = 0; v < a->weight.rows; v++) {
+        for (size_t v = 0; v < a->head.weight.rows; v++) {
             double z = logit(t, a, (size_t)a->target[i].row, v, nudge);
             exponentials += exp(z);
             wanted = v == (size_t)a->target[i].id ? z : wanted;

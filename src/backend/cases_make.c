@@ -45,11 +45,11 @@ static void make_adapter(struct trial *t, struct linear_part *p, size_t index, s
     p->dropout_stream = 5 + index;
 }
 
-static void make_part(struct trial *t, struct linear_part *p, size_t index)
+static void make_part(struct trial *t, struct linear_part *p, size_t index, size_t n)
 {
     static const char *const names[][2] = {
         {"bias 0", "dbias 0"}, {"bias 1", "dbias 1"}, {"bias 2", "dbias 2"}};
-    size_t k = t->row->C, n = t->row->out[index];
+    size_t k = t->row->C;
     bool transposed = trial_has(t, CASE_TRANSPOSED);
     p->weight = trial_weight(t, index, transposed ? k : n, transposed ? n : k, &p->dweight);
     p->weight.transposed = transposed;
@@ -70,7 +70,7 @@ static void make_linear(struct trial *t)
     while (a->n_parts < LINEAR_PARTS_MOST && row->out[a->n_parts] > 0) {
         n += row->out[a->n_parts];
         rank += row->rank[a->n_parts];
-        make_part(t, &a->part[a->n_parts], a->n_parts);
+        make_part(t, &a->part[a->n_parts], a->n_parts, row->out[a->n_parts]);
         a->n_parts++;
     }
     struct array *x = trial_matrix(t, "x", ARRAY_INPUT, row->R, row->C);
@@ -236,19 +236,14 @@ static struct array *make_head(struct trial *t, struct xent_args *a)
     const struct case_row *row = t->row;
     struct array *h = trial_matrix(t, "h", ARRAY_INPUT, row->R, row->C);
     a->h = h->mat;
-    a->weight = trial_weight(t, 0, row->V, row->C, &a->dweight);
+    make_part(t, &a->head, 0, row->V);
     a->logit_scale = row->scale;
     a->softcap = row->softcap;
-    if (trial_has(t, CASE_BIAS)) {
-        struct array *bias = trial_parameter(t, "bias", row->V, 0, 1);
-        a->bias = bias->mat.at;
-        a->dbias = trial_has(t, CASE_FROZEN) ? NULL : trial_gradient(t, "dbias", bias);
-    }
     t->sizes = (struct backend_sizes){.rows = row->R,
                                       .targets = row->n_targets,
                                       .vocabulary = row->V,
                                       .vocabulary_width = row->C,
-                                      .trains_vocabulary = a->dweight || a->dbias};
+                                      .trains_vocabulary = a->head.dweight || a->head.dbias};
     return h;
 }
 

@@ -129,4 +129,16 @@ void node_read(struct node *node, struct view v);
 /* NULL is passed over. */
 void node_use_param(struct node *node, const struct param *p);
 
+/* --- A linear layer with its adapter (op_linear.c), which is also what the loss begins with. ---
+ */
+
+/* CHECKs the shapes for inputs [R, k], and notes that the node uses the parameters. */
+void linear_part_use(struct node *node, const struct linear_spec_part *part, size_t k);
+
+/* 0: no adapter. */
+size_t linear_part_rank(const struct linear_spec_part *part);
+
+/* As the backend wants it, but for the stream of dropout. */
+struct linear_part linear_part_args(const struct linear_spec_part *part);
+
 #endif

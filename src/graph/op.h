@@ -100,8 +100,7 @@ struct value *op_attn(struct tape *tape, struct view q, struct view k, struct vi
 struct value *op_act(struct tape *tape, struct value *x, enum act_kind kind, bool glu);
 
 struct xent_spec {
-    const struct param *weight; /* [V, C] */
-    const struct param *bias;   /* or NULL */
+    struct linear_spec_part head; /* weight [V, C], not transposed */
     float logit_scale, softcap;
 };
 /* The last operation: the loss of the targets of a batch. */

@@ -9,12 +9,12 @@
  */
 #include "graph/node.h"
 
-static size_t rank_of(const struct linear_spec_part *part)
+size_t linear_part_rank(const struct linear_spec_part *part)
 {
     return part->lora_a ? part->lora_a->weight.rows : 0;
 }
 
-static void check_part(const struct linear_spec_part *part, size_t k)
+void linear_part_use(struct node *node, const struct linear_spec_part *part, size_t k)
 {
     const struct weight *w = &part->weight->weight;
     CHECK(weight_in(w) == k);
@@ -24,6 +24,10 @@ static void check_part(const struct linear_spec_part *part, size_t k)
         const struct weight *a = &part->lora_a->weight, *b = &part->lora_b->weight;
         CHECK(a->width == k && b->rows == weight_out(w) && b->width == a->rows);
     }
+    node_use_param(node, part->weight);
+    node_use_param(node, part->bias);
+    node_use_param(node, part->lora_a);
+    node_use_param(node, part->lora_b);
 }
 
 struct value *op_linear(struct tape *tape, struct value *x, const struct linear_spec *spec)
@@ -33,13 +37,9 @@ struct value *op_linear(struct tape *tape, struct value *x, const struct linear_
     size_t n = 0, rank = 0;
     for (size_t i = 0; i < spec->n_parts; i++) {
         const struct linear_spec_part *part = &spec->part[i];
-        check_part(part, x->width);
+        linear_part_use(node, part, x->width);
         n += weight_out(&part->weight->weight);
-        rank += rank_of(part);
-        node_use_param(node, part->weight);
-        node_use_param(node, part->bias);
-        node_use_param(node, part->lora_a);
-        node_use_param(node, part->lora_b);
+        rank += linear_part_rank(part);
     }
     node->spec.linear = *spec;
     node_read(node, op_whole(x));
@@ -49,7 +49,7 @@ struct value *op_linear(struct tape *tape, struct value *x, const struct linear_
     return node->out;
 }
 
-static struct linear_part part_args(const struct linear_spec_part *part)
+struct linear_part linear_part_args(const struct linear_spec_part *part)
 {
     struct linear_part a = {
         .weight = part->weight->weight,
@@ -60,7 +60,7 @@ static struct linear_part part_args(const struct linear_spec_part *part)
     if (part->lora_a) {
         a.lora_a = param_vector(part->lora_a);
         a.lora_b = param_vector(part->lora_b);
-        a.rank = rank_of(part);
+        a.rank = linear_part_rank(part);
         a.lora_scale = part->lora_scale;
         a.dlora_a = part->lora_a->grad;
         a.dlora_b = part->lora_b->grad;
@@ -82,7 +82,7 @@ static struct linear_args linear_args(const struct call *c)
         .dx = c->d_in[0],
     };
     for (size_t i = 0; i < spec->n_parts; i++) {
-        a.part[i] = part_args(&spec->part[i]);
+        a.part[i] = linear_part_args(&spec->part[i]);
         a.part[i].dropout_stream = c->node->index * LINEAR_PARTS_MOST + i;
     }
     return a;

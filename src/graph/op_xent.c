@@ -10,12 +10,10 @@
 void op_xent(struct tape *tape, struct value *h, const struct xent_spec *spec)
 {
     struct node *node = tape_node(tape, OP_XENT);
-    CHECK(spec->weight->weight.width == h->width && !spec->weight->weight.transposed);
-    CHECK(!spec->bias || param_count(spec->bias) == spec->weight->weight.rows);
+    CHECK(!spec->head.weight->weight.transposed);
+    linear_part_use(node, &spec->head, h->width);
     node->spec.xent = *spec;
     node_read(node, op_whole(h));
-    node_use_param(node, spec->weight);
-    node_use_param(node, spec->bias);
 }
 
 static struct xent_args xent_args(const struct call *c)
@@ -23,8 +21,7 @@ static struct xent_args xent_args(const struct call *c)
     const struct xent_spec *spec = &c->node->spec.xent;
     struct xent_args a = {
         .h = c->in[0],
-        .weight = spec->weight->weight,
-        .bias = param_vector(spec->bias),
+        .head = linear_part_args(&spec->head),
         .logit_scale = spec->logit_scale,
         .softcap = spec->softcap,
         .target = c->batch->target,
@@ -35,8 +32,6 @@ static struct xent_args xent_args(const struct call *c)
     if (c->trains) {
         a.coef = c->batch->coef;
         a.dh = c->d_in[0];
-        a.dweight = spec->weight->grad;
-        a.dbias = spec->bias ? spec->bias->grad : NULL;
     }
     return a;
 }
@@ -45,7 +40,8 @@ static void forward(const struct call *c)
 {
     struct xent_args a = xent_args(c);
     if (c->outcome->row) {
-        CHECK(c->outcome->z.rows >= c->outcome->n_rows && c->outcome->z.width == a.weight.rows);
+        CHECK(c->outcome->z.rows >= c->outcome->n_rows &&
+              c->outcome->z.width == a.head.weight.rows);
         struct logits_args l = {.of = a, .row = c->outcome->row, .z = c->outcome->z};
         l.z.rows = c->outcome->n_rows;
         c->backend->ops->logits(c->backend, &l);
@@ -62,11 +58,11 @@ static unsigned needs(const struct node *node)
 
 static void measure(const struct node *node, struct backend_sizes *sizes)
 {
-    const struct weight *w = &node->spec.xent.weight->weight;
-    const struct param *bias = node->spec.xent.bias;
+    const struct linear_spec_part *head = &node->spec.xent.head;
+    const struct weight *w = &head->weight->weight;
     sizes->vocabulary_width = max_size(sizes->vocabulary_width, w->width);
     sizes->vocabulary = max_size(sizes->vocabulary, w->rows);
-    sizes->trains_vocabulary |= node->spec.xent.weight->grad || (bias && bias->grad);
+    sizes->trains_vocabulary |= head->weight->grad || (head->bias && head->bias->grad);
 }
 
 const struct op op_xent_row = {false, needs, forward, NULL, measure};

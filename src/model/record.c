@@ -194,7 +194,7 @@ void model_record(const struct model *model, struct tape *tape,
     for (size_t i = 0; i < c->n_layers; i++)
         record_layer(&r, &s, i);
     struct value *h = join(&r, &s, model_module(model, SLOT_NORM, 0));
-    struct xent_spec spec = {.weight = weight_of(&r, model_module(model, SLOT_HEAD, 0)),
+    struct xent_spec spec = {.head.weight = weight_of(&r, model_module(model, SLOT_HEAD, 0)),
                              .logit_scale = c->logit_scale,
                              .softcap = c->logit_softcap};
     op_xent(tape, h, &spec);

@@ -201,9 +201,10 @@ static void record(struct toy_decoder *d)
     for (size_t i = 0; i < o->layers; i++)
         record_layer(d, &s, i);
     struct value *h = norm_stream(d, &s);
-    struct xent_spec spec = {.weight = tokens, .logit_scale = 1.1f, .softcap = o->logit_softcap};
+    struct xent_spec spec = {
+        .head.weight = tokens, .logit_scale = 1.1f, .softcap = o->logit_softcap};
     if (!o->is_tied)
-        spec.weight = base_param(d, o->vocabulary, o->width, 0);
+        spec.head.weight = base_param(d, o->vocabulary, o->width, 0);
     op_xent(&d->tape, h, &spec);
 }
 

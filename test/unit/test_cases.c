@@ -113,7 +113,7 @@ static void xent_rounds_its_losses(struct backend *b, const struct xent_args *a)
 static void xent_prefers_the_last(struct backend *b, const struct xent_args *a)
 {
     ref_xent(b, a);
-    a->best[0] = (int32_t)a->weight.rows - 1;
+    a->best[0] = (int32_t)a->head.weight.rows - 1;
 }
 
 static void rope_turns_too_far(struct backend *b, const struct rope_args *a)

@@ -123,7 +123,7 @@ static void a_vocabulary_of_another_width(void)
 {
     struct tape tape = {0};
     struct param w = make(WORDS, WIDTH + 1);
-    op_xent(&tape, embed(&tape), &(struct xent_spec){.weight = &w});
+    op_xent(&tape, embed(&tape), &(struct xent_spec){.head.weight = &w});
 }
 
 static void shapes_that_do_not_fit_are_caught(void **state)
@@ -135,7 +135,7 @@ static void shapes_that_do_not_fit_are_caught(void **state)
     assert_check_fails(norm_of_groups_that_do_not_fit, "spec->group == 0");
     assert_check_fails(turn_what_was_read, "!views_overlap");
     assert_check_fails(heads_of_another_width, "k.width");
-    assert_check_fails(a_vocabulary_of_another_width, "h->width");
+    assert_check_fails(a_vocabulary_of_another_width, "== k");
 }
 
 int main(void)

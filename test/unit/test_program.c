@@ -31,7 +31,7 @@ static struct value *linear(struct small *s, struct value *x)
 
 static void finish(struct small *s, struct value *h, const struct program_options *options)
 {
-    op_xent(&s->tape, h, &(struct xent_spec){.weight = &s->head});
+    op_xent(&s->tape, h, &(struct xent_spec){.head.weight = &s->head});
     program_make(&s->program, &s->arena, &s->tape, options);
 }
 

@@ -307,7 +307,7 @@ static void losses_are_those_of_the_softmax(void **state)
     float loss[3], dh[6] = {9, 9, 9, 9, 9, 9}, dweight[6] = {0}, dbias[3] = {0}, z[6];
     int32_t best[3];
     struct xent_args a = {.h = matrix(h, 3, 2),
-                          .weight = weights(weight, 3, 2),
+                          .head.weight = weights(weight, 3, 2),
                           .logit_scale = 2,
                           .target = target,
                           .n_targets = 3,
@@ -315,8 +315,8 @@ static void losses_are_those_of_the_softmax(void **state)
                           .best = best,
                           .coef = coef,
                           .dh.to = matrix(dh, 3, 2),
-                          .dweight = dweight,
-                          .dbias = dbias};
+                          .head.dweight = dweight,
+                          .head.dbias = dbias};
     ref_xent(&backend, &a);
     double sum = exp(2) + 1 + exp(2), big = exp(2) / sum, little = 1 / sum;
     ASSERT_NUMBERS(loss, log(sum) - 2, log(sum), log(1 + 2 * exp(4)) - 4);

@@ -136,7 +136,7 @@ static void open_maze(struct maze *m, uint64_t seed)
         struct value *next = record_one(m); /* which may note one as well */
         m->values[m->n_values++] = next;
     }
-    struct xent_spec spec = {.weight = new_param(m, WORDS, WIDTH, 0), .logit_scale = 1};
+    struct xent_spec spec = {.head.weight = new_param(m, WORDS, WIDTH, 0), .logit_scale = 1};
     op_xent(&m->tape, m->values[m->n_values - 1], &spec);
 }
 

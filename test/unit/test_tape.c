@@ -17,7 +17,7 @@ static void nodes_and_values_are_recorded_in_order(void **state)
     struct tape tape = {0};
     struct value *x = op_embed(&tape, &table, NULL, 1);
     struct value *h = op_norm(&tape, op_whole(x), &norm);
-    op_xent(&tape, h, &(struct xent_spec){.weight = &table});
+    op_xent(&tape, h, &(struct xent_spec){.head.weight = &table});
     assert_int_equal(tape.n_nodes, 3);
     assert_int_equal(tape.n_values, 3); /* the norm's sums are one too */
     assert_int_equal(x->width, WIDTH);
@@ -97,7 +97,7 @@ static void record_behind_the_loss(void)
 {
     struct tape tape = {0};
     struct value *x = op_embed(&tape, &table, NULL, 1);
-    op_xent(&tape, x, &(struct xent_spec){.weight = &table});
+    op_xent(&tape, x, &(struct xent_spec){.head.weight = &table});
     op_norm(&tape, op_whole(x), &norm);
 }
 

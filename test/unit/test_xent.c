@@ -56,7 +56,7 @@ static void the_sum_follows_a_greatest_logit_that_rises(void **state)
     backend_init(&b, &backend_cpu, NULL);
     ASSERT_OK(backend_reserve(&b, &sizes, &err));
     struct xent_args a = {.h = {h, 1, 1, 1},
-                          .weight = {w, DTYPE_F32, V, 1, false},
+                          .head.weight = {w, DTYPE_F32, V, 1, false},
                           .logit_scale = 1,
                           .target = &target,
                           .n_targets = 1,

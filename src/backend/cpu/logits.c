@@ -18,8 +18,8 @@ struct logits {
 static void bend(const struct logits *l, size_t row, size_t token, size_t n)
 {
     const struct xent_args *of = &l->a->of;
-    struct logit_row r = {mat_row(l->a->z, row) + token, of->bias ? of->bias + token : NULL, n, 1,
-                          of->softcap};
+    struct logit_row r = {mat_row(l->a->z, row) + token,
+                          of->head.bias ? of->head.bias + token : NULL, n, 1, of->softcap};
     (void)l->x.k->logit_row(&r);
 }
 
@@ -32,7 +32,7 @@ static void dot_tokens(void *context, size_t index, size_t worker)
     for (size_t v = first; v < end; v++) {
         for (size_t from = 0; from < x->width; from += PACKING_FLOATS) {
             size_t n = min_size(x->width - from, PACKING_FLOATS);
-            const float *w = weight_row(x->k, &l->a->of.weight, v, from, decoded, n);
+            const float *w = weight_row(x->k, &l->a->of.head.weight, v, from, decoded, n);
             for (size_t i = 0; i < x->n; i++) {
                 float sum = x->k->dot(w, x->h + i * x->width + from, n);
                 float *z = mat_row(l->a->z, i) + v;
@@ -58,7 +58,7 @@ static void multiply_block(void *context, size_t index, size_t worker)
 
 void cpu_logits(struct backend *b, const struct logits_args *a)
 {
-    CHECK(a->z.width == a->of.weight.rows);
+    CHECK(a->z.width == a->of.head.weight.rows);
     struct logits l = {.a = a, .x = xent_open(b, &a->of, a->row, a->z.rows)};
     struct xent *x = &l.x;
     if (x->n <= ROWS_FEW) {

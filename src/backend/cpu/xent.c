@@ -70,15 +70,15 @@ size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *siz
 struct xent xent_open(const struct backend *b, const struct xent_args *a, const int32_t *rows,
                       size_t n)
 {
-    CHECK(a->weight.width == a->h.width && !a->weight.transposed);
+    CHECK(a->head.weight.width == a->h.width && !a->head.weight.transposed);
     struct xent x = {.a = a,
                      .b = b,
                      .k = cpu_kernels(b),
                      .n = n,
                      .width = a->h.width,
-                     .tokens = a->weight.rows,
+                     .tokens = a->head.weight.rows,
                      .wants_dh = a->coef && a->dh.to.at,
-                     .wants_weight = a->coef && (a->dweight || a->dbias),
+                     .wants_weight = a->coef && (a->head.dweight || a->head.dbias),
                      .block_rows = cpu_row_block(b, n)};
     struct scratch scratch = scratch_of(b);
     take_memory(&x, &scratch);
@@ -94,7 +94,7 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
 
 void xent_pack(const struct xent *x)
 {
-    const struct weight *w = &x->a->weight;
+    const struct weight *w = &x->a->head.weight;
     struct packing packings[2] = {
         {w, true, x->first, x->here, 0, x->width, x->across, x->width, 0, x->b->products},
         {w, false, 0, x->width, x->first, x->here, x->along, x->here, 0, x->b->products},
@@ -121,7 +121,7 @@ void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, siz
         .c_step = z.stride,
     };
     gemm_run(x->k, &g);
-    const float *bias = x->a->bias ? x->a->bias + x->first + from : NULL;
+    const float *bias = x->a->head.bias ? x->a->head.bias + x->first + from : NULL;
     for (size_t i = 0; i < n_rows; i++) {
         struct logit_row row = {mat_row(z, i), bias, z.width, 1, x->a->softcap};
         float largest = x->k->logit_row(&row);
@@ -233,7 +233,7 @@ static void finish_target(const struct xent *x, size_t i)
     float others = (float)((double)(a->coef[i] * a->logit_scale) / s->sum);
     for (size_t c = 0; c < x->width; c += PIECE) {
         size_t n = min_size(x->width - c, PIECE);
-        const float *w = weight_row(x->k, &a->weight, (size_t)a->target[i].id, c, decoded, n);
+        const float *w = weight_row(x->k, &a->head.weight, (size_t)a->target[i].id, c, decoded, n);
         x->k->axpby(dh + c, chosen, w, others, n);
     }
 }

@@ -46,7 +46,7 @@ static void add_bias(void *context, size_t index, size_t worker)
     (void)worker;
     const struct xent *x = context;
     size_t first = index * COLUMNS_OF_BLOCK, n = min_size(x->here - first, COLUMNS_OF_BLOCK);
-    float *to = x->a->dbias + x->first + first, sum[COLUMNS_OF_BLOCK];
+    float *to = x->a->head.dbias + x->first + first, sum[COLUMNS_OF_BLOCK];
     for (size_t i = 0; i < x->n; i++) {
         x->k->axpby(sum, 1, x->dz + i * x->here + first, i % ROWS_AT_ONCE > 0 ? 1.0f : 0.0f, n);
         if (i % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 || i + 1 == x->n)
@@ -62,13 +62,13 @@ void xent_weight(struct xent *x)
         x->here = min_size(x->tokens - x->first, XENT_TOKENS_OF_WEIGHT);
         xent_pack(x);
         cpu_run(x->b, ceil_div(x->n, x->block_rows), turn_block, x);
-        if (x->a->dweight) {
+        if (x->a->head.dweight) {
             struct mat dz = {x->dz, x->n, x->here, x->here};
-            struct outer outer = {x->b->products, dz, h, x->a->dweight + x->first * x->width,
+            struct outer outer = {x->b->products, dz, h, x->a->head.dweight + x->first * x->width,
                                   x->outer};
             outer_run(x->b, &outer);
         }
-        if (x->a->dbias)
+        if (x->a->head.dbias)
             cpu_run(x->b, ceil_div(x->here, COLUMNS_OF_BLOCK), add_bias, x);
     }
 }

@@ -29,19 +29,19 @@ size_t ref_xent_scratch(const struct backend_sizes *sizes)
 
 static struct scores open_scores(const struct xent_args *a, struct scratch *scratch)
 {
-    CHECK(a->weight.width == a->h.width && !a->weight.transposed);
+    CHECK(a->head.weight.width == a->h.width && !a->head.weight.transposed);
     struct scores s;
-    s.z = scratch_take(scratch, a->weight.rows, sizeof *s.z);
-    s.w = scratch_take(scratch, a->weight.width, sizeof *s.w);
+    s.z = scratch_take(scratch, a->head.weight.rows, sizeof *s.z);
+    s.w = scratch_take(scratch, a->head.weight.width, sizeof *s.w);
     return s;
 }
 
 static void project(const struct xent_args *a, const struct scores *s, size_t row)
 {
-    for (size_t v = 0; v < a->weight.rows; v++) {
-        ref_weight_row(&a->weight, v, s->w);
+    for (size_t v = 0; v < a->head.weight.rows; v++) {
+        ref_weight_row(&a->head.weight, v, s->w);
         double t = a->logit_scale * ref_dot(mat_row(a->h, row), s->w, a->h.width);
-        s->z[v] = ref_cap(t + (a->bias ? a->bias[v] : 0), a->softcap);
+        s->z[v] = ref_cap(t + (a->head.bias ? a->head.bias[v] : 0), a->softcap);
     }
 }
 
@@ -64,15 +64,16 @@ static void back(const struct xent_args *a, const struct scores *s, size_t i, do
     size_t row = (size_t)a->target[i].row, width = a->h.width;
     for (size_t c = 0; c < width; c++)
         dh[c] = 0;
-    for (size_t v = 0; v < a->weight.rows; v++) {
+    for (size_t v = 0; v < a->head.weight.rows; v++) {
         double share = exp(s->z[v] - lse) - (v == (size_t)a->target[i].id);
         double dt = a->coef[i] * share * ref_cap_slope(s->z[v], a->softcap);
-        ref_weight_row(&a->weight, v, s->w);
+        ref_weight_row(&a->head.weight, v, s->w);
         ref_add_scaled(dh, a->logit_scale * dt, s->w, width);
-        if (a->dbias)
-            ref_add_to(&a->dbias[v], dt);
-        for (size_t c = 0; a->dweight && c < width; c++)
-            ref_add_to(&a->dweight[v * width + c], a->logit_scale * dt * mat_row(a->h, row)[c]);
+        if (a->head.dbias)
+            ref_add_to(&a->head.dbias[v], dt);
+        for (size_t c = 0; a->head.dweight && c < width; c++)
+            ref_add_to(&a->head.dweight[v * width + c],
+                       a->logit_scale * dt * mat_row(a->h, row)[c]);
     }
     for (size_t c = 0; a->dh.to.at && c < width; c++)
         ref_put(&mat_row(a->dh.to, row)[c], dh[c], true);
@@ -88,7 +89,7 @@ void ref_xent(struct backend *b, const struct xent_args *a)
     for (size_t i = 0; i < a->n_targets; i++) {
         project(a, &s, (size_t)a->target[i].row);
         size_t best;
-        double lse = log_sum(s.z, a->weight.rows, &best);
+        double lse = log_sum(s.z, a->head.weight.rows, &best);
         a->loss[i] = (float)(lse - s.z[a->target[i].id]);
         if (a->best)
             a->best[i] = (int32_t)best;
@@ -103,7 +104,7 @@ void ref_logits(struct backend *b, const struct logits_args *a)
     struct scores s = open_scores(&a->of, &scratch);
     for (size_t i = 0; i < a->z.rows; i++) {
         project(&a->of, &s, (size_t)a->row[i]);
-        for (size_t v = 0; v < a->of.weight.rows; v++)
+        for (size_t v = 0; v < a->of.head.weight.rows; v++)
             mat_row(a->z, i)[v] = (float)s.z[v];
     }
 }

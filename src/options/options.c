@@ -112,7 +112,8 @@ const struct option_row option_table[] = {
     {"logging-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE | FOR_PRETRAIN,
      AT(logging_steps), 0, 1e15, "N",
      "updates from one line of the log to the next; below 1: a share of the run"},
-    {"save-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE, AT(save_steps), 0, 1e15, "N",
+    {"save-steps", NULL, 0, OPTION_NUMBER, PURPOSE_RUN, FOR_TUNE | FOR_PRETRAIN, AT(save_steps), 0,
+     1e15, "N",
      "updates from one checkpoint to the next; below 1: a share of the run; by time if absent"},
 
     {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE,

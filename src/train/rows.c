@@ -41,6 +41,9 @@ static bool check_lengths(const struct dataset *d, const struct row_store *s,
     if (s->n_dropped > 0)
         log_note("%llu rows were left out: none of the answer is within the first %zu tokens",
                  (unsigned long long)s->n_dropped, w->longest);
+    if (s->n_split > 0)
+        log_note("%llu rows were longer than %zu tokens and were split into several",
+                 (unsigned long long)s->n_split, w->longest);
     if (s->n_cut == 0)
         return true;
     if (!w->refuses_cut) {
@@ -55,10 +58,13 @@ static bool check_lengths(const struct dataset *d, const struct row_store *s,
     return false;
 }
 
+/* What is learnt from nothing has no answer that a cut could end: every token counts alike. */
 static bool fill(struct row_store *store, struct dataset *d, struct row_encoder *e,
-                 const struct rows_wanted *w, struct err *err)
+                 const struct rows_wanted *w, bool from_scratch, struct err *err)
 {
-    struct row_store_options options = {.sizes = w->sizes, .max_length = (uint32_t)w->longest};
+    struct row_store_options options = {.sizes = w->sizes,
+                                        .max_length = (uint32_t)w->longest,
+                                        .overflow = from_scratch ? OVERFLOW_SPLIT : OVERFLOW_AUTO};
     if (!row_store_fill(store, d, e, &options, err))
         return false;
     if (check_ids(d, store, w, err) && check_lengths(d, store, w, err))
@@ -85,7 +91,7 @@ bool rows_read(struct row_store *store, const struct rows_wanted *w, const struc
                                       .seed = (uint64_t)o->seed};
     ok = dataset_open(&dataset, w->data, &options, err);
     if (ok) {
-        ok = fill(store, &dataset, &encoder, w, err);
+        ok = fill(store, &dataset, &encoder, w, o->from_scratch, err);
         dataset_warn(&dataset);
         dataset_close(&dataset);
     }

@@ -61,6 +61,20 @@ class Pretrain(unittest.TestCase):
         self.assertEqual(models[0], models[1])
         self.assertNotEqual(models[0], models[2])
 
+    def test_rows_longer_than_a_sequence_are_split_and_nothing_is_lost(self):
+        talk = [{"role": "user", "content": "Say what you know."}, {"role": "assistant", "content": "It is so. " * 40}]
+        data = self.folder / "talk.jsonl"
+        data.write_text("".join(json.dumps({"messages": talk}) + "\n" for _ in range(20)))
+        tokens = []
+        for length in (1024, 32):
+            code, out, err = self.run_pace("pretrain", self.config, data, "-o", self.folder / str(length), "--epochs", "1",
+                                           "--max-length", length, "--batch", "4", "--lr", "1e-3", "--eval-split", "0",
+                                           "--test-split", "0", "--save-steps", "2", "--json")
+            self.assertEqual(code, 0, err)
+            tokens.append(json.loads(out)["tokens"])
+            self.assertEqual("20 rows were longer than 32 tokens and were split" in err, length == 32, err)
+        self.assertEqual(tokens[0], tokens[1])
+
     def test_what_does_not_belong_to_it_is_named(self):
         for code, message, words in (
                 (2, "--r", ["--r", "8"]),

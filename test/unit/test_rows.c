@@ -70,6 +70,26 @@ static void a_row_that_is_too_long_is_cut_or_named(void **state)
     assert_non_null(strstr(err.hint, "--max-length 6"));
 }
 
+static void of_what_is_learnt_from_nothing_no_text_is_lost(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct row_store store;
+    ASSERT_OK(rows_read(&store, &wanted, &options, &err));
+    uint64_t n_trained = store.n_trained;
+    row_store_release(&store);
+    wanted.longest = 6;
+    options.from_scratch = true;
+    ASSERT_OK(rows_read(&store, &wanted, &options, &err));
+    assert_int_equal(store.n_rows, 6);
+    assert_int_equal(store.n_cut, 0);
+    assert_int_equal(store.n_split, 1);
+    assert_int_equal(store.n_trained, n_trained);
+    for (uint32_t i = 2; i < 5; i++)
+        assert_int_equal(store.rows[i].line, 3);
+    row_store_release(&store);
+}
+
 static void parts_are_listed_by_their_rows(void **state)
 {
     (void)state;
@@ -145,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup(rows_become_tokens_that_end, begin),
         cmocka_unit_test_setup(an_id_beyond_the_vocabulary_is_named_with_file_and_line, begin),
         cmocka_unit_test_setup(a_row_that_is_too_long_is_cut_or_named, begin),
+        cmocka_unit_test_setup(of_what_is_learnt_from_nothing_no_text_is_lost, begin),
         cmocka_unit_test_setup(parts_are_listed_by_their_rows, begin),
         cmocka_unit_test(a_list_is_thinned_evenly),
         cmocka_unit_test_setup(answers_not_preferred_are_left_out, begin),

@@ -339,9 +339,12 @@ enum file_kind file_kind_of(const char *path)
 
 bool file_make_folder(const char *path, struct err *err)
 {
-    if (mkdir(path, 0777) == 0 || file_kind_of(path) == FILE_FOLDER)
+    if (mkdir(path, 0777) == 0)
         return true;
-    err_set(err, ERR_IO, "cannot make the folder: %s", strerror(errno));
+    int why = errno; /* which looking at the path sets anew */
+    if (file_kind_of(path) == FILE_FOLDER)
+        return true;
+    err_set(err, ERR_IO, "cannot make the folder: %s", strerror(why));
     err_in(err, "%s", path);
     return false;
 }

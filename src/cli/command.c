@@ -135,14 +135,15 @@ const struct command command_table[] = {
      cmd_tokenize, .takes_run_file = false},
     {"tune", FOR_TUNE, "MODEL DATA [-o OUT]", 2, 2, "fine-tune a model on data",
      "Trains low-rank adapters (or, with --method full, all weights) on the rows of\n"
-     "DATA and writes them into OUT: adapter/ as PEFT has it (or model/), and\n"
-     "journal.jsonl with all that was seen and decided, trainer_state.json,\n"
-     "tensorboard/. What is not given is chosen, the learning rate too, and the\n"
-     "choice explained; a rate that is given is obeyed. Losses before and after are\n"
-     "those of test rows that nothing else looked at. Ctrl-C ends the run behind its\n"
-     "step and saves its state; pace tune --resume OUT goes on from the last state\n"
-     "that was saved, also after a crash, and comes to the same result bit for bit. A\n"
-     "YAML file may hold arguments and options: pace tune run.yaml.",
+     "DATA and writes into OUT: adapter/ as PEFT has it (or model/); report.html with\n"
+     "all that was seen and decided, to look at, report.json and journal.jsonl with\n"
+     "the same for scripts, README.md, trainer_state.json, tensorboard/. What is not\n"
+     "given is chosen, the learning rate too, and the choice explained; a rate that\n"
+     "is given is obeyed. Losses before and after are those of test rows that nothing\n"
+     "else looked at. Ctrl-C ends the run behind its step and saves its state;\n"
+     "pace tune --resume OUT goes on from the last state that was saved, also after a\n"
+     "crash, and comes to the same result bit for bit. A YAML file may hold arguments\n"
+     "and options: pace tune run.yaml.",
      cmd_tune, .takes_run_file = true},
 };
 const size_t command_count = COUNT_OF(command_table);

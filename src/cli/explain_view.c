@@ -231,7 +231,7 @@ static void add_costs(struct view *v)
     if (isfinite(s->half_cost))
         add_format(v, "half it", "would cost %s nats per token", words_loss(a, s->half_cost));
     if (isfinite(s->cost))
-        add_format(v, "search", "%s of the run's computing", words_share(a, s->cost));
+        add_entry(v, "search", words_search_cost(a, v->facts));
 }
 
 static void add_rate(struct view *v)

@@ -27,7 +27,7 @@
 #include "train/find.h"
 #include "train/tune_journal.h"
 
-enum { LABEL = 16, VALUE = 12, EFFECT = 9 };
+enum { LABEL = 16, VALUE = 12, EFFECT = 9, COST = 13 };
 
 static const double bowl = 3.7; /* % of the loss per squared decade */
 
@@ -93,11 +93,35 @@ struct page {
     struct buf line;
 };
 
+/* Columns below which a table has no room for a column of words at its end. */
+enum { NARROW = 64 };
+
 /* Ends the line that was written: cut to the terminal, with everything in it made harmless. */
 static void end_line(struct page *v)
 {
     term_add_line(v->term, v->out, buf_span(&v->line), v->term->width);
     buf_add_byte(v->out, '\n');
+    buf_clear(&v->line);
+}
+
+static bool is_narrow(const struct page *v)
+{
+    return v->term->width < NARROW;
+}
+
+/* The same with words at the end, which go on below one another; where the terminal is narrow they
+ * begin a line of their own. */
+static void end_with(struct page *v, const char *words)
+{
+    struct buf lead;
+    if (is_narrow(v)) {
+        end_line(v);
+        buf_add_text(&v->line, "    ");
+    }
+    buf_init(&lead, BUF_NO_LIMIT);
+    term_add_line(v->term, &lead, buf_span(&v->line), v->term->width);
+    term_add_paragraph(v->term, v->out, buf_string(&lead), words);
+    buf_release(&lead);
     buf_clear(&v->line);
 }
 
@@ -145,18 +169,20 @@ static void put_term(struct page *v, const struct pace_prior_term *t)
         buf_printf(&v->line, "%*.2g", EFFECT, pow(10, t->effect));
     else
         add_factor(&v->line, t->effect);
-    if (t->runs > 0)
-        buf_printf(&v->line, "  %5d  %s", t->runs, t->source);
+    if (is_narrow(v))
+        ; /* where they come from says how many runs */
+    else if (t->runs > 0)
+        buf_printf(&v->line, "  %5d  ", t->runs);
     else
-        buf_printf(&v->line, "      -  %s", t->source);
-    end_line(v);
+        buf_add_text(&v->line, "      -  ");
+    end_with(v, t->source);
 }
 
 static void put_terms(struct page *v)
 {
     put_heading(v, "How the guess is made up");
-    buf_printf(&v->line, "  %-*s%-*s%*s  %5s  %s", LABEL, "what", VALUE, "value", EFFECT, "effect",
-               "runs", "from");
+    buf_printf(&v->line, "  %-*s%-*s%*s%s", LABEL, "what", VALUE, "value", EFFECT, "effect",
+               is_narrow(v) ? "" : "   runs  from");
     end_line(v);
     for (size_t i = 0; i < v->prior->n_terms; i++)
         put_term(v, &v->prior->terms[i]);
@@ -167,9 +193,12 @@ static void put_choices(struct page *v)
     put_heading(v, "For this job");
     for (size_t i = 0; i < v->job->n_choices; i++) {
         const struct job_choice *c = &v->job->choices[i];
-        buf_printf(&v->line, "  --%-28s %-8s %s", c->option, c->value,
-                   c->reason ? c->reason : "(given)");
-        end_line(v);
+        const char *reason = c->reason ? c->reason : "(given)";
+        if (is_narrow(v))
+            buf_printf(&v->line, "  --%s %s", c->option, c->value);
+        else
+            buf_printf(&v->line, "  --%-28s %-8s ", c->option, c->value);
+        end_with(v, reason);
     }
 }
 
@@ -179,19 +208,23 @@ static void show_other(void *context, const struct other *other, double rate)
     double off = log10(rate / v->prior->learning_rate);
     buf_printf(&v->line, "  %-*s%-10.3g", LABEL, other->name, rate);
     add_factor(&v->line, off);
+    char cost[32];
     if (fabs(off) <= 1)
-        buf_printf(&v->line, "  about %.1f %%", bowl * off * off);
+        snprintf(cost, sizeof cost, "about %.1f %%", bowl * off * off);
     else
-        buf_add_text(&v->line, off > 0 ? "  may diverge" : "  far too low");
-    buf_printf(&v->line, "%*s%s", (int)max_size(54 - min_size(v->line.len, 54), 2), "",
-               other->source);
-    end_line(v);
+        snprintf(cost, sizeof cost, "%s", off > 0 ? "may diverge" : "far too low");
+    struct arena arena = {0};
+    if (!is_narrow(v))
+        buf_printf(&v->line, "  %-*s  ", COST, cost);
+    end_with(v, is_narrow(v) ? arena_printf(&arena, "%s; %s", cost, other->source) : other->source);
+    arena_release(&arena);
 }
 
 static void put_others(struct page *v)
 {
-    put_heading(v,
-                "What others would set, and what it would cost of the loss if the guess is right");
+    put_heading(v, "What others would set");
+    term_add_paragraph(v->term, v->out, "  ",
+                       "and what it would cost of the loss if the guess is right");
     each_other(v->job, v, show_other);
 }
 
@@ -227,25 +260,35 @@ static bool was_run(const struct find_shown *shown)
     return shown->search.search && shown->search.search->n_arms > 0;
 }
 
+/* `text` may be that of the line, which is then clear. */
+static void put_entry(struct page *v, const char *label, const char *text)
+{
+    char lead[16];
+    snprintf(lead, sizeof lead, "%-14s", label);
+    term_add_paragraph(v->term, v->out, lead, text);
+    buf_clear(&v->line);
+}
+
 static void put_top(struct page *v)
 {
     const struct job *job = v->job;
     const struct pace_job *r = &job->rate_job;
     struct told told = told_of(v->shown);
-    buf_printf(v->out, "%slearning rate %.3g%s   80 %%: %.2g to %.2g%s\n",
-               term_style(v->term, TERM_BOLD), told.learning_rate, term_style(v->term, TERM_PLAIN),
-               told.low, told.high, was_run(v->shown) ? "" : " (a guess: nothing was trained)");
-    buf_printf(&v->line, "model         %s, ", r->model_type ? r->model_type : "kind not known");
+    buf_printf(v->out, "%slearning rate %.3g%s\n", term_style(v->term, TERM_BOLD),
+               told.learning_rate, term_style(v->term, TERM_PLAIN));
+    buf_printf(&v->line, "%.2g to %.2g%s", told.low, told.high,
+               was_run(v->shown) ? "" : " (a guess: nothing was trained)");
+    put_entry(v, "80 %", buf_string(&v->line));
+    buf_printf(&v->line, "%s, ", r->model_type ? r->model_type : "kind not known");
     add_size(&v->line, r->parameters);
     buf_printf(&v->line, " parameters, width %" PRIu64, job->model.hidden_size);
-    end_line(v);
+    put_entry(v, "model", buf_string(&v->line));
     buf_printf(&v->line, "data          %s", v->shown->data);
     end_line(v);
-    buf_add_text(&v->line, "rows          ");
     term_add_count(&v->line, job->rows);
     buf_printf(&v->line, " to train on, %.0f trained tokens a step%s", r->tokens_per_step,
                job->tokens_are_guessed ? " (guessed)" : "");
-    end_line(v);
+    put_entry(v, "rows", buf_string(&v->line));
 }
 
 void find_view_text(const struct find_shown *shown, const struct term *term, struct buf *out)

@@ -40,13 +40,46 @@ static void add_loss(struct buf *line, const struct pace_arm *arm, double base)
         buf_printf(line, "%8s", "-");
 }
 
+/* Columns below which the table of arms would lose its last columns. */
+enum { NARROW = 72 };
+
+static const char *status_of(const struct search_shown *shown, int i, struct arena *arena)
+{
+    const struct pace_arm *arm = &shown->search->arms[i];
+    return arena_printf(arena, "%s%s%s", pace_arm_status_name(arm->status),
+                        arm->is_edge ? ", at an edge" : "",
+                        i == shown->result->arm ? ", nearest" : "");
+}
+
+/* The same as a row of the table, in words. */
+static void put_arm_narrow(const struct search_shown *shown, int i, const struct term *term,
+                           struct buf *out)
+{
+    const struct pace_arm *arm = &shown->search->arms[i];
+    struct arena arena = {0};
+    const char *loss = arm->status == PACE_ARM_MEASURED
+                           ? arena_printf(&arena, "held out %.4f (%+.4f to base), ", arm->loss,
+                                          arm->loss - shown->search->base_loss)
+                           : "";
+    term_add_paragraph(term, out, "  ",
+                       arena_printf(&arena, "%.3g, %lld steps: %straining %.4f, %s",
+                                    arm->learning_rate, (long long)arm->done, loss, arm->train,
+                                    status_of(shown, i, &arena)));
+    arena_release(&arena);
+}
+
 static void put_arms(const struct search_shown *shown, const struct term *term, struct buf *out)
 {
     const struct pace_search *s = shown->search;
+    struct arena arena = {0};
     struct buf line;
     buf_init(&line, 4096);
-    buf_printf(out, "\n%sArms: beginnings of the run at other rates%s\n",
-               term_style(term, TERM_BOLD), term_style(term, TERM_PLAIN));
+    buf_printf(out, "\n%sArms: beginnings of the run%s\n", term_style(term, TERM_BOLD),
+               term_style(term, TERM_PLAIN));
+    for (int i = 0; term->width < NARROW && i < s->n_arms; i++)
+        put_arm_narrow(shown, i, term, out);
+    if (term->width < NARROW)
+        return;
     buf_printf(&line, "  %-9s%6s%9s%10s%8s%10s  %s", "rate", "steps", "held out", "to base", "+-",
                "training", "status");
     end_line(term, &line, out);
@@ -54,11 +87,12 @@ static void put_arms(const struct search_shown *shown, const struct term *term, 
         const struct pace_arm *arm = &s->arms[i];
         buf_printf(&line, "  %-9.3g%6lld", arm->learning_rate, (long long)arm->done);
         add_loss(&line, arm, s->base_loss);
-        buf_printf(&line, "%10.4f  %s%s%s", arm->train, pace_arm_status_name(arm->status),
-                   arm->is_edge ? ", at an edge" : "", i == shown->result->arm ? ", nearest" : "");
-        end_line(term, &line, out);
+        buf_printf(&line, "%10.4f  ", arm->train);
+        term_add_paragraph(term, out, buf_string(&line), status_of(shown, i, &arena));
+        buf_clear(&line);
     }
     buf_release(&line);
+    arena_release(&arena);
 }
 
 static void put_plot(const struct search_shown *shown, const struct term *term, struct buf *out)
@@ -91,7 +125,7 @@ static void put_plot(const struct search_shown *shown, const struct term *term, 
     struct plot_mark marks[] = {
         {log10(r->low), "10 %"}, {log10(r->learning_rate), "chosen"}, {log10(r->high), "90 %"}};
     struct plot plot = {.title = "the bowl",
-                        .x_label = "log10 of the learning rate",
+                        .x_label = "log10 lr",
                         .y_label = "nats",
                         .right_label = "arms",
                         .lines = lines,

@@ -59,6 +59,15 @@ static bool is_of_adapter(const struct setup *s, const struct job_choice *c)
     return is_shape && s->options->adapter;
 }
 
+/* Of a rate that nobody gave. */
+static const char *origin_of_rate(const struct setup *s)
+{
+    if (s->kept && s->rate.schedule.learning_rate != s->prior.learning_rate)
+        return "found before the run was cut off";
+    return s->budget.search > 0 ? "the first guess, which short runs are to test"
+                                : "the first guess: the run is too short to test it";
+}
+
 static void put_choices(const struct setup *s, const struct term *term, struct buf *out)
 {
     struct arena arena = {0};
@@ -73,10 +82,16 @@ static void put_choices(const struct setup *s, const struct term *term, struct b
                   arena_printf(&arena, "that of %s", s->options->adapter));
     (void)snprintf(rate.value, sizeof rate.value, "%.3g", s->rate.schedule.learning_rate);
     if (s->learning_rate == 0)
-        rate.reason = "the first guess, which short runs are to test";
+        rate.reason = origin_of_rate(s);
     put_choice(term, out, &rate);
+    const char *unread =
+        s->n_unread > 0
+            ? arena_printf(&arena, "; %zu more set aside, which it would cost too much to read",
+                           s->n_unread)
+            : "";
     put_count(term, out, "rows", s->train.n,
-              arena_printf(&arena, "to train on, %zu held out, %zu to test", s->eval.n, s->test.n));
+              arena_printf(&arena, "to train on, %zu held out, %zu to test%s", s->eval.n, s->test.n,
+                           unread));
     if (s->eval.n > 0)
         put_count(term, out, "eval-steps", (size_t)s->eval_steps,
                   s->options->eval_steps > 0 ? NULL : "seldom enough to cost little");
@@ -120,6 +135,17 @@ static void put_time(double seconds, struct buf *out)
         buf_printf(out, "%" PRId64 " s", s);
 }
 
+static void put_unfit(const struct setup *s, const struct term *term, struct buf *out)
+{
+    struct arena arena = {0};
+    buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW),
+               term_style(term, TERM_PLAIN));
+    term_add_paragraph(term, out, "  ",
+                       arena_printf(&arena, "%s%s%s", s->unfit.what, s->unfit.hint[0] ? "; " : "",
+                                    s->unfit.hint));
+    arena_release(&arena);
+}
+
 void tune_view_plan(const struct setup *s, const struct term *term, struct buf *out)
 {
     const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
@@ -130,13 +156,18 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
     if (s->run.plan.layers_redone > 0)
         buf_printf(out, "  %zu layers are computed twice, to fit\n", s->run.plan.layers_redone);
     if (!s->fits)
-        buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW), plain);
+        put_unfit(s, term, out);
     buf_printf(out, "%sBeside the steps%s\n", bold, plain);
     put_budget(&s->budget, term, out);
     if (s->planned_seconds > 0) {
-        buf_printf(out, "%sTime%s\n  about ", bold, plain);
-        put_time(s->planned_seconds, out);
-        buf_add_text(out, " of steps, as busy as the machine is now\n");
+        struct buf text;
+        buf_init(&text, BUF_NO_LIMIT);
+        buf_add_text(&text, "about ");
+        put_time(s->planned_seconds, &text);
+        buf_add_text(&text, " of steps, as busy as the machine is now");
+        buf_printf(out, "%sTime%s\n", bold, plain);
+        term_add_paragraph(term, out, "  ", buf_string(&text));
+        buf_release(&text);
     }
 }
 
@@ -251,12 +282,6 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
     const struct tune_report *r = &t->report;
     struct buf line;
     buf_init(&line, BUF_NO_LIMIT);
-    if (r->test_rows > 0) {
-        buf_printf(&line, "loss on %" PRIu64 " test rows: %.4f before, %.4f now", r->test_rows,
-                   r->base_loss, r->tuned_loss);
-        term_add_paragraph(term, out, "", buf_string(&line));
-        buf_clear(&line);
-    }
     term_add_paragraph(term, out, "", t->verdict.reason);
     if (t->verdict.exactly[0])
         term_add_paragraph(term, out, "", t->verdict.exactly);

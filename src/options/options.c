@@ -118,7 +118,7 @@ const struct option_row option_table[] = {
 
     {"learning-rate", "lr", 0, OPTION_TEXT, PURPOSE_RATE,
      FOR_SCHEDULE | FOR_PLAN | FOR_TUNE | FOR_PRETRAIN, AT(learning_rate), 0, 0, "RATE",
-     "the peak, which the schedule is multiplied with"},
+     "the peak, which the schedule is multiplied with; in training auto: found by short runs"},
     {"lr-scheduler-type", "schedule", 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | TRAINERS,
      AT(lr_scheduler_type), 0, 0, "NAME", "one of Hugging Face's, step or exponential (linear)"},
     {"lr-scheduler-kwargs", NULL, 0, OPTION_TEXT, PURPOSE_RATE, FOR_SCHEDULE | TRAINERS,

@@ -162,7 +162,7 @@ static void put_rate(struct card *c)
         add_row(c, "half the rate would have cost",
                 arena_printf(a, "%s nats per token", words_loss(a, s->half_cost)));
     if (isfinite(s->cost))
-        add_row(c, "the search cost", arena_printf(a, "%s of the run", words_share(a, s->cost)));
+        add_row(c, "the search took", words_search_cost(a, c->facts));
 }
 
 static void put_incidents(struct card *c)

@@ -94,10 +94,7 @@ static void put_pairs(const struct page *p)
     if (isfinite(s->half_cost))
         page_pair(p, "Half the rate would cost", cost(p, s->half_cost));
     if (isfinite(s->cost))
-        page_pair(p, "The search took",
-                  s->cost > 0
-                      ? arena_printf(a, "%s of the run's computing", words_share(a, s->cost))
-                      : "nothing: the first guess alone decided");
+        page_pair(p, "The search took", words_search_cost(a, p->facts));
     if (j->has_options)
         page_pair(p, "Schedule",
                   arena_printf(a, "%s over %s steps, %s of warmup",
@@ -140,9 +137,9 @@ static void put_arms(const struct page *p)
     buf_add_text(p->out, "</table>\n");
     const struct journal *j = &p->report->journal;
     if (j->has_options && j->options.schedule.warmup_steps > 0)
-        buf_add_text(p->out, "<p class=\"soft small\">Each is the beginning of the run, warmup "
-                             "included: it speaks for the mean of the rates that it had, which "
-                             "lies below the one that it is named by.</p>\n");
+        buf_add_text(p->out, "<p class=\"soft small\">Each is the run's beginning at that peak. "
+                             "Part of it is warmup, at lower rates: the search counts it for the "
+                             "mean of the rates that it had.</p>\n");
 }
 
 /* The base term is a rate; the others multiply it. */

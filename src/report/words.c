@@ -267,6 +267,23 @@ static const struct facts_option *find_option(const struct facts *f, const char 
     return NULL;
 }
 
+const char *words_search_cost(struct arena *arena, const struct facts *f)
+{
+    double kept = NAN;
+    for (size_t i = 0; i < f->n_arms; i++) {
+        if (f->search.arm >= 0 && f->arms[i].arm == f->search.arm)
+            kept = f->arms[i].steps / f->steps;
+    }
+    if (!(f->search.cost > 0))
+        return "nothing: the first guess alone decided";
+    const char *cost =
+        arena_printf(arena, "%s of the run's computing", words_share(arena, f->search.cost));
+    return kept > 0 && kept <= f->search.cost
+               ? arena_printf(arena, "%s; %s is steps that the run went on from", cost,
+                              words_share(arena, kept))
+               : cost;
+}
+
 const char *words_rate_origin(struct arena *arena, const struct facts *f)
 {
     const struct facts_option *o = find_option(f, "learning-rate");
@@ -276,7 +293,7 @@ const char *words_rate_origin(struct arena *arena, const struct facts *f)
         return arena_printf(arena, "Chosen without a search: %s.", o->reason);
     bool is_given = o || (f->has_run && !f->prior.is_there && !f->search.is_there);
     if (is_given)
-        return "Given by the user, and obeyed: nothing was searched.";
+        return "Given by the user: nothing was searched.";
     if (f->prior.is_there)
         return "The first guess, from other jobs' runs: nothing was searched.";
     return "Where it comes from is not recorded.";

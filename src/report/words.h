@@ -60,6 +60,9 @@ const char *words_forgotten(struct arena *arena, const struct facts *facts);
 /* What the losses mean, for who has not met the word; NULL where there are none. */
 const char *words_plainly(struct arena *arena, const struct facts *facts);
 
+/* What the search took of the run's computing, and how much of that the run goes on from. */
+const char *words_search_cost(struct arena *arena, const struct facts *facts);
+
 /* Where the learning rate comes from. */
 const char *words_rate_origin(struct arena *arena, const struct facts *facts);
 

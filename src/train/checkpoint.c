@@ -220,10 +220,12 @@ bool checkpoint_save(const struct checkpoint *c, const char *folder,
 
 static bool refuse_missing(const char *folder, struct err *err)
 {
-    if (file_kind_of(folder) != FILE_FOLDER)
+    if (file_kind_of(folder) != FILE_FOLDER) {
         err_set(err, ERR_INPUT, "there is no such folder");
-    else
-        err_set(err, ERR_INPUT, "there is no checkpoint to go on from");
+        err_hint(err, "--resume OUT names the folder of the run that was cut off");
+        return false;
+    }
+    err_set(err, ERR_INPUT, "there is no checkpoint to go on from");
     err_hint(err, "the first one is saved soon after training begins; begin the run anew, with "
                   "--overwrite-output-dir");
     return false;

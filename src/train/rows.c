@@ -58,6 +58,15 @@ static bool check_lengths(const struct dataset *d, const struct row_store *s,
     return false;
 }
 
+static void note_crossing(const struct row_store *s)
+{
+    if (s->crossing > 0)
+        log_note("%llu row%s for training %s held out as well, in a file of their own: not trained "
+                 "on",
+                 (unsigned long long)s->crossing, s->crossing == 1 ? "" : "s",
+                 s->crossing == 1 ? "is" : "are");
+}
+
 /* What is learnt from nothing has no answer that a cut could end: every token counts alike. */
 static bool fill(struct row_store *store, struct dataset *d, struct row_encoder *e,
                  const struct rows_wanted *w, bool from_scratch, struct err *err)
@@ -67,8 +76,10 @@ static bool fill(struct row_store *store, struct dataset *d, struct row_encoder 
                                         .overflow = from_scratch ? OVERFLOW_SPLIT : OVERFLOW_AUTO};
     if (!row_store_fill(store, d, e, &options, err))
         return false;
-    if (check_ids(d, store, w, err) && check_lengths(d, store, w, err))
+    if (check_ids(d, store, w, err) && check_lengths(d, store, w, err)) {
+        note_crossing(store);
         return true;
+    }
     row_store_release(store);
     return false;
 }

@@ -265,8 +265,10 @@ static void choose_budget(struct setup *s)
         job.eval_steps = steps_of(o->eval_steps, s->steps, 1);
     budget_plan(&s->budget, &job);
     s->eval_steps = s->budget.eval_steps;
+    size_t aside = s->eval.n + s->test.n;
     rows_thin(&s->eval, &s->store, s->budget.eval_rows);
     rows_thin(&s->test, &s->store, s->budget.test_rows);
+    s->n_unread = aside - s->eval.n - s->test.n;
 }
 
 struct order_options setup_order(const struct setup *s)
@@ -552,11 +554,10 @@ double setup_step_cost(const struct setup *s)
 static bool count_run(struct setup *s, struct err *err)
 {
     struct optim_options optim;
-    struct err tight = {0};
     struct run_options run = record_run(s);
     if (!read_optim(s->options, &optim, err))
         return false;
-    s->fits = plan_run(s, &optim, &run, &tight);
+    s->fits = plan_run(s, &optim, &run, &s->unfit);
     if (!s->fits) {
         run.memory_bytes = 0;
         if (!plan_make(&s->run.plan, &s->tape, &s->engine.backend, &run, err))

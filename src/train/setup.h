@@ -40,6 +40,7 @@ struct setup {
     struct engine engine;
     struct row_store store;
     struct row_list train, eval, test;
+    size_t n_unread;       /* rows set aside that the budget has no room for */
     struct param **params; /* that are trained */
     size_t n_params;
     struct tape tape;
@@ -60,6 +61,7 @@ struct setup {
     size_t batch_tokens;
     struct setup_memory memory;
     bool fits;              /* in --memory, or in what the machine has free */
+    struct err unfit;       /* of setup_plan: why not, and what would make it fit */
     double planned_seconds; /* of setup_plan: of the training steps */
 };
 

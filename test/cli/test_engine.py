@@ -49,7 +49,8 @@ class Tune(Case):
     def test_the_folder_has_what_others_read(self):
         code, out, err = self.tune()
         self.assertEqual(code, 0, err)
-        self.assertRegex(out, r"loss on 4 test rows: \d\.\d{4} before, \d\.\d{4} now")
+        self.assertRegex(out, r"the loss went from \d\.\d+ to \d\.\d+ nats a token, but with 4 test\s+rows")
+        self.assertEqual(out.count("nats a token"), 1)
         self.assertIn(f"pace chat {self.model} --adapter {self.out}/adapter", out)
         files = {str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file()}
         self.assertLessEqual({"adapter/adapter_config.json", "adapter/adapter_model.safetensors",
@@ -89,6 +90,36 @@ class Tune(Case):
                 if not line.startswith("warning: "):  # of random weights
                     self.assertLessEqual(len(line), columns, line)
 
+    def test_a_plan_that_does_not_fit_says_by_how_much_and_what_would_help(self):
+        code, out, err = self.run_pace("plan", self.model, self.data, "--memory", "10K", COLUMNS="40")
+        self.assertEqual(code, 0, err)
+        words = " ".join(out.split())
+        self.assertRegex(words, r"This does not fit\. weights and what trains them take \S+ MB; 0\.0 MB are "
+                                r"allowed; --memory allows more")
+        for line in out.splitlines():
+            self.assertLessEqual(len(line), 40, line)
+
+    def test_rows_that_are_set_aside_and_not_read_are_told(self):
+        tiny.write_rows(self.data, 400)
+        code, out, err = self.run_pace("plan", self.model, self.data, "--steps", "10")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(" ".join(out.split()),
+                         r"rows \d+ to train on, \d+ held out, \d+ to test; \d+ more set aside, which it would "
+                         r"cost too much to read")
+        code, out, err = self.run_pace("plan", self.model, self.data, "--steps", "10", "--eval-split", "40",
+                                       "--test-split", "40")
+        self.assertRegex(" ".join(out.split()), r"39 held out, 40 to test eval-steps")
+        self.assertNotIn("set aside", out)
+
+    def test_rows_that_are_held_out_too_are_told_and_not_trained_on(self):
+        folder = self.folder / "parts"
+        folder.mkdir()
+        tiny.write_rows(folder / "train.jsonl", 40)
+        lines = (folder / "train.jsonl").read_text().splitlines(keepends=True)
+        (folder / "validation.jsonl").write_text("".join(lines[:5]))
+        _, _, err = self.run_pace("plan", self.model, folder)
+        self.assertIn("note: 5 rows for training are held out as well, in a file of their own", err)
+
     def test_a_log_has_a_line_a_step_and_says_no_step_twice(self):
         _, _, err = self.tune("--no-shuffle")
         steps = [line.split()[1] for line in err.split("\n") if line.startswith("step ")]
@@ -99,7 +130,7 @@ class Tune(Case):
     def test_quiet_tells_the_result_alone(self):
         code, out, err = self.tune("-q")
         self.assertEqual((code, err), (0, ""))
-        self.assertIn("test rows", out)
+        self.assertIn("test\nrows", out)
 
     def test_a_terminal_has_one_line_that_is_written_over(self):
         leader, follower = pty.openpty()

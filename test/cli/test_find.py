@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,9 +95,22 @@ class Find(unittest.TestCase):
                      "--num-train-epochs", "fewer than 10,000 rows", "--learning-rate "):
             self.assertIn(text, out)
         self.assertIn("four characters are taken for a token", err)
-        narrow = self.run_find(self.model, self.data, "--prior-only", COLUMNS="40")[1]
-        for line in narrow.split("\n\n")[1].splitlines():
-            self.assertLessEqual(len(line), 40)
+
+    def test_every_line_fits_the_terminal_and_no_words_are_lost(self):
+        for columns in (40, 80):
+            pages = (self.run_find(self.model, self.data, "--prior-only", COLUMNS=str(columns))[1],
+                     self.search(COLUMNS=str(columns), LC_ALL="C.UTF-8")[1])
+            for page in pages:
+                for line in page.splitlines():
+                    self.assertLessEqual(len(line), columns, line)
+                    if not line.startswith("data"):  # a path may be longer than the line
+                        self.assertNotIn("\u2026", line)
+                        self.assertNotIn("...", line)
+                words = " ".join(page.split())
+                self.assertIn("Tinker's SFT sweep (534), our sweeps (491), published settings (42)", words)
+                self.assertIn("what it would cost of the loss if the guess is right", words)
+            self.assertIn("nearest", " ".join(pages[1].split()))
+            shutil.rmtree(pathlib.Path(self.folder.name) / "tiny")
 
     def test_names_from_the_file_do_no_harm(self):
         model = self.write("odd/config.json", json.dumps({**LLAMA, "model_type": "\x1b[31mred"}))

@@ -378,6 +378,9 @@ static void a_folder_is_made_once(void **state)
                  "cannot make the folder: No such file");
     const char *file = temporary_file("a file", span_of(""));
     ASSERT_FAILS(file_make_folder(file, &err), "cannot make the folder: File exists");
+    const char *link = file_join(&arena, temporary_folder(), "a link to nothing");
+    assert_int_equal(symlink("nothing", link), 0);
+    ASSERT_FAILS(file_make_folder(link, &err), "cannot make the folder: File exists");
 }
 
 static void a_file_is_put_as_a_whole(void **state)

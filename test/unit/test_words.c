@@ -38,6 +38,19 @@ static void losses_have_the_digits_that_count(void **state)
     assert_string_equal(words_perplexity(&arena, 1e9), "not known");
 }
 
+static void what_a_search_took_is_told_with_what_was_not_lost(void **state)
+{
+    (void)state;
+    struct facts_arm arms[] = {{.arm = 0, .steps = 5}, {.arm = 1, .steps = 4}};
+    struct facts f = {.steps = 100, .arms = arms, .n_arms = 2, .search = {.arm = 1, .cost = 0.18}};
+    assert_string_equal(words_search_cost(&arena, &f),
+                        "18 % of the run's computing; 4.0 % is steps that the run went on from");
+    f.search.arm = -1;
+    assert_string_equal(words_search_cost(&arena, &f), "18 % of the run's computing");
+    f.search.cost = 0;
+    assert_string_equal(words_search_cost(&arena, &f), "nothing: the first guess alone decided");
+}
+
 static void counts_sizes_and_times_are_readable(void **state)
 {
     (void)state;
@@ -185,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_are_as_options_take_them),
         cmocka_unit_test(losses_have_the_digits_that_count),
+        cmocka_unit_test(what_a_search_took_is_told_with_what_was_not_lost),
         cmocka_unit_test(counts_sizes_and_times_are_readable),
         cmocka_unit_test(names_are_the_last_part_of_a_path),
         cmocka_unit_test(paths_are_quoted_for_a_shell),

@@ -406,13 +406,15 @@ static void put_bracket(struct writer *w, bool opening)
 
 static void put_preview(struct writer *w, const struct survey_preview *p)
 {
-    buf_printf(w->out, "\n%s", term_style(w->term, TERM_BOLD));
+    buf_add_text(w->out, term_style(w->term, TERM_BOLD));
     w->column = 0;
     w->indent = 0;
     struct buf name;
     buf_init(&name, BUF_NO_LIMIT);
     const char *slash = strrchr(p->path, '/');
-    buf_printf(&name, "%s, line %llu", slash ? slash + 1 : p->path, (unsigned long long)p->line);
+    buf_add_text(&name, slash ? slash + 1 : p->path);
+    if (p->line > 0) /* of no piece of a plain text */
+        buf_printf(&name, ", line %llu", (unsigned long long)p->line);
     put_text(w, buf_span(&name));
     buf_release(&name);
     buf_printf(w->out, "%s", term_style(w->term, TERM_PLAIN));
@@ -438,6 +440,12 @@ static void put_preview(struct writer *w, const struct survey_preview *p)
     buf_add_byte(w->out, '\n');
 }
 
+void data_view_row(const struct survey_preview *row, const struct term *term, struct buf *out)
+{
+    struct writer w = {.term = term, .out = out};
+    put_preview(&w, row);
+}
+
 void data_view_text(const struct data_report *r, const struct term *term, struct buf *out)
 {
     struct writer w = {.term = term, .out = out};
@@ -458,8 +466,10 @@ void data_view_text(const struct data_report *r, const struct term *term, struct
     }
     put_problems(r, &w, &text);
     buf_release(&text);
-    for (size_t i = 0; i < r->survey->n_previews; i++)
+    for (size_t i = 0; i < r->survey->n_previews; i++) {
+        buf_add_byte(out, '\n');
         put_preview(&w, &r->survey->previews[i]);
+    }
 }
 
 /* -------------------------------------------------------------------------------------- JSON -- */

@@ -24,6 +24,9 @@ void data_view_problems(struct data_report *report);
 /* For the terminal. */
 void data_view_text(const struct data_report *report, const struct term *term, struct buf *out);
 
+/* A row, what is trained on in green, or between brackets where there is no colour. */
+void data_view_row(const struct survey_preview *row, const struct term *term, struct buf *out);
+
 /* The document of --json. */
 void data_view_json(const struct data_report *report, struct buf *out);
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "cli/data_view.h"
 #include "format/json.h"
 #include "model/lora.h"
 #include "train/tune_journal.h"
@@ -146,9 +147,34 @@ static void put_unfit(const struct setup *s, const struct term *term, struct buf
     arena_release(&arena);
 }
 
+/* A row to look at: what is trained on, and what stands before it. */
+static void put_preview(const struct preview *p, const struct term *term, struct buf *out)
+{
+    struct survey_segment segments[] = {
+        {span_of(""), false, p->begins_late},
+        {span_of(p->before), false, false},
+        {span_of(p->trained), true, p->ends_early},
+        {span_of(""), false, p->has_more},
+    };
+    struct survey_preview row = {.path = p->path,
+                                 .line = p->line,
+                                 .segments = segments,
+                                 .n_segments = COUNT_OF(segments)};
+    struct arena arena = {0};
+    const char *marked = term->has_color ? "in green" : "in brackets";
+    buf_printf(out, "%sData%s\n", term_style(term, TERM_BOLD), term_style(term, TERM_PLAIN));
+    term_add_paragraph(term, out, "  ",
+                       arena_printf(&arena, "%.3g %% of its tokens are trained on, %s in this row:",
+                                    100 * p->share, marked));
+    data_view_row(&row, term, out);
+    arena_release(&arena);
+}
+
 void tune_view_plan(const struct setup *s, const struct term *term, struct buf *out)
 {
     const char *bold = term_style(term, TERM_BOLD), *plain = term_style(term, TERM_PLAIN);
+    if (s->preview.path)
+        put_preview(&s->preview, term, out);
     buf_printf(out, "%sThe run%s\n", bold, plain);
     put_choices(s, term, out);
     buf_printf(out, "%sMemory%s\n", bold, plain);

@@ -106,6 +106,11 @@ bool rows_read(struct row_store *store, const struct rows_wanted *w, const struc
         dataset_warn(&dataset);
         dataset_close(&dataset);
     }
+    if (ok && w->preview) {
+        ok = preview_read(w->preview, w->arena, store, &encoder.tokenizer, err);
+        if (!ok)
+            row_store_release(store);
+    }
     row_encoder_close(&encoder);
     return ok;
 }

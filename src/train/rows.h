@@ -7,6 +7,7 @@
 #include "model/config.h"
 #include "options/options.h"
 #include "text/row_store.h"
+#include "train/preview.h"
 
 struct rows_wanted {
     const char *model, *data;          /* paths */
@@ -14,6 +15,8 @@ struct rows_wanted {
     struct split_sizes sizes;
     size_t longest;   /* tokens of a row */
     bool refuses_cut; /* a row that is longer, and no text that may be split, is an error */
+    struct preview *preview; /* where one is wanted, with the arena for its texts; else NULL */
+    struct arena *arena;
 };
 
 /* Some of a store's rows, by their numbers. */

@@ -220,7 +220,9 @@ static bool read_rows(struct setup *s, struct err *err)
         .data = o->arguments[1],
         .config = &s->engine.model.config,
         .sizes = {o->eval_split, o->test_split},
-        .longest = min_size((size_t)o->max_length, s->engine.model.config.max_positions)};
+        .longest = min_size((size_t)o->max_length, s->engine.model.config.max_positions),
+        .preview = o->from_scratch ? NULL : &s->preview,
+        .arena = &s->arena};
     if (!rows_read(&s->store, &wanted, o, err))
         return false;
     warn_merged(&s->store);

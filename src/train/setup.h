@@ -39,6 +39,7 @@ struct setup {
     struct job job;
     struct engine engine;
     struct row_store store;
+    struct preview preview; /* a row of it; none of a model from nothing: it learns every token */
     struct row_list train, eval, test;
     size_t n_unread;       /* rows set aside that the budget has no room for */
     struct param **params; /* that are trained */

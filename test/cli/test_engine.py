@@ -90,6 +90,15 @@ class Tune(Case):
                 if not line.startswith("warning: "):  # of random weights
                     self.assertLessEqual(len(line), columns, line)
 
+    def test_a_row_is_shown_with_what_is_trained_on_of_it(self):
+        for words in (("plan",), ("tune", "-o", self.out, "--steps", "3", "--lr", "0.01")):
+            code, out, err = self.run_pace(words[0], self.model, self.data, *words[1:])
+            self.assertEqual(code, 0, err)
+            text = out if words[0] == "plan" else err
+            self.assertRegex(text, r"Data\n  \S+ % of its tokens are trained on, in brackets in this row:\n"
+                                   r"rows.jsonl, line \d+\n  [^\u27e6]+\u27e6[^\u27e7]+\u27e7\nThe run\n")
+            self.assertLess(text.index("Data\n"), text.index("Memory\n"))
+
     def test_a_plan_that_does_not_fit_says_by_how_much_and_what_would_help(self):
         code, out, err = self.run_pace("plan", self.model, self.data, "--memory", "10K", COLUMNS="40")
         self.assertEqual(code, 0, err)

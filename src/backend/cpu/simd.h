@@ -124,37 +124,21 @@ SIMD vec vec_max(vec a, vec b)
 #endif
 }
 
+/* The lesser; b where either is not a number. */
 SIMD vec vec_min(vec a, vec b)
 {
-    return -vec_max(-a, -b);
+#if defined(__AVX512F__)
+    return (vec)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return vec_select(a < b, a, b);
+#endif
 }
 
 SIMD vec vec_abs(vec a)
 {
     return (vec)((veci)a & 0x7fffffff);
-}
-
-/* Added up by halves. */
-SIMD float vec_sum(vec v)
-{
-    float x[LANES];
-    vec_store(x, v);
-    for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t i = 0; i < half; i++)
-            x[i] += x[i + half];
-    }
-    return x[0];
-}
-
-/* The greatest lane. */
-SIMD float vec_largest(vec v)
-{
-    float x[LANES];
-    vec_store(x, v);
-    float largest = x[0];
-    for (size_t i = 1; i < LANES; i++)
-        largest = x[i] > largest ? x[i] : largest;
-    return largest;
 }
 
 /* The vector's first lanes are 0, 1, 2, … */
@@ -164,6 +148,40 @@ SIMD veci veci_count(void)
     for (int i = 0; i < LANES; i++)
         v[i] = i;
     return v;
+}
+
+/* Lane i is lane i ^ apart of v; `apart` is a power of 2. */
+SIMD vec vec_exchange(vec v, int32_t apart)
+{
+    veci from = veci_count() ^ apart;
+#if defined(__AVX512F__)
+    return (vec)_mm512_permutexvar_ps((__m512i)from, (__m512)v);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_permutevar8x32_ps((__m256)v, (__m256i)from);
+#else
+    vec exchanged;
+    for (int i = 0; i < LANES; i++)
+        exchanged[i] = v[from[i]];
+    return exchanged;
+#endif
+}
+
+/* Added up by halves. */
+SIMD float vec_sum(vec v)
+{
+#pragma GCC unroll 4
+    for (int32_t half = LANES / 2; half > 0; half /= 2)
+        v += vec_exchange(v, half);
+    return v[0];
+}
+
+/* The greatest lane. */
+SIMD float vec_largest(vec v)
+{
+#pragma GCC unroll 4
+    for (int32_t half = LANES / 2; half > 0; half /= 2)
+        v = vec_max(vec_exchange(v, half), v);
+    return v[0];
 }
 
 /* --- Cells of two bfloat16. --- */

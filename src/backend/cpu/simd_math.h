@@ -24,9 +24,7 @@ SIMD vec vec_power_of_2(veci n)
 SIMD vec vec_exp(vec x)
 {
     const vec shift = vec_of(0x1.8p23f);
-    vec low = vec_of(-104), high = vec_of(89.0f);
-    x = vec_select(x < low, low, x); /* a NaN stays */
-    x = vec_select(x > high, high, x);
+    x = vec_min(vec_of(89), vec_max(vec_of(-104), x)); /* a NaN stays */
     vec shifted = vec_fma(x, vec_of(0x1.715476p+0f), shift);
     vec n = shifted - shift;
     vec r = vec_fma(n, vec_of(-0.693359375f), x);
@@ -36,9 +34,13 @@ SIMD vec vec_exp(vec x)
     p = vec_fma(p, r, vec_of(0x1.55548ap-3f));
     p = vec_fma(p, r, vec_of(0x1.fffffcp-2f));
     p = vec_fma(p * r, r, r) + 1.0f;
+#if defined(__AVX512F__)
+    return (vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
     veci whole = (veci)shifted - (veci)shift;
     veci half = whole >> 1;
     return p * vec_power_of_2(half) * vec_power_of_2(whole - half);
+#endif
 }
 
 /* 1 / (1 + exp(-x)) */

@@ -35,6 +35,7 @@ struct back {
      * D][keys][panel]. */
     float *keys_across, *values_across, *keys;
     float *dk, *dv; /* [H][keys][D] */
+    float *delta;   /* [R][H] */
     int32_t *root;  /* of each segment */
     float *own;
     size_t own_floats;
@@ -56,7 +57,6 @@ struct queries {
     size_t row, n; /* of q */
     int32_t position;
     size_t head, kv;
-    float delta[QUERIES_AT_ONCE];
 };
 
 /* ------------------------------------------------------------------------------------ memory -- */
@@ -95,6 +95,7 @@ static void take_memory(struct back *f, struct scratch *s, size_t n_segments, si
     f->keys = scratch_take(s, f->a->kv_heads * f->n_keys * f->width, sizeof(float));
     f->dk = scratch_take(s, f->a->heads * f->n_keys * head, sizeof(float));
     f->dv = scratch_take(s, f->a->heads * f->n_keys * head, sizeof(float));
+    f->delta = scratch_take(s, f->n_keys * f->a->heads, sizeof(float));
     f->root = scratch_take(s, n_segments, sizeof *f->root);
     f->own = scratch_take(s, workers * f->own_floats, sizeof(float));
 }
@@ -110,15 +111,12 @@ size_t attn_back_scratch(const struct backend *b, const struct backend_sizes *si
 
 /* ----------------------------------------------------------------------------------- packing -- */
 
-static void pack_panel(void *context, size_t index, size_t worker)
+/* A panel of keys and values of one head. */
+static void pack_panel(const struct back *f, size_t kv, size_t first, size_t n)
 {
-    (void)worker;
-    const struct back *f = context;
     const struct attn_args *a = f->a;
-    size_t panel = f->k->panel, panels = ceil_div(f->n_keys, panel);
-    size_t kv = index / panels, first = index % panels * panel;
-    size_t n = min_size(f->n_keys - first, panel), at = (size_t)f->all.first + first;
-    size_t to = kv * panels * panel + first;
+    size_t panel = f->k->panel, at = (size_t)f->all.first + first;
+    size_t to = kv * round_up(f->n_keys, panel) + first;
     float *rows = f->keys + kv * f->width * f->key_cells + first / f->product->terms * panel;
     const float *k = mat_row(a->k, at) + kv * a->head, *v = mat_row(a->v, at) + kv * a->head;
     f->product->pack(f->keys_across + to * f->head_cells, panel, k, a->k.stride, n, a->head);
@@ -126,6 +124,23 @@ static void pack_panel(void *context, size_t index, size_t worker)
     for (size_t j = 0; j < a->head; j += panel)
         f->product->copy(rows + j * f->key_cells, panel, k + j, a->k.stride, n,
                          min_size(a->head - j, panel));
+}
+
+/* What all heads need of some rows, which are so read along. */
+static void prepare(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const struct back *f = context;
+    const struct attn_args *a = f->a;
+    size_t first = index * f->k->panel, n = min_size(f->n_keys - first, f->k->panel);
+    for (size_t kv = 0; kv < a->kv_heads; kv++)
+        pack_panel(f, kv, first, n);
+    for (size_t row = first; row < first + n; row++) {
+        const float *o = mat_row(a->o, row), *d_o = mat_row(a->d_o, row);
+        for (size_t head = 0; head < a->heads; head++)
+            f->delta[row * a->heads + head] =
+                f->k->dot(o + head * a->head, d_o + head * a->head, a->head);
+    }
 }
 
 static void pack_queries(struct queries *q)
@@ -136,7 +151,6 @@ static void pack_queries(struct queries *q)
     size_t cells = gemm_cells(k, f->products, q->n);
     struct mat query = mat_columns(a->q, q->head * a->head, a->head);
     struct mat d_o = mat_columns(a->d_o, q->head * a->head, a->head);
-    struct mat o = mat_columns(a->o, q->head * a->head, a->head);
     gemm_pack_a(k, f->products, q->own.q_strips, query, q->row, q->n);
     gemm_pack_a(k, PRODUCTS_F32, q->own.do_strips, d_o, q->row, q->n);
     for (size_t j = 0; j < a->head; j += k->panel) {
@@ -146,18 +160,17 @@ static void pack_queries(struct queries *q)
         f->product->copy(q->own.do_panels + j * cells, k->panel, mat_row(d_o, q->row) + j,
                          d_o.stride, q->n, n);
     }
-    for (size_t i = 0; i < q->n; i++)
-        q->delta[i] = k->dot(mat_row(o, q->row + i), mat_row(d_o, q->row + i), a->head);
 }
 
 /* ------------------------------------------------------------------------------------- tiles -- */
 
 /* A tile of keys: rows from … from + n - 1 of k, from at the beginning of a panel, of segment `of`.
- */
+ * The first that a block of queries meets does not add to its dq. */
 struct keys {
     const struct segment *of;
     int32_t from;
     size_t n;
+    bool adds;
 };
 
 /* What a strip of queries first … sees of the tile, as columns. */
@@ -189,13 +202,14 @@ static void weigh_row(const struct queries *q, const struct keys *t, size_t i, s
         .scale = a->scale,
         .softcap = a->softcap,
         .lse = mat_row(a->lse, q->row + i)[q->head],
-        .delta = q->delta[i],
+        .delta = q->f->delta[(q->row + i) * a->heads + q->head],
     };
     q->f->k->soft_back(&s);
     memset(p, 0, begin * sizeof *p);
     memset(ds, 0, begin * sizeof *ds);
-    memset(p + end, 0, (t->n - end) * sizeof *p);
-    memset(ds + end, 0, (t->n - end) * sizeof *ds);
+    size_t rest = min_size(t->n - end, q->f->k->tile_rows); /* of the last strip of keys */
+    memset(p + end, 0, rest * sizeof *p);
+    memset(ds + end, 0, rest * sizeof *ds);
 }
 
 /* P and dS of a strip of queries; dQ of the strip. */
@@ -206,7 +220,7 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
     size_t panel = f->k->panel, rows = f->k->tile_rows, low, high;
     size_t n = min_size(q->n - first, rows), at = (size_t)(t->from - f->all.first);
     strip_sees(q, t, first, n, &low, &high);
-    size_t begin = low / panel * panel, end = min_size(round_up(high, panel), t->n);
+    size_t begin = low / panel * panel, end = min_size(round_up(high, panel / 2), t->n);
     size_t across = q->kv * round_up(f->n_keys, panel) + at + begin;
     struct gemm g = {.products = f->products,
                      .rows = n,
@@ -243,7 +257,7 @@ static void back_strip(const struct queries *q, const struct keys *t, size_t fir
                       .b_panel = f->key_cells * panel,
                       .c = mat_row(a->dq, q->row + first) + q->head * a->head,
                       .c_step = a->dq.stride,
-                      .adds = true};
+                      .adds = t->adds};
     gemm_run(f->k, &dq);
 }
 
@@ -298,7 +312,7 @@ static void back_tile(const struct queries *q, const struct keys *t)
 
 /* ------------------------------------------------------------------------------------ blocks -- */
 
-static void back_segment(const struct queries *q, const struct segment *of)
+static void back_segment(const struct queries *q, const struct segment *of, bool adds)
 {
     const struct back *f = q->f;
     struct key_range last = key_range_seen(f->a, of, q->position + (int32_t)q->n - 1);
@@ -306,8 +320,9 @@ static void back_segment(const struct queries *q, const struct segment *of)
     int32_t panel = (int32_t)f->k->panel;
     int32_t from = first.first - (first.first - f->all.first) % panel;
     for (; from < last.last; from += KEYS_AT_ONCE) {
-        struct keys t = {of, from, min_size((size_t)(last.last - from), KEYS_AT_ONCE)};
+        struct keys t = {of, from, min_size((size_t)(last.last - from), KEYS_AT_ONCE), adds};
         back_tile(q, &t);
+        adds = true;
     }
 }
 
@@ -315,10 +330,8 @@ static void back_queries(struct queries *q)
 {
     const struct attn_args *a = q->f->a;
     pack_queries(q);
-    for (size_t i = 0; i < q->n; i++)
-        memset(mat_row(a->dq, q->row + i) + q->head * a->head, 0, a->head * sizeof(float));
     for (const struct segment *of = q->segment;;) {
-        back_segment(q, of);
+        back_segment(q, of, of != q->segment);
         if (of->parent == SEGMENT_NO_PARENT)
             break;
         of = &a->segment[of->parent];
@@ -355,22 +368,33 @@ static void back_block(void *context, size_t index, size_t worker)
 
 enum { ROWS_OF_SUM = 64 };
 
-/* dk and dv of some rows: the sum over the heads that read them. */
+/* The sum of n rows over the heads that read key head kv, of dk or dv. */
+static void sum_group(const struct back *f, struct mat to, const float *from, size_t kv,
+                      size_t first, size_t n)
+{
+    const struct attn_args *a = f->a;
+    size_t group = a->heads / a->kv_heads, next = f->n_keys * a->head;
+    from += kv * group * next;
+    for (size_t i = first; i < first + n; i++) {
+        float *sum = mat_row(to, (size_t)f->all.first + i) + kv * a->head;
+        const float *part = from + i * a->head;
+        if (group == 1)
+            memcpy(sum, part, a->head * sizeof *sum);
+        else
+            f->k->add(sum, part, part + next, a->head);
+        for (size_t head = 2; head < group; head++)
+            f->k->add(sum, sum, part + head * next, a->head);
+    }
+}
+
 static void sum_heads(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const struct back *f = context;
-    const struct attn_args *a = f->a;
-    size_t group = a->heads / a->kv_heads, end = min_size(f->n_keys, (index + 1) * ROWS_OF_SUM);
-    for (size_t i = index * ROWS_OF_SUM; i < end; i++) {
-        float *dk = mat_row(a->dk, (size_t)f->all.first + i);
-        float *dv = mat_row(a->dv, (size_t)f->all.first + i);
-        for (size_t head = 0; head < a->heads; head++) {
-            size_t at = (head * f->n_keys + i) * a->head, to = head / group * a->head;
-            float beta = head % group > 0 ? 1.0f : 0.0f;
-            f->k->axpby(dk + to, 1, f->dk + at, beta, a->head);
-            f->k->axpby(dv + to, 1, f->dv + at, beta, a->head);
-        }
+    size_t first = index * ROWS_OF_SUM, n = min_size(f->n_keys - first, ROWS_OF_SUM);
+    for (size_t kv = 0; kv < f->a->kv_heads; kv++) {
+        sum_group(f, f->a->dk, f->dk, kv, first, n);
+        sum_group(f, f->a->dv, f->dv, kv, first, n);
     }
 }
 
@@ -388,7 +412,7 @@ void cpu_attn_back(struct backend *b, const struct attn_args *a)
         f.root[i] = parent == SEGMENT_NO_PARENT ? (int32_t)i : f.root[parent];
         trees += parent == SEGMENT_NO_PARENT;
     }
-    cpu_run(b, a->kv_heads * ceil_div(f.n_keys, f.k->panel), pack_panel, &f);
+    cpu_run(b, ceil_div(f.n_keys, f.k->panel), prepare, &f);
     cpu_run(b, trees * a->heads, back_block, &f);
     cpu_run(b, ceil_div(f.n_keys, ROWS_OF_SUM), sum_heads, &f);
 }

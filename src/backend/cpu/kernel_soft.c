@@ -26,7 +26,7 @@ SIMD vec cap(vec z, float softcap)
 SIMD vec cap_slope(vec z, float softcap)
 {
     vec part = z / softcap;
-    return softcap > 0 ? 1.0f - part * part : vec_of(1);
+    return 1.0f - part * part;
 }
 
 /* ---------------------------------------------------------------------- columns of attention -- */
@@ -93,23 +93,45 @@ void KERNEL(kernel_soft_columns)(const struct soft_columns *s)
     }
 }
 
+/* Keys j … j + n - 1, n <= LANES. */
+SIMD void back_part(const struct soft_back *s, size_t j, size_t n, bool caps)
+{
+    if (j >= s->last || j + n <= s->first) {
+        vec_store_some(s->s + j, (vec){0}, n);
+        vec_store_some(s->dp + j, (vec){0}, n);
+        return;
+    }
+    vec z = s->scale * vec_load_some(s->s + j, n);
+    z = caps ? cap(z, s->softcap) : z;
+    vec p = vec_exp(z - s->lse);
+    vec d = p * (vec_load_some(s->dp + j, n) - s->delta);
+    d = caps ? d * cap_slope(z, s->softcap) : d;
+    if (j < s->first || j + n > s->last) {
+        veci at = veci_count() + (int32_t)j;
+        veci seen = (at >= (int32_t)s->first) & (at < (int32_t)s->last);
+        p = (vec)((veci)p & seen);
+        d = (vec)((veci)d & seen);
+    }
+    vec_store_some(s->s + j, p, n);
+    vec_store_some(s->dp + j, s->scale * d, n);
+}
+
+SIMD void soft_back(const struct soft_back *s, bool caps)
+{
+    size_t j = 0;
+    for (; j + LANES <= s->n_keys; j += LANES)
+        back_part(s, j, LANES, caps);
+    if (j < s->n_keys)
+        back_part(s, j, s->n_keys - j, caps);
+}
+
 void KERNEL(kernel_soft_back)(const struct soft_back *s)
 {
-    const veci lane = veci_count();
-    for (size_t j = 0; j < s->n_keys; j += LANES) {
-        size_t n = min_size(s->n_keys - j, LANES);
-        vec z = cap(s->scale * vec_load_some(s->s + j, n), s->softcap);
-        vec p = vec_exp(z - s->lse);
-        vec d = p * (vec_load_some(s->dp + j, n) - s->delta) * cap_slope(z, s->softcap);
-        if (j < s->first || j + n > s->last) {
-            veci at = lane + (int32_t)j;
-            veci seen = (at >= (int32_t)s->first) & (at < (int32_t)s->last);
-            p = (vec)((veci)p & seen);
-            d = (vec)((veci)d & seen);
-        }
-        vec_store_some(s->s + j, p, n);
-        vec_store_some(s->dp + j, s->scale * d, n);
-    }
+    const struct soft_back here = *s; /* not among what the stores may change */
+    if (s->softcap > 0)
+        soft_back(&here, true);
+    else
+        soft_back(&here, false);
 }
 
 /* ---------------------------------------------------------------------------- rows of logits -- */

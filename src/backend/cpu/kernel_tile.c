@@ -126,30 +126,34 @@ void KERNEL(kernel_tile_bf16)(const struct tile *t)
 
 #if defined(__AVX512F__)
 
-/* Exchanges, in each pair of rows (i, i + s), the lanes of i that have bit s with those of i + s
- * that do not have it. Doing so for s = 1, 2, 4, 8 transposes. */
-SIMD void exchange(vec row[LANES], int s)
-{
-    veci lane = veci_count();
-    veci has = (lane & s) != 0;
-    veci low = (has & (LANES + lane - s)) | (~has & lane);
-    veci high = (has & (LANES + lane)) | (~has & (lane + s));
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) {
-        if (i & s)
-            continue;
-        __m512 a = (__m512)row[i], b = (__m512)row[i + s];
-        row[i] = (vec)_mm512_permutex2var_ps(a, (__m512i)low, b);
-        row[i + s] = (vec)_mm512_permutex2var_ps(a, (__m512i)high, b);
-    }
-}
-
+/* 4 x 4 within each fourth of the vectors, then the fourths: no shuffle here reads its order from a
+ * register, all of which hold rows. */
 SIMD void transpose(vec row[LANES])
 {
-    exchange(row, 1);
-    exchange(row, 2);
-    exchange(row, 4);
-    exchange(row, 8);
+    __m512 pair[LANES], four[LANES];
+#pragma GCC unroll 8
+    for (int i = 0; i < LANES; i += 2) {
+        pair[i] = _mm512_unpacklo_ps((__m512)row[i], (__m512)row[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_ps((__m512)row[i], (__m512)row[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 4) {
+        four[i] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0x44);
+        four[i + 1] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0xee);
+        four[i + 2] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+        four[i + 3] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES / 4; i++) {
+        __m512 even = _mm512_shuffle_f32x4(four[i], four[i + 4], 0x88);
+        __m512 odd = _mm512_shuffle_f32x4(four[i], four[i + 4], 0xdd);
+        __m512 even_2 = _mm512_shuffle_f32x4(four[i + 8], four[i + 12], 0x88);
+        __m512 odd_2 = _mm512_shuffle_f32x4(four[i + 8], four[i + 12], 0xdd);
+        row[i] = (vec)_mm512_shuffle_f32x4(even, even_2, 0x88);
+        row[i + 4] = (vec)_mm512_shuffle_f32x4(odd, odd_2, 0x88);
+        row[i + 8] = (vec)_mm512_shuffle_f32x4(even, even_2, 0xdd);
+        row[i + 12] = (vec)_mm512_shuffle_f32x4(odd, odd_2, 0xdd);
+    }
 }
 
 #elif defined(__AVX2__) && defined(__FMA__)

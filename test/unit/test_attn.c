@@ -58,6 +58,29 @@ static void beginnings_are_shared_across_the_ends_of_strips(void **state)
     check_segments("tree", tree, COUNT_OF(tree), 0);
 }
 
+/* Enough of them that a block of the adjoint has all heads that read the same keys. */
+static void many_texts_sum_the_heads_of_a_group_in_place(void **state)
+{
+    (void)state;
+    struct segment texts[9];
+    int32_t n = 0;
+    for (int32_t i = 0; i < 9; i++) {
+        int32_t parent = i == 8 ? 3 : SEGMENT_NO_PARENT;
+        texts[i] = (struct segment){n, n, 5 + 7 * i, i == 8 ? texts[3].n : 0, parent};
+        n += texts[i].n;
+    }
+    struct case_row row = {.op = CASE_ATTN,
+                           .name = "many",
+                           .C = 12,
+                           .H = 6,
+                           .K = 2,
+                           .segments = texts,
+                           .n_segments = COUNT_OF(texts)};
+    check_case(&row);
+    row.window = 20;
+    check_large_case(&row);
+}
+
 static void single_queries_read_the_cache(void **state)
 {
     (void)state;
@@ -108,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_longer_than_one_go_go_on),
         cmocka_unit_test(beginnings_are_shared_across_the_ends_of_strips),
+        cmocka_unit_test(many_texts_sum_the_heads_of_a_group_in_place),
         cmocka_unit_test(single_queries_read_the_cache),
         cmocka_unit_test(a_query_sees_its_window_in_each_segment),
         cmocka_unit_test(a_parent_behind_its_child_is_a_mistake_of_the_programmer),

@@ -6,10 +6,12 @@
  *     S = Q K^T          dP = dO V^T          dS = scale P (dP - delta) cap'
  *     dV += P^T dO       dK += dS^T Q         dQ += dS K
  *
- * A block of work is a tree of segments and a query head: it owns its queries' rows of dq, and its
- * own copy of dk and dv, which a second loop adds up over the heads that read the same keys. Within
- * it, blocks of queries meet tiles of keys. P and dS lie with queries down, so that they are the
- * left operands of dV and dK as they lie; dS is transposed once for dQ.
+ * A block of work is a tree of segments and a key head: it owns the rows of dq of the query heads
+ * that read it, and those of dk and dv, whose sums stand in a place of their own meanwhile. Where
+ * such blocks would be few, a block has one query head, and a second loop adds up the sums of those
+ * that read the same keys. Within a head, blocks of queries meet tiles of keys. P and dS lie with
+ * queries down, so that they are the left operands of dV and dK as they lie; dS is transposed once
+ * for dQ.
  *
  * With products in bfloat16 all are but dP: delta is subtracted from it, and where one key has most
  * of the weight little is left. P and dS become cells in place, once their rows are complete.
@@ -20,8 +22,9 @@
  */
 #include "backend/cpu/attn.h"
 
-/* Multiples of every tile's rows, and of every panel. */
-enum { QUERIES_AT_ONCE = 84, KEYS_AT_ONCE = 256 };
+/* Multiples of every tile's rows, and of every panel. BLOCKS_WANTED: by shapes alone, as sums over
+ * heads differ. */
+enum { QUERIES_AT_ONCE = 84, KEYS_AT_ONCE = 256, BLOCKS_WANTED = 16 };
 
 struct back {
     const struct attn_args *a;
@@ -34,7 +37,8 @@ struct back {
     /* Packed, for each key head: K^T and V^T [panels of keys][D][panel], K [panels of
      * D][keys][panel]. */
     float *keys_across, *values_across, *keys;
-    float *dk, *dv; /* [H][keys][D] */
+    size_t slots;   /* of sums: one for each key head, or for each query head */
+    float *dk, *dv; /* [slots][keys][D] */
     float *delta;   /* [R][H] */
     int32_t *root;  /* of each segment */
     float *own;
@@ -56,7 +60,7 @@ struct queries {
     struct own own;
     size_t row, n; /* of q */
     int32_t position;
-    size_t head, kv;
+    size_t head, kv, slot;
 };
 
 /* ------------------------------------------------------------------------------------ memory -- */
@@ -266,7 +270,7 @@ static void back_keys(const struct queries *q, const struct keys *t, size_t key,
 {
     const struct back *f = q->f;
     size_t panel = f->k->panel, head = f->a->head, row = (size_t)(t->from - f->all.first) + key;
-    size_t to = (q->head * f->n_keys + row) * head, cell = first / f->product->terms;
+    size_t to = (q->slot * f->n_keys + row) * head, cell = first / f->product->terms;
     struct gemm g = {.products = f->products,
                      .rows = min_size(t->n - key, f->k->tile_rows),
                      .columns = head,
@@ -338,37 +342,72 @@ static void back_queries(struct queries *q)
     }
 }
 
+static void back_segment_head(struct queries *q, const struct segment *s)
+{
+    q->segment = s;
+    for (size_t first = 0; first < (size_t)s->n; first += QUERIES_AT_ONCE) {
+        q->row = (size_t)s->query + first;
+        q->position = s->position + (int32_t)first;
+        q->n = min_size((size_t)s->n - first, QUERIES_AT_ONCE);
+        back_queries(q);
+    }
+}
+
+/* Where the sums of a segment's keys stand. */
+static size_t sums_at(const struct back *f, size_t slot, const struct segment *s)
+{
+    return (slot * f->n_keys + (size_t)(s->key - f->all.first)) * f->a->head;
+}
+
+static void clear_sums(const struct back *f, size_t slot, const struct segment *s)
+{
+    size_t at = sums_at(f, slot, s), bytes = (size_t)s->n * f->a->head * sizeof(float);
+    memset(f->dk + at, 0, bytes);
+    memset(f->dv + at, 0, bytes);
+}
+
+/* The sums of a key head. */
+static void hand_out_sums(const struct back *f, size_t kv, const struct segment *s)
+{
+    const struct attn_args *a = f->a;
+    size_t at = sums_at(f, kv, s), bytes = a->head * sizeof(float);
+    for (size_t i = 0; i < (size_t)s->n; i++, at += a->head) {
+        memcpy(mat_row(a->dk, (size_t)s->key + i) + kv * a->head, f->dk + at, bytes);
+        memcpy(mat_row(a->dv, (size_t)s->key + i) + kv * a->head, f->dv + at, bytes);
+    }
+}
+
 /* The trees follow each other in the list as their roots do. */
 static void back_block(void *context, size_t index, size_t worker)
 {
     const struct back *f = context;
     const struct attn_args *a = f->a;
-    struct queries q = {.f = f, .head = index % a->heads};
-    q.kv = q.head / (a->heads / a->kv_heads);
+    size_t heads = a->heads / f->slots, root = 0, tree = index / f->slots;
+    struct queries q = {.f = f, .slot = index % f->slots};
     carve(&q.own, f->own + worker * f->own_floats, f->k, a->head);
-    size_t root = 0, tree = index / a->heads;
     for (; f->root[root] != (int32_t)root || tree > 0; root++)
         tree -= f->root[root] == (int32_t)root;
-    for (size_t i = root; i < a->n_segments; i++) {
-        const struct segment *s = &a->segment[i];
-        if (f->root[i] != (int32_t)root)
-            continue;
-        size_t at = (q.head * f->n_keys + (size_t)(s->key - f->all.first)) * a->head;
-        memset(f->dk + at, 0, (size_t)s->n * a->head * sizeof(float));
-        memset(f->dv + at, 0, (size_t)s->n * a->head * sizeof(float));
-        q.segment = s;
-        for (size_t first = 0; first < (size_t)s->n; first += QUERIES_AT_ONCE) {
-            q.row = (size_t)s->query + first;
-            q.position = s->position + (int32_t)first;
-            q.n = min_size((size_t)s->n - first, QUERIES_AT_ONCE);
-            back_queries(&q);
+    for (size_t i = 0; i < heads; i++) {
+        q.head = q.slot * heads + i;
+        q.kv = q.head / (a->heads / a->kv_heads);
+        for (size_t j = root; j < a->n_segments; j++) {
+            const struct segment *s = &a->segment[j];
+            if (f->root[j] != (int32_t)root)
+                continue;
+            if (i == 0)
+                clear_sums(f, q.slot, s);
+            back_segment_head(&q, s);
         }
+    }
+    for (size_t j = root; f->slots == a->kv_heads && j < a->n_segments; j++) {
+        if (f->root[j] == (int32_t)root)
+            hand_out_sums(f, q.slot, &a->segment[j]);
     }
 }
 
 enum { ROWS_OF_SUM = 64 };
 
-/* The sum of n rows over the heads that read key head kv, of dk or dv. */
+/* The sum of n rows over the heads that read key head kv, of dk or dv: at least two. */
 static void sum_group(const struct back *f, struct mat to, const float *from, size_t kv,
                       size_t first, size_t n)
 {
@@ -378,10 +417,7 @@ static void sum_group(const struct back *f, struct mat to, const float *from, si
     for (size_t i = first; i < first + n; i++) {
         float *sum = mat_row(to, (size_t)f->all.first + i) + kv * a->head;
         const float *part = from + i * a->head;
-        if (group == 1)
-            memcpy(sum, part, a->head * sizeof *sum);
-        else
-            f->k->add(sum, part, part + next, a->head);
+        f->k->add(sum, part, part + next, a->head);
         for (size_t head = 2; head < group; head++)
             f->k->add(sum, sum, part + head * next, a->head);
     }
@@ -413,6 +449,8 @@ void cpu_attn_back(struct backend *b, const struct attn_args *a)
         trees += parent == SEGMENT_NO_PARENT;
     }
     cpu_run(b, ceil_div(f.n_keys, f.k->panel), prepare, &f);
-    cpu_run(b, trees * a->heads, back_block, &f);
-    cpu_run(b, ceil_div(f.n_keys, ROWS_OF_SUM), sum_heads, &f);
+    f.slots = trees * a->kv_heads >= BLOCKS_WANTED ? a->kv_heads : a->heads;
+    cpu_run(b, trees * f.slots, back_block, &f);
+    if (f.slots != a->kv_heads)
+        cpu_run(b, ceil_div(f.n_keys, ROWS_OF_SUM), sum_heads, &f);
 }

@@ -13,7 +13,7 @@
 
 size_t cpu_row_block(const struct backend *b, size_t rows)
 {
-    enum { LARGE = 84, MIDDLE = 42, SMALL = 14, BLOCKS_WANTED = 8 };
+    enum { LARGE = 84, MIDDLE = 42, SMALL = 14, BLOCKS_WANTED = 6 };
     size_t wanted = cpu_workers(b) * BLOCKS_WANTED, block = SMALL;
     if (rows >= MIDDLE * wanted)
         block = rows >= LARGE * wanted ? LARGE : MIDDLE;

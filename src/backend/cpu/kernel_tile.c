@@ -35,6 +35,21 @@ SIMD void store_tile(const struct tile *t, vec sum[TILE_ROWS][2], size_t n_rows,
     }
 }
 
+/* Lines of the result come from memory while the products are being summed: without that, the first
+ * addition waits for all of them. Not worth it where the sum is short. */
+SIMD void call_result(const struct tile *t, size_t n_rows, size_t n_vecs)
+{
+    enum { DEPTH_LEAST = 128 };
+    if (t->depth < DEPTH_LEAST)
+        return;
+#pragma GCC unroll 14
+    for (size_t i = 0; i < n_rows; i++) {
+#pragma GCC unroll 2
+        for (size_t j = 0; j < n_vecs; j++)
+            __builtin_prefetch(t->c + i * t->c_step + j * LANES, 1);
+    }
+}
+
 SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs, size_t terms)
 {
     vec sum[TILE_ROWS][2];
@@ -42,6 +57,7 @@ SIMD void multiply(const struct tile *t, size_t n_rows, size_t n_vecs, size_t te
 #pragma GCC unroll 14
     for (size_t i = 0; i < n_rows; i++)
         sum[i][0] = sum[i][1] = (vec){0};
+    call_result(t, n_rows, n_vecs);
     for (size_t k = t->depth; k > 0; k--) {
         vec row[2];
 #pragma GCC unroll 2

@@ -156,6 +156,22 @@ static void add_biases(struct linear *l)
 
 /* ------------------------------------------------------------------------------- the weights -- */
 
+/* Of the parts whose weights are stored turned, or of the others: their sums have x on either side.
+ */
+static void add_weights(struct linear *l, bool turned)
+{
+    struct outer outers[LINEAR_PARTS_MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < l->a->n_parts; i++) {
+        const struct linear_view *p = &l->part[i];
+        if (!p->of->dweight || p->of->weight.transposed != turned)
+            continue;
+        struct mat dy = mat_columns(l->a->dy, p->first_y, p->n);
+        outers[n++] = (struct outer){turned ? l->a->x : dy, turned ? dy : l->a->x, p->of->dweight};
+    }
+    outer_run(l->b, l->products, outers, n, l->outer);
+}
+
 void linear_gradients(struct linear *l)
 {
     size_t blocks = blocks_of_a(l);
@@ -163,14 +179,6 @@ void linear_gradients(struct linear *l)
         blocks += blocks_of_b(&l->part[i]);
     cpu_run(l->b, blocks, compute_adapters, l);
     add_biases(l);
-    for (size_t i = 0; i < l->a->n_parts; i++) {
-        const struct linear_view *p = &l->part[i];
-        if (!p->of->dweight)
-            continue;
-        struct mat dy = mat_columns(l->a->dy, p->first_y, p->n);
-        bool flips = p->of->weight.transposed;
-        struct outer outer = {l->products, flips ? l->a->x : dy, flips ? dy : l->a->x,
-                              p->of->dweight, l->outer};
-        outer_run(l->b, &outer);
-    }
+    add_weights(l, false);
+    add_weights(l, true);
 }

@@ -1,48 +1,68 @@
 /*
- * outer.c - the gradient of a matrix of weights: a sum over the rows of two matrices.
+ * outer.c - gradients of matrices of weights: sums over the rows of two matrices.
  *
- * The rows are taken a few hundred at a time. In a first loop the right matrix's are packed into
- * panels; in a second each block of work packs its columns of the left matrix and adds the products
+ * The rows are taken a few hundred at a time. In a first loop the right matrices' are packed into
+ * panels; in a second each block of work packs its columns of a left matrix and adds the products
  * to its own rows of the result. So the order of the sum is that of the rows, whoever computes it.
+ *
+ * Layers that share an input (q, k, v; gate, up) have one right matrix, and their blocks are shared
+ * out in one loop: q's seven and k's three alone would leave a thread of two waiting for the other.
  */
 #include "backend/cpu/outer.h"
 
-enum { DEPTH = 512, ROWS_OF_BLOCK = 84, ROWS_AT_ONCE = 16 };
+enum { DEPTH = 512, BLOCK_ROWS_MOST = 84, ROWS_AT_ONCE = 16 };
 
 struct job {
     const struct outer *o;
+    size_t n;
     const struct kernels *k;
+    enum products products;
     const struct product *product;
-    size_t row, depth, cells; /* of this turn */
-    float *panels, *own;
+    size_t block_rows;
+    size_t row, depth, cells;   /* of this turn */
+    float *panels[OUTERS_MOST]; /* of each right matrix */
+    float *own;
 };
 
 static size_t own_floats(const struct kernels *k)
 {
-    return round_up(ROWS_OF_BLOCK, k->tile_rows) * DEPTH;
+    return round_up(BLOCK_ROWS_MOST, k->tile_rows) * DEPTH;
 }
 
 size_t outer_floats(const struct backend *b, size_t right_width)
 {
     const struct kernels *k = cpu_kernels(b);
-    return gemm_b_floats(k, right_width, DEPTH) + cpu_workers(b) * own_floats(k);
+    size_t pads = OUTERS_MOST * k->panel;
+    return gemm_b_floats(k, right_width + pads, DEPTH) + cpu_workers(b) * own_floats(k);
+}
+
+static bool shares_right(const struct outer *o, size_t i)
+{
+    return i > 0 && o[i].right.at == o[i - 1].right.at && o[i].right.width == o[i - 1].right.width;
+}
+
+static size_t right_panels(const struct job *j, size_t i)
+{
+    return shares_right(j->o, i) ? 0 : ceil_div(j->o[i].right.width, j->k->panel);
 }
 
 static void pack_right(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const struct job *j = context;
-    const struct mat *m = &j->o->right;
-    size_t panel = j->k->panel, first = index * panel;
-    j->product->copy(j->panels + first * j->cells, panel, mat_row(*m, j->row) + first, m->stride,
+    size_t i = 0, panel = j->k->panel;
+    for (; index >= right_panels(j, i); i++)
+        index -= right_panels(j, i);
+    const struct mat *m = &j->o[i].right;
+    size_t first = index * panel;
+    j->product->copy(j->panels[i] + first * j->cells, panel, mat_row(*m, j->row) + first, m->stride,
                      j->depth, min_size(m->width - first, panel));
 }
 
 /* The strips of a block side by side, some rows at a time: rows lie thousands of bytes apart, often
  * at the same place in a cache's order, so few of them stay there. */
-static void pack_left(const struct job *j, size_t first, size_t n, float *out)
+static void pack_left(const struct job *j, const struct mat *m, size_t first, size_t n, float *out)
 {
-    const struct mat *m = &j->o->left;
     size_t tile_rows = j->k->tile_rows, at_once = round_up(ROWS_AT_ONCE, j->product->piece);
     for (size_t row = 0; row < j->depth; row += at_once)
         for (size_t i = 0; i < n; i += tile_rows)
@@ -51,41 +71,61 @@ static void pack_left(const struct job *j, size_t first, size_t n, float *out)
                                   min_size(j->depth - row, at_once), min_size(n - i, tile_rows));
 }
 
+static size_t left_blocks(const struct job *j, size_t i)
+{
+    return ceil_div(j->o[i].left.width, j->block_rows);
+}
+
 static void add_products(void *context, size_t index, size_t worker)
 {
     const struct job *j = context;
     const struct kernels *k = j->k;
-    size_t first = index * ROWS_OF_BLOCK, n = min_size(j->o->left.width - first, ROWS_OF_BLOCK);
+    size_t i = 0;
+    for (; index >= left_blocks(j, i); i++)
+        index -= left_blocks(j, i);
+    const struct outer *o = &j->o[i];
+    size_t first = index * j->block_rows, n = min_size(o->left.width - first, j->block_rows);
     float *left = j->own + worker * own_floats(k);
-    pack_left(j, first, n, left);
+    pack_left(j, &o->left, first, n, left);
     struct gemm g = {
         .rows = n,
-        .columns = j->o->right.width,
-        .products = j->o->products,
+        .columns = o->right.width,
+        .products = j->products,
         .depth = j->cells,
         .a = left,
         .a_step = k->tile_rows,
         .a_strip = k->tile_rows * j->cells,
-        .b = j->panels,
+        .b = j->panels[i],
         .b_step = k->panel,
         .b_panel = k->panel * j->cells,
-        .c = j->o->to + first * j->o->right.width,
-        .c_step = j->o->right.width,
+        .c = o->to + first * o->right.width,
+        .c_step = o->right.width,
         .adds = true,
     };
     gemm_run(k, &g);
 }
 
-void outer_run(const struct backend *b, const struct outer *o)
+void outer_run(const struct backend *b, enum products products, const struct outer *o, size_t n,
+               float *scratch)
 {
-    CHECK(o->left.rows == o->right.rows);
-    struct job j = {.o = o, .k = cpu_kernels(b), .panels = o->scratch};
-    j.product = kernels_product(j.k, o->products);
-    j.own = j.panels + gemm_b_floats(j.k, o->right.width, DEPTH);
-    for (; j.row < o->left.rows; j.row += j.depth) {
-        j.depth = min_size(o->left.rows - j.row, DEPTH);
+    CHECK(n <= OUTERS_MOST);
+    struct job j = {.o = o, .n = n, .k = cpu_kernels(b), .products = products, .own = scratch};
+    j.product = kernels_product(j.k, products);
+    size_t left_width = 0, blocks = 0, panels = 0;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(o[i].left.rows == o[0].left.rows && o[i].right.rows == o[0].left.rows);
+        left_width += o[i].left.width;
+        j.panels[i] = shares_right(o, i) ? j.panels[i - 1] : j.own;
+        j.own += gemm_b_floats(j.k, right_panels(&j, i) * j.k->panel, DEPTH);
+        panels += right_panels(&j, i);
+    }
+    j.block_rows = cpu_row_block(b, left_width);
+    for (size_t i = 0; i < n; i++)
+        blocks += left_blocks(&j, i);
+    for (; n > 0 && j.row < o[0].left.rows; j.row += j.depth) {
+        j.depth = min_size(o[0].left.rows - j.row, DEPTH);
         j.cells = ceil_div(j.depth, j.product->terms);
-        cpu_run(b, ceil_div(o->right.width, j.k->panel), pack_right, &j);
-        cpu_run(b, ceil_div(o->left.width, ROWS_OF_BLOCK), add_products, &j);
+        cpu_run(b, panels, pack_right, &j);
+        cpu_run(b, blocks, add_products, &j);
     }
 }

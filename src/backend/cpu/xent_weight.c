@@ -64,9 +64,8 @@ void xent_weight(struct xent *x)
         cpu_run(x->b, ceil_div(x->n, x->block_rows), turn_block, x);
         if (x->a->head.dweight) {
             struct mat dz = {x->dz, x->n, x->here, x->here};
-            struct outer outer = {x->b->products, dz, h, x->a->head.dweight + x->first * x->width,
-                                  x->outer};
-            outer_run(x->b, &outer);
+            struct outer outer = {dz, h, x->a->head.dweight + x->first * x->width};
+            outer_run(x->b, x->b->products, &outer, 1, x->outer);
         }
         if (x->a->head.dbias)
             cpu_run(x->b, ceil_div(x->here, COLUMNS_OF_BLOCK), add_bias, x);

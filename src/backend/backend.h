@@ -201,14 +201,16 @@ struct act_args {
 /*
  * Cross-entropy of the targets' tokens, with the projection to the vocabulary inside, for a few
  * targets at a time: no [R, V] matrix exists.
- *     z = cap(logit_scale h[row] W^T + b)      loss = log(sum exp z) - z[id]
- * Where `dh.to.at` is given the adjoint is computed in the same pass: dz = coef (softmax(z) -
- * onehot).
+ *     z = cap(logit_scale y + b)       y = h[row] W^T + lora_scale (drop(h[row]) A^T) B^T
+ *     loss = log(sum exp z) - z[id]
+ * Where `coef` is given the adjoint is computed in the same pass: dz = coef (softmax(z) - onehot).
  */
 struct xent_args {
     struct mat h;            /* [R, C] */
     struct linear_part head; /* [V, C], not transposed */
     float logit_scale, softcap;
+    float dropout; /* as in linear_args */
+    uint64_t dropout_seed;
     const struct target *target; /* [n] */
     size_t n_targets;
     float *loss;       /* [n] in nats */
@@ -238,17 +240,18 @@ struct backend_sizes {
     size_t rows, targets;
     size_t linear_in, linear_out, linear_weights, linear_rank; /* of one linear_args */
     size_t width;                                              /* of what is normed or bent */
-    size_t vocabulary, vocabulary_width;                       /* of the projection to it: V, C */
-    size_t heads, kv_heads, head, keys; /* keys: the longest chain of segments */
-    bool trains, trains_vocabulary;     /* gradients of the projection's weights as well */
+    size_t vocabulary, vocabulary_width, vocabulary_rank; /* of the projection to it: V, C, r */
+    size_t heads, kv_heads, head, keys;                   /* keys: the longest chain of segments */
+    bool trains, trains_vocabulary; /* gradients of the projection's parameters as well */
 };
 
 /*
  * In what the large products multiply: those of x, h and their adjoints with weights, the sums over
  * rows that are gradients of weights, attention's scores and gradients. BF16: both operands are
  * rounded to bfloat16 (the nearest, ties to even), products and sums are float32. All else is
- * float32 either way: attention's values and what it takes differences of, adapters, norms,
- * softmax, what is added to.
+ * float32 either way: attention's values and what it takes differences of, adapters (but for B of
+ * the projection to the vocabulary, which is a part of its product), norms, softmax, what is added
+ * to.
  */
 enum products { PRODUCTS_F32, PRODUCTS_BF16, PRODUCTS };
 

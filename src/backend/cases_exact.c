@@ -231,12 +231,19 @@ static double exact_sum(const struct trial *t, const struct nudge *nudge)
 static double logit(const struct trial *t, const struct xent_args *a, size_t row, size_t v,
                     const struct nudge *nudge)
 {
+    const struct linear_part *p = &a->head;
+    const float *h = mat_row(a->h, row);
     size_t width = a->h.width;
-    double z = 0;
-    for (size_t c = 0; c < width; c++)
-        z += (double)a->logit_scale * in(nudge, &mat_row(a->h, row)[c]) *
-             in(nudge, &t->decoded[0][v * width + c]);
-    z += a->head.bias ? in(nudge, &a->head.bias[v]) : 0;
+    double y = 0;
+    struct dropout drop = dropout_init(a->dropout, a->dropout_seed, p->dropout_stream);
+    for (size_t c = 0; c < width; c++) {
+        double factor = in(nudge, &t->decoded[0][v * width + c]), kept = 0;
+        for (size_t r = 0; r < p->rank; r++)
+            kept += in(nudge, &p->lora_b[v * p->rank + r]) * in(nudge, &p->lora_a[r * width + c]);
+        kept *= p->rank > 0 ? (double)dropout_factor(&drop, row * width + c) : 0;
+        y += in(nudge, &h[c]) * (factor + (double)p->lora_scale * kept);
+    }
+    double z = (double)a->logit_scale * y + (p->bias ? in(nudge, &p->bias[v]) : 0);
     return cap(z, (double)a->softcap);
 }
 

@@ -239,11 +239,15 @@ static struct array *make_head(struct trial *t, struct xent_args *a)
     make_part(t, &a->head, 0, row->V);
     a->logit_scale = row->scale;
     a->softcap = row->softcap;
+    a->dropout = row->dropout;
+    a->dropout_seed = 11;
     t->sizes = (struct backend_sizes){.rows = row->R,
                                       .targets = row->n_targets,
                                       .vocabulary = row->V,
                                       .vocabulary_width = row->C,
-                                      .trains_vocabulary = a->head.dweight || a->head.dbias};
+                                      .vocabulary_rank = a->head.rank,
+                                      .trains_vocabulary =
+                                          a->head.dweight || a->head.dbias || a->head.dlora_b};
     return h;
 }
 

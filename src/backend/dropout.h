@@ -34,6 +34,18 @@ static inline void dropout_factors(const struct dropout *d, uint64_t block, floa
         out[i] = draws[i] >= d->threshold ? d->kept : 0;
 }
 
+/* out = in times the factors of elements first … first + n - 1; out may be in. */
+static inline void dropout_apply(const struct dropout *d, uint64_t first, float *out,
+                                 const float *in, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        float factors[4];
+        dropout_factors(d, (first + i) / 4, factors);
+        for (size_t j = (first + i) % 4; j < 4 && i < n; j++, i++)
+            out[i] = in[i] * factors[j];
+    }
+}
+
 static inline float dropout_factor(const struct dropout *d, uint64_t element)
 {
     float factors[4];

@@ -102,6 +102,7 @@ struct value *op_act(struct tape *tape, struct value *x, enum act_kind kind, boo
 struct xent_spec {
     struct linear_spec_part head; /* weight [V, C], not transposed */
     float logit_scale, softcap;
+    float dropout; /* as in linear_spec */
 };
 /* The last operation: the loss of the targets of a batch. */
 void op_xent(struct tape *tape, struct value *h, const struct xent_spec *spec);

@@ -29,7 +29,10 @@ static struct xent_args xent_args(const struct call *c)
         .loss = c->outcome->loss,
         .best = c->outcome->best,
     };
+    a.head.dropout_stream = c->node->index * LINEAR_PARTS_MOST;
     if (c->trains) {
+        a.dropout = spec->dropout;
+        a.dropout_seed = c->batch->dropout_seed;
         a.coef = c->batch->coef;
         a.dh = c->d_in[0];
     }
@@ -62,7 +65,8 @@ static void measure(const struct node *node, struct backend_sizes *sizes)
     const struct weight *w = &head->weight->weight;
     sizes->vocabulary_width = max_size(sizes->vocabulary_width, w->width);
     sizes->vocabulary = max_size(sizes->vocabulary, w->rows);
-    sizes->trains_vocabulary |= head->weight->grad || (head->bias && head->bias->grad);
+    sizes->vocabulary_rank = max_size(sizes->vocabulary_rank, linear_part_rank(head));
+    sizes->trains_vocabulary |= node_is_trained(node);
 }
 
 const struct op op_xent_row = {false, needs, forward, NULL, measure};

@@ -119,6 +119,8 @@ static void draw_xent(struct case_row *row, struct rng *rng, size_t most)
     row->flags = flags(rng, CASE_STRIDED | CASE_ADDS | CASE_FROZEN | CASE_BIAS);
     row->flags |= chance(rng, 6) ? CASE_NO_DX : 0;
     row->flags |= chance(rng, 6) ? CASE_FORWARD : 0;
+    row->rank[0] = chance(rng, 2) ? size(rng, 20) : 0;
+    row->dropout = chance(rng, 3) ? 0.25f : 0;
 }
 
 static void draw_small_op(struct case_row *row, struct rng *rng, size_t most)

@@ -122,15 +122,9 @@ struct linear_own linear_own(const struct linear *l, size_t worker)
 void linear_drop(const struct linear *l, const struct linear_view *p, struct mat out, struct mat in,
                  size_t row, size_t column)
 {
-    for (size_t i = 0; i < out.rows; i++) {
-        uint64_t element = (row + i) * l->sizes.in + column;
-        for (size_t c = 0; c < out.width;) {
-            float factors[4];
-            dropout_factors(&p->dropout, (element + c) / 4, factors);
-            for (size_t j = (element + c) % 4; j < 4 && c < out.width; j++, c++)
-                mat_row(out, i)[c] = mat_row(in, i)[c] * factors[j];
-        }
-    }
+    for (size_t i = 0; i < out.rows; i++)
+        dropout_apply(&p->dropout, (row + i) * l->sizes.in + column, mat_row(out, i),
+                      mat_row(in, i), out.width);
 }
 
 /* ---------------------------------------------------------------------------------- one pass -- */

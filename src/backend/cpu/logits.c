@@ -23,6 +23,16 @@ static void bend(const struct logits *l, size_t row, size_t token, size_t n)
     (void)l->x.k->logit_row(&r);
 }
 
+static void add_adapter(const struct logits *l, size_t first, size_t end)
+{
+    const struct xent *x = &l->x;
+    for (size_t v = first; x->rank > 0 && v < end; v++) {
+        for (size_t i = 0; i < x->n; i++)
+            mat_row(l->a->z, i)[v] += x->k->dot(l->a->of.head.lora_b + v * x->rank,
+                                                x->h + i * x->depth + x->first_u, x->rank);
+    }
+}
+
 static void dot_tokens(void *context, size_t index, size_t worker)
 {
     const struct logits *l = context;
@@ -34,12 +44,13 @@ static void dot_tokens(void *context, size_t index, size_t worker)
             size_t n = min_size(x->width - from, PACKING_FLOATS);
             const float *w = weight_row(x->k, &l->a->of.head.weight, v, from, decoded, n);
             for (size_t i = 0; i < x->n; i++) {
-                float sum = x->k->dot(w, x->h + i * x->width + from, n);
+                float sum = x->k->dot(w, x->h + i * x->depth + from, n);
                 float *z = mat_row(l->a->z, i) + v;
                 *z = from > 0 ? *z + sum : sum;
             }
         }
     }
+    add_adapter(l, first, end);
     for (size_t i = 0; i < x->n; i++)
         bend(l, i, first, end - first);
 }
@@ -50,7 +61,7 @@ static void multiply_block(void *context, size_t index, size_t worker)
     const struct xent *x = &l->x;
     size_t row = index * x->block_rows, n = min_size(x->n - row, x->block_rows);
     float *packed_h = x->own + worker * x->own_floats;
-    struct mat h = {x->h, x->n, x->width, x->width};
+    struct mat h = {x->h, x->n, x->depth, x->depth};
     gemm_pack_a(x->k, x->b->products, packed_h, h, row, n);
     struct mat z = {mat_row(l->a->z, row) + x->first, n, x->here, l->a->z.stride};
     xent_scores(x, packed_h, n, 0, z, NULL);

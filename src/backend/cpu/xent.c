@@ -15,6 +15,8 @@
  *
  * Targets of one row each have their own h and dh, which are added up in their order. Gradients of
  * W need the finished sums: xent_weight.c computes the logits anew for them.
+ *
+ * An adapter makes the product deeper by its rank: [h, u] [W, B]^T with u = s drop(h) A^T.
  */
 #include "backend/cpu/xent.h"
 
@@ -35,20 +37,27 @@ static void take_memory(struct xent *x, struct scratch *s)
     const struct kernels *k = x->k;
     size_t workers = cpu_workers(x->b), tokens = xent_pass_tokens(x);
     size_t scores = round_up(x->block_rows, k->tile_rows) * XENT_TOKENS_AT_ONCE;
-    x->own_floats = gemm_a_floats(k, x->block_rows, x->width) + 2 * scores + x->block_rows;
+    size_t terms = x->rank > 0 ? kernels_product(k, x->b->products)->terms : 1;
+    x->first_u = round_up(x->width, terms);
+    x->depth = x->first_u + x->rank;
+    x->own_floats = gemm_a_floats(k, x->block_rows, x->depth) + 2 * scores + x->block_rows;
     x->own_floats = round_up(x->own_floats, 16);
     x->state = scratch_take(s, x->n, sizeof *x->state);
-    x->h = scratch_take(s, x->n * x->width, sizeof(float));
-    x->across = scratch_take(s, gemm_b_floats(k, tokens, x->width), sizeof(float));
+    x->h = scratch_take(s, x->n * x->depth, sizeof(float));
+    x->across = scratch_take(s, gemm_b_floats(k, tokens, x->depth), sizeof(float));
     x->decoded = scratch_take(s, workers * PACKING_FLOATS, sizeof(float));
     x->own = scratch_take(s, workers * x->own_floats, sizeof(float));
     if (x->wants_dh) {
         x->along = scratch_take(s, gemm_b_floats(k, x->width, tokens), sizeof(float));
         x->dh = scratch_take(s, x->n * x->width, sizeof(float));
     }
+    if (x->wants_du) {
+        x->along_b = scratch_take(s, gemm_b_floats(k, x->rank, tokens), sizeof(float));
+        x->du = scratch_take(s, x->n * x->rank, sizeof(float));
+    }
     if (x->wants_weight) {
         x->dz = scratch_take(s, x->n * XENT_TOKENS_OF_WEIGHT, sizeof(float));
-        x->outer = scratch_take(s, outer_floats(x->b, x->width), sizeof(float));
+        x->outer = scratch_take(s, outer_floats(x->b, x->width + x->rank), sizeof(float));
     }
 }
 
@@ -59,7 +68,9 @@ size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *siz
                      .n = sizes->targets,
                      .width = sizes->vocabulary_width,
                      .tokens = sizes->vocabulary,
+                     .rank = sizes->vocabulary_rank,
                      .wants_dh = sizes->trains,
+                     .wants_du = sizes->trains && sizes->vocabulary_rank > 0,
                      .wants_weight = sizes->trains && sizes->trains_vocabulary,
                      .block_rows = cpu_row_block(b, sizes->targets)};
     struct scratch counter = scratch_counter();
@@ -74,19 +85,24 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
     struct xent x = {.a = a,
                      .b = b,
                      .k = cpu_kernels(b),
+                     .rows = rows,
                      .n = n,
                      .width = a->h.width,
                      .tokens = a->head.weight.rows,
+                     .rank = a->head.rank,
                      .wants_dh = a->coef && a->dh.to.at,
-                     .wants_weight = a->coef && (a->head.dweight || a->head.dbias),
+                     .wants_du = a->coef && a->head.rank > 0,
+                     .wants_weight =
+                         a->coef && (a->head.dweight || a->head.dbias || a->head.dlora_b),
                      .block_rows = cpu_row_block(b, n)};
     struct scratch scratch = scratch_of(b);
     take_memory(&x, &scratch);
     for (size_t i = 0; i < n; i++) {
-        size_t row = (size_t)(rows ? rows[i] : a->target[i].row);
-        x.k->axpby(x.h + i * x.width, a->logit_scale, mat_row(a->h, row), 0, x.width);
+        x.k->axpby(x.h + i * x.depth, a->logit_scale, mat_row(a->h, xent_row(&x, i)), 0, x.width);
         x.state[i] = (struct xent_state){.most = -INFINITY};
     }
+    if (x.rank > 0)
+        xent_adapter_open(&x);
     return x;
 }
 
@@ -94,18 +110,29 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
 
 void xent_pack(const struct xent *x)
 {
-    const struct weight *w = &x->a->head.weight;
-    struct packing packings[2] = {
-        {w, true, x->first, x->here, 0, x->width, x->across, x->width, 0, x->b->products},
-        {w, false, 0, x->width, x->first, x->here, x->along, x->here, 0, x->b->products},
-    };
-    packing_run(x->b, packings, x->wants_dh ? 2 : 1, x->decoded);
+    const struct linear_part *head = &x->a->head;
+    const struct weight *w = &head->weight;
+    struct weight b = {head->lora_b, DTYPE_F32, x->tokens, x->rank, false};
+    enum products products = x->b->products;
+    size_t first = x->first, here = x->here, n = 1;
+    struct packing packings[4] = {
+        {w, true, first, here, 0, x->width, x->across, x->depth, 0, products}};
+    if (x->rank > 0)
+        packings[n++] = (struct packing){&b,      true,      first,    here,       0,
+                                         x->rank, x->across, x->depth, x->first_u, products};
+    if (x->wants_dh)
+        packings[n++] =
+            (struct packing){w, false, 0, x->width, first, here, x->along, here, 0, products};
+    if (x->wants_du)
+        packings[n++] =
+            (struct packing){&b, false, 0, x->rank, first, here, x->along_b, here, 0, products};
+    packing_run(x->b, packings, n, x->decoded);
 }
 
 void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, size_t from,
                  struct mat z, float *most)
 {
-    size_t depth = gemm_cells(x->k, x->b->products, x->width);
+    size_t depth = gemm_cells(x->k, x->b->products, x->depth);
     struct gemm g = {
         .products = x->b->products,
         .rows = n_rows,
@@ -163,42 +190,59 @@ struct own {
 static struct own own_of(const struct xent *x, size_t worker)
 {
     float *at = x->own + worker * x->own_floats;
-    size_t h = gemm_a_floats(x->k, x->block_rows, x->width);
+    size_t h = gemm_a_floats(x->k, x->block_rows, x->depth);
     size_t scores = round_up(x->block_rows, x->k->tile_rows) * XENT_TOKENS_AT_ONCE;
     return (struct own){at, at + h, at + h + scores, at + h + 2 * scores};
+}
+
+/* to (+)= the packed weights of a block, which were z, times W or B, `along`. */
+static void add_product(const struct xent *x, const struct own *own, struct mat z, size_t from,
+                        const float *along, struct mat to)
+{
+    enum products products = x->b->products;
+    size_t cells = gemm_cells(x->k, products, z.width);
+    struct gemm g = {
+        .products = products,
+        .rows = z.rows,
+        .columns = to.width,
+        .depth = cells,
+        .a = own->packed,
+        .a_step = x->k->tile_rows,
+        .a_strip = cells * x->k->tile_rows,
+        .b = along + gemm_cells(x->k, products, from) * x->k->panel,
+        .b_step = x->k->panel,
+        .b_panel = gemm_cells(x->k, products, x->here) * x->k->panel,
+        .c = to.at,
+        .c_step = to.stride,
+        .adds = x->first + from > 0,
+    };
+    gemm_run(x->k, &g);
 }
 
 /* Columns from … from + z.width - 1 of the pass for the targets from `target` on. */
 static void take_columns(const struct xent *x, const struct own *own, size_t target, size_t from,
                          struct mat z)
 {
-    bool is_first = x->first + from == 0;
+    struct mat dh = {x->dh + target * x->width, z.rows, x->width, x->width};
+    struct mat du = {x->du + target * x->rank, z.rows, x->rank, x->rank};
     xent_scores(x, own->h, z.rows, from, z, own->most);
     for (size_t i = 0; i < z.rows; i++) {
         float factor =
             take_row(x, target + i, mat_row(z, i), z.width, x->first + from, own->most[i]);
-        if (x->wants_dh && factor != 1 && !is_first)
-            x->k->scale(x->dh + (target + i) * x->width, factor, x->width);
+        if (factor == 1 || x->first + from == 0)
+            continue;
+        if (x->wants_dh)
+            x->k->scale(mat_row(dh, i), factor, x->width);
+        if (x->wants_du)
+            x->k->scale(mat_row(du, i), factor, x->rank);
     }
-    if (!x->wants_dh)
+    if (!x->wants_dh && !x->wants_du)
         return;
-    enum products products = x->b->products;
-    struct gemm g = {
-        .products = products,
-        .rows = z.rows,
-        .columns = x->width,
-        .depth = gemm_cells(x->k, products, z.width),
-        .a = own->packed,
-        .a_step = x->k->tile_rows,
-        .a_strip = gemm_pack_a(x->k, products, own->packed, z, 0, z.rows),
-        .b = x->along + gemm_cells(x->k, products, from) * x->k->panel,
-        .b_step = x->k->panel,
-        .b_panel = gemm_cells(x->k, products, x->here) * x->k->panel,
-        .c = x->dh + target * x->width,
-        .c_step = x->width,
-        .adds = !is_first,
-    };
-    gemm_run(x->k, &g);
+    gemm_pack_a(x->k, x->b->products, own->packed, z, 0, z.rows);
+    if (x->wants_dh)
+        add_product(x, own, z, from, x->along, dh);
+    if (x->wants_du)
+        add_product(x, own, z, from, x->along_b, du);
 }
 
 static void take_block(void *context, size_t index, size_t worker)
@@ -206,7 +250,7 @@ static void take_block(void *context, size_t index, size_t worker)
     const struct xent *x = context;
     size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
     struct own own = own_of(x, worker);
-    gemm_pack_a(x->k, x->b->products, own.h, (struct mat){x->h, x->n, x->width, x->width}, target,
+    gemm_pack_a(x->k, x->b->products, own.h, (struct mat){x->h, x->n, x->depth, x->depth}, target,
                 n);
     for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
         size_t here = min_size(x->here - from, XENT_TOKENS_AT_ONCE);
@@ -223,24 +267,26 @@ static float slope(float z, float softcap)
 
 enum { PIECE = 256 }; /* the longest block of the quantised types */
 
-/* dh of a target from its sum. */
-static void finish_target(const struct xent *x, size_t i)
+/* dh and du of a target from its sum. */
+static void finish_target(const struct xent *x, size_t i, float *own)
 {
     const struct xent_args *a = x->a;
     const struct xent_state *s = &x->state[i];
     float *dh = x->dh + i * x->width, decoded[PIECE];
-    float chosen = -a->coef[i] * a->logit_scale * slope(s->chosen, a->softcap);
-    float others = (float)((double)(a->coef[i] * a->logit_scale) / s->sum);
-    for (size_t c = 0; c < x->width; c += PIECE) {
+    float coef = a->coef[i] * a->logit_scale;
+    float chosen = -coef * slope(s->chosen, a->softcap);
+    float others = (float)((double)coef / s->sum);
+    for (size_t c = 0; x->wants_dh && c < x->width; c += PIECE) {
         size_t n = min_size(x->width - c, PIECE);
         const float *w = weight_row(x->k, &a->head.weight, (size_t)a->target[i].id, c, decoded, n);
         x->k->axpby(dh + c, chosen, w, others, n);
     }
+    if (x->wants_du)
+        xent_adapter_finish(x, i, chosen, others, own);
 }
 
 static void finish_block(void *context, size_t index, size_t worker)
 {
-    (void)worker;
     const struct xent *x = context;
     size_t end = min_size(x->n, (index + 1) * x->block_rows);
     for (size_t i = index * x->block_rows; i < end; i++) {
@@ -248,8 +294,8 @@ static void finish_block(void *context, size_t index, size_t worker)
         x->a->loss[i] = (float)((double)s->most + log(s->sum) - (double)s->chosen);
         if (x->a->best)
             x->a->best[i] = s->best;
-        if (x->wants_dh)
-            finish_target(x, i);
+        if (x->wants_dh || x->wants_du)
+            finish_target(x, i, x->own + worker * x->own_floats);
     }
 }
 

@@ -24,15 +24,18 @@ struct xent {
     const struct xent_args *a;
     const struct backend *b;
     const struct kernels *k;
-    size_t n, width, tokens; /* targets; C; V */
-    bool wants_dh, wants_weight;
+    const int32_t *rows;         /* of h, or NULL: those of the targets */
+    size_t n, width, tokens;     /* targets; C; V */
+    size_t rank, first_u, depth; /* of the adapter; where u begins in a row; a row's length */
+    bool wants_dh, wants_du, wants_weight;
     size_t block_rows;
     /* Of one pass: tokens first … first + here - 1. */
     size_t first, here;
 
-    /* Scratch. h: logit_scale h[row] of each target; across: W^T in panels [C][panel]; along: W in
-     * panels [tokens][panel]; dz [n, TOKENS_OF_WEIGHT]. */
-    float *h, *dh, *across, *along, *decoded, *own, *dz, *outer;
+    /* Scratch. h [n, depth]: logit_scale times h[row] and u of each target; across: W^T and B^T in
+     * panels [depth][panel]; along, along_b: W and B in panels [tokens][panel]; dh [n, C];
+     * du [n, r]; dz [n, TOKENS_OF_WEIGHT]. */
+    float *h, *dh, *du, *across, *along, *along_b, *decoded, *own, *dz, *outer;
     struct xent_state *state;
     size_t own_floats;
 };
@@ -52,7 +55,24 @@ void xent_pack(const struct xent *x);
 void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, size_t from,
                  struct mat z, float *most);
 
-/* Gradients of W and of the bias, from the finished states. */
+/* Gradients of W, of the bias and of the adapter, from the finished states and du. */
 void xent_weight(struct xent *x);
+
+static inline size_t xent_row(const struct xent *x, size_t i)
+{
+    return (size_t)(x->rows ? x->rows[i] : x->a->target[i].row);
+}
+
+/* --- The adapter: xent_adapter.c. ------------------------------------------------------------ */
+
+/* u of all targets, behind their rows of h. */
+void xent_adapter_open(struct xent *x);
+
+/* du of a target from its sum, as finish_target has it of dh, with the share that it gives dh.
+ * `own`: the worker's. */
+void xent_adapter_finish(const struct xent *x, size_t i, float chosen, float others, float *own);
+
+/* The gradient of A. h is not what it was any more. */
+void xent_adapter_gradient(struct xent *x);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * xent_weight.c - gradients of the projection to the vocabulary.
  *
- *     dz = coef (exp(z - lse) - onehot(id)) cap'(z)        dW += dz^T (g h)        db += sums of dz
+ *     dz = coef (exp(z - lse) - onehot(id)) cap'(z)      dW += dz^T (g h)      dB += dz^T (g u)
+ *                                                        db += sums of dz
  *
  * A thousand tokens at a time, whose logits of all targets are computed anew: keeping them from the
  * first time would take V floats for each target, a hundred times what the rest of a target needs.
@@ -29,7 +30,7 @@ static void turn_block(void *context, size_t index, size_t worker)
     const struct xent *x = context;
     size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
     float *packed_h = x->own + worker * x->own_floats;
-    struct mat h = {x->h, x->n, x->width, x->width};
+    struct mat h = {x->h, x->n, x->depth, x->depth};
     gemm_pack_a(x->k, x->b->products, packed_h, h, target, n);
     struct mat z = {x->dz + target * x->here, n, x->here, x->here};
     xent_scores(x, packed_h, n, 0, z, NULL);
@@ -54,20 +55,34 @@ static void add_bias(void *context, size_t index, size_t worker)
     }
 }
 
+/* Of W and of B, from rows of h and u. */
+static void add_outers(const struct xent *x, struct mat h)
+{
+    const struct linear_part *head = &x->a->head;
+    struct mat dz = {x->dz, x->n, x->here, x->here}, u = mat_columns(h, x->first_u, x->rank);
+    struct outer outers[2];
+    size_t n = 0;
+    h = mat_columns(h, 0, x->width);
+    if (head->dweight)
+        outers[n++] = (struct outer){dz, h, head->dweight + x->first * x->width};
+    if (head->dlora_b)
+        outers[n++] = (struct outer){dz, u, head->dlora_b + x->first * x->rank};
+    outer_run(x->b, x->b->products, outers, n, x->outer);
+}
+
 void xent_weight(struct xent *x)
 {
-    x->wants_dh = false;
-    struct mat h = {x->h, x->n, x->width, x->width};
+    const struct linear_part *head = &x->a->head;
+    struct mat h = {x->h, x->n, x->depth, x->depth};
+    x->wants_dh = x->wants_du = false;
     for (x->first = 0; x->first < x->tokens; x->first += x->here) {
         x->here = min_size(x->tokens - x->first, XENT_TOKENS_OF_WEIGHT);
         xent_pack(x);
         cpu_run(x->b, ceil_div(x->n, x->block_rows), turn_block, x);
-        if (x->a->head.dweight) {
-            struct mat dz = {x->dz, x->n, x->here, x->here};
-            struct outer outer = {dz, h, x->a->head.dweight + x->first * x->width};
-            outer_run(x->b, x->b->products, &outer, 1, x->outer);
-        }
-        if (x->a->head.dbias)
+        add_outers(x, h);
+        if (head->dbias)
             cpu_run(x->b, ceil_div(x->here, COLUMNS_OF_BLOCK), add_bias, x);
     }
+    if (head->dlora_a)
+        xent_adapter_gradient(x);
 }

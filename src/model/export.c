@@ -325,15 +325,17 @@ static float add_adapters(struct exporter *e, enum dtype type)
     return (float)alpha;
 }
 
-static bool check_copies(const struct model *model, struct err *err)
+/* A tied head is no tensor of its own in llama.cpp. */
+static bool check_parts(const struct model *model, struct err *err)
 {
     for (size_t i = 0; i < model->parts->n_modules; i++) {
         const struct module *m = &model->parts->modules[i];
-        if (!m->own_weight && !m->own_bias)
+        bool is_copy = m->own_weight || m->own_bias;
+        if (!is_copy && !(m->lora_a && module_is_tied(model, m)))
             continue;
         err_set(err, ERR_INPUT,
-                "the adapter has a trained copy of %s, which a GGUF adapter cannot "
-                "hold",
+                is_copy ? "the adapter has a trained copy of %s, which a GGUF adapter cannot hold"
+                        : "the adapter is on %s, which has no weights of its own in a GGUF file",
                 m->path);
         err_hint(err, "--format gguf writes the model with the adapter folded in");
         return false;
@@ -346,7 +348,7 @@ bool export_adapter(const struct model *model, const char *path,
 {
     struct exporter e;
     CHECK(model->n_adapters > 0);
-    if (!export_knows(model, err) || !check_copies(model, err))
+    if (!export_knows(model, err) || !check_parts(model, err))
         return false;
     begin(&e, model);
     gguf_put_text(&e.writer, "general.architecture", model->config.arch->gguf);

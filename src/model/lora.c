@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "format/safetensors.h"
 #include "model/lora_target.h"
@@ -24,6 +26,9 @@
 #include "tensor/quant.h"
 
 #define PREFIX "base_model.model."
+
+/* How far the base's own numbers may lie from those that the base of a file had, by rounding. */
+#define ROUNDING_MOST 0x1p-7
 
 /* Streams of random numbers that no other purpose uses. */
 #define STREAM_LORA ((uint64_t)1 << 32)
@@ -158,6 +163,15 @@ static void fill_fresh(struct module *m, uint64_t seed, uint64_t stream)
         m->lora_a->value[i] = (float)((2 * rng_uniform(&rng) - 1) * bound);
 }
 
+static void warn_of_tie(const struct model *model)
+{
+    const struct module *head = model_module(model, SLOT_HEAD, 0);
+    if (head->lora_a && module_is_tied(model, head))
+        log_warning("%s shares its weights with %s: the adapter is on the first alone, and merging "
+                    "it gives the model a matrix more",
+                    head->path, model_module(model, SLOT_TOKENS, 0)->path);
+}
+
 bool lora_attach(struct model *model, const struct lora_options *options, uint64_t seed,
                  struct err *err)
 {
@@ -170,6 +184,8 @@ bool lora_attach(struct model *model, const struct lora_options *options, uint64
         if (parts->modules[i].lora_a)
             fill_fresh(&parts->modules[i], seed, STREAM_LORA + i);
     }
+    if (ok)
+        warn_of_tie(model);
     arena_release(&arena);
     return ok;
 }
@@ -179,8 +195,10 @@ bool lora_attach(struct model *model, const struct lora_options *options, uint64
 static struct module *find_module(struct model *model, struct span path)
 {
     for (size_t i = 0; i < model->parts->n_modules; i++) {
-        if (span_is(path, model->parts->modules[i].path))
-            return &model->parts->modules[i];
+        struct module *m = &model->parts->modules[i];
+        const char *there = module_path_in_files(model, m);
+        if (span_is(path, m->path) || (there && span_is(path, there)))
+            return m;
     }
     return NULL;
 }
@@ -260,24 +278,63 @@ static void take_rows(const struct module *m, const struct param *p, const float
     }
 }
 
+/*
+ * The parameter of the base that a tensor is a copy of, or NULL: PEFT saves the head's own weights
+ * beside an adapter on it.
+ */
+static const struct param *find_base(struct model *model, struct span name)
+{
+    if (!span_starts_with(name, span_of(PREFIX)))
+        return NULL;
+    name = span_from(name, strlen(PREFIX));
+    struct module *m = take_suffix(&name, ".base_layer.weight") ? find_module(model, name) : NULL;
+    return m && m->slot == SLOT_HEAD && m->lora_a ? m->weight : NULL;
+}
+
+/* The same numbers as the base's, but for rounding. */
+static bool check_base(const struct param *base, const struct tensor *t, struct err *err)
+{
+    size_t n = param_count(base);
+    double difference = 0, size = 0;
+    float *values = mem_alloc(2 * n * sizeof(float)), *there = values + n;
+    weight_decode(&base->weight, values);
+    quant_decode(t->dtype, t->bytes.at, there, n);
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)there[i] - (double)values[i];
+        difference += d * d;
+        size += (double)values[i] * (double)values[i];
+    }
+    mem_free(values);
+    bool is_quantised = dtype_info(base->weight.dtype)->block_elements > 1;
+    if (is_quantised || difference <= ROUNDING_MOST * ROUNDING_MOST * size)
+        return true;
+    err_set(err, ERR_INPUT, "these numbers of the base are not this base's: they differ by %.2g %%",
+            100 * sqrt(difference / size));
+    err_hint(err, "the adapter belongs to the base that it was saved with");
+    return false;
+}
+
 static bool load_tensor(struct model *model, const struct tensor *t, struct map *taken,
                         struct err *err)
 {
     struct module *m = NULL;
     struct param *p = find_param(model, t->name, &m);
+    const struct param *wanted = p ? p : find_base(model, t->name);
     bool ok = true;
-    if (!p) {
+    if (!wanted) {
         ok = refuse_tensor(t->name, err);
     } else if (!quant_can_decode(t->dtype) || !dtype_info(t->dtype)->is_float) {
         err_set(err, ERR_INPUT, "weights of type %s are not supported", dtype_info(t->dtype)->name);
         ok = false;
-    } else if (!has_shape(t, p->weight.rows, p->weight.width)) {
-        ok = refuse_shape(t, p->weight.rows, p->weight.width, err);
+    } else if (!has_shape(t, wanted->weight.rows, wanted->weight.width)) {
+        ok = refuse_shape(t, wanted->weight.rows, wanted->weight.width, err);
+    } else if (!p) {
+        ok = check_base(wanted, t, err);
     }
-    if (!ok) {
+    if (!ok)
         err_in(err, "tensor %.*s", SPAN_ARGS(t->name));
-        return false;
-    }
+    if (!ok || !p)
+        return ok;
     struct arena arena = {0};
     float *there = arena_array(&arena, float, param_count(p));
     quant_decode(t->dtype, t->bytes.at, there, param_count(p));
@@ -305,6 +362,18 @@ static bool check_taken(const struct model *model, const struct map *taken, stru
     return true;
 }
 
+/* The first matrix of a module's adapter, or NULL. */
+static const struct tensor *find_lora_a(struct model *model, const struct safetensors *st,
+                                        const struct module *m)
+{
+    const char *there = module_path_in_files(model, m);
+    const struct tensor *t = safetensors_find(st, span_of(name_of(model, m, "lora_A.weight")));
+    if (t || !there)
+        return t;
+    return safetensors_find(st,
+                            span_of(arena_printf(&model->arena, PREFIX "%s.lora_A.weight", there)));
+}
+
 /* The ranks that the description claims are those of the tensors: looked at before memory is taken
  * for them. */
 static bool check_ranks(struct model *model, const struct safetensors *st,
@@ -314,14 +383,13 @@ static bool check_ranks(struct model *model, const struct safetensors *st,
         const struct module *m = &model->parts->modules[i];
         if (!choices[i].adapted)
             continue;
-        const char *name = name_of(model, m, "lora_A.weight");
-        const struct tensor *t = safetensors_find(st, span_of(name));
+        const struct tensor *t = find_lora_a(model, st, m);
         if (!t)
-            return refuse_missing(name, err);
+            return refuse_missing(name_of(model, m, "lora_A.weight"), err);
         if (has_shape(t, choices[i].rank, m->in))
             continue;
         refuse_shape(t, choices[i].rank, m->in, err);
-        err_in(err, "tensor %s", name);
+        err_in(err, "tensor %.*s", SPAN_ARGS(t->name));
         return false;
     }
     return true;
@@ -333,9 +401,8 @@ static void choose_by_tensors(struct model *model, const struct safetensors *st,
 {
     for (size_t i = 0; i < model->parts->n_modules; i++) {
         const struct module *m = &model->parts->modules[i];
-        const char *name = name_of(model, m, "lora_A.weight");
-        bool can = module_is_linear(m) && m->slot != SLOT_HEAD && !choices[i].saved;
-        choices[i].adapted = can && safetensors_find(st, span_of(name));
+        bool can = module_is_linear(m) && !choices[i].saved;
+        choices[i].adapted = can && find_lora_a(model, st, m);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * lora_target.c - PEFT's rules for choosing modules.
  *
- *   target      "q_proj" is every module whose path is that or ends with ".q_proj"
+ *   target      "q_proj" is every module whose path is that or ends with ".q_proj"; GPT-NeoX's head
+ *               is also "embed_out", as it was before transformers 5
  *   all-linear  every linear layer but the head
  *   saved       every module whose path ends with the name, '.' or not; it gets no adapter
  *   patterns    a regular expression that matches the whole path, or an end of it behind a '.'
@@ -61,7 +62,7 @@ static const char **list_names(const struct model *model, enum among among,
     for (size_t i = 0; i < parts->n_modules; i++) {
         const char *name = last_part(parts->modules[i].path);
         bool fits = among == AMONG_ALL      ? true
-                    : among == AMONG_LINEAR ? is_plain_linear(&parts->modules[i])
+                    : among == AMONG_LINEAR ? module_is_linear(&parts->modules[i])
                                             : choices[i].adapted;
         if (fits && !is_listed(name, names, *n))
             names[(*n)++] = name;
@@ -95,7 +96,7 @@ static void hint_names(const struct model *model, const char *wrong, enum among 
 static bool refuse_target(const struct module *m, struct err *err)
 {
     err_set(err, ERR_USAGE, "adapters on %s are not supported", m->path);
-    if (m->slot == SLOT_HEAD || module_is_embedding(m))
+    if (module_is_embedding(m))
         err_hint(err, "modules_to_save trains a copy of it as a whole");
     else
         err_hint(err, "it is no linear layer");
@@ -109,12 +110,13 @@ static bool choose_target(const struct model *model, const char *name, size_t le
     bool found = false;
     for (size_t i = 0; i < model->parts->n_modules; i++) {
         const struct module *m = &model->parts->modules[i];
-        if (!is_named(m->path, name, len))
+        const char *there = module_path_in_files(model, m);
+        if (!is_named(m->path, name, len) && !(there && is_named(there, name, len)))
             continue;
         found = true;
         if (choices[i].saved)
             continue;
-        if (!is_plain_linear(m))
+        if (!module_is_linear(m))
             return refuse_target(m, err);
         choices[i].adapted = true;
     }

@@ -33,26 +33,23 @@ bool merge_unties(const struct model *model)
 {
     const struct module *tokens = model_module(model, SLOT_TOKENS, 0);
     const struct module *head = model_module(model, SLOT_HEAD, 0);
-    return head->weight == tokens->weight && (head->own_weight || tokens->own_weight);
+    return module_is_tied(model, head) && (head->lora_a || head->own_weight || tokens->own_weight);
 }
 
 struct merged *merge_list(const struct model *model, struct arena *arena, size_t *n)
 {
     const struct model_parts *parts = model->parts;
-    const struct module *tokens = model_module(model, SLOT_TOKENS, 0);
-    const char *head = model->config.arch->head_in_files;
-    if (!head)
-        head = model_module(model, SLOT_HEAD, 0)->path;
     struct merged *list = arena_array(arena, struct merged, 2 * parts->n_modules);
     *n = 0;
     for (size_t i = 0; i < parts->n_modules; i++) {
         const struct module *m = &parts->modules[i];
-        bool is_tied = m->slot == SLOT_HEAD && m->weight == tokens->weight;
+        const char *there = module_path_in_files(model, m);
+        bool is_tied = module_is_tied(model, m);
         if (is_tied && !merge_unties(model))
             continue;
         list[*n] = item(m, "weight");
         if (is_tied)
-            list[*n].name = arena_printf(arena, "%s.weight", head);
+            list[*n].name = arena_printf(arena, "%s.weight", there ? there : m->path);
         (*n)++;
         if (m->bias)
             list[(*n)++] = item(m, "bias");

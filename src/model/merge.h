@@ -20,7 +20,8 @@ struct merged {
 
 /*
  * Lists the tensors in the order of the modules, into the arena. A head that is tied to the tokens
- * is not among them, unless an adapter has a copy of one of the two: then they are tied no longer.
+ * is not among them, unless an adapter stands on it or has a copy of one of the two: then they are
+ * tied no longer.
  */
 struct merged *merge_list(const struct model *model, struct arena *arena, size_t *n);
 

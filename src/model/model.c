@@ -26,9 +26,8 @@ static void add_param(struct model *model, struct param *param)
 /* As a Hugging Face checkpoint has it. */
 static const char *param_name(struct model *model, const struct module *m, const char *what)
 {
-    const char *head = model->config.arch->head_in_files;
-    return arena_printf(&model->arena, "%s.%s", m->slot == SLOT_HEAD && head ? head : m->path,
-                        what);
+    const char *there = module_path_in_files(model, m);
+    return arena_printf(&model->arena, "%s.%s", there ? there : m->path, what);
 }
 
 static const char *tensor_name(struct model *model, const struct module *m, const char *what)

@@ -62,6 +62,18 @@ static inline bool module_is_linear(const struct module *m)
            m->slot == SLOT_OUT || (m->slot >= SLOT_GATE_UP && m->slot <= SLOT_DOWN);
 }
 
+/* What checkpoints call the module where that is not its path, or NULL. */
+static inline const char *module_path_in_files(const struct model *model, const struct module *m)
+{
+    return m->slot == SLOT_HEAD ? model->config.arch->head_in_files : NULL;
+}
+
+/* True of a head whose weight is that of the tokens. */
+static inline bool module_is_tied(const struct model *model, const struct module *m)
+{
+    return m->slot == SLOT_HEAD && m->weight == model_module(model, SLOT_TOKENS, 0)->weight;
+}
+
 static inline bool module_is_embedding(const struct module *m)
 {
     return m->slot == SLOT_TOKENS || m->slot == SLOT_POSITIONS;

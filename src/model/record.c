@@ -68,16 +68,15 @@ static struct value *norm(struct recorder *r, struct view x, const struct module
     return op_norm(r->tape, x, &spec);
 }
 
-static void add_part(struct recorder *r, struct linear_spec *spec, const struct module *m)
+static struct linear_spec_part make_part(const struct recorder *r, const struct module *m)
 {
-    struct linear_spec_part *part = &spec->part[spec->n_parts++];
-    part->weight = weight_of(r, m);
-    part->bias = bias_of(r, m);
+    struct linear_spec_part part = {.weight = weight_of(r, m), .bias = bias_of(r, m)};
     if (m->lora_a && !r->without_adapters) {
-        part->lora_a = m->lora_a;
-        part->lora_b = m->lora_b;
-        part->lora_scale = (float)m->lora_scale;
+        part.lora_a = m->lora_a;
+        part.lora_b = m->lora_b;
+        part.lora_scale = (float)m->lora_scale;
     }
+    return part;
 }
 
 /* The modules of these slots that the model has, side by side. */
@@ -88,7 +87,7 @@ static struct value *linear(struct recorder *r, struct value *x, const enum slot
     for (size_t i = 0; i < n_slots; i++) {
         const struct module *m = model_module(r->model, slots[i], layer);
         if (m)
-            add_part(r, &spec, m);
+            spec.part[spec.n_parts++] = make_part(r, m);
     }
     return op_linear(r->tape, x, &spec);
 }
@@ -194,8 +193,9 @@ void model_record(const struct model *model, struct tape *tape,
     for (size_t i = 0; i < c->n_layers; i++)
         record_layer(&r, &s, i);
     struct value *h = join(&r, &s, model_module(model, SLOT_NORM, 0));
-    struct xent_spec spec = {.head.weight = weight_of(&r, model_module(model, SLOT_HEAD, 0)),
+    struct xent_spec spec = {.head = make_part(&r, model_module(model, SLOT_HEAD, 0)),
                              .logit_scale = c->logit_scale,
-                             .softcap = c->logit_softcap};
+                             .softcap = c->logit_softcap,
+                             .dropout = (float)model->parts->lora.dropout};
     op_xent(tape, h, &spec);
 }

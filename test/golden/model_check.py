@@ -262,7 +262,8 @@ def check_adapters(name, base, folder, ids, **options):
     for path in (adapter, again):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir()
-    model.save_pretrained(adapter, save_embedding_layers=False)
+    on_head = "lm_head" in options.get("target_modules", []) and "lm_head" not in options.get("modules_to_save", [])
+    model.save_pretrained(adapter, save_embedding_layers="auto" if on_head else False)  # with the head's own weights
     logits, loss, grads = reference(model, ids)
     out, ours = tool(folder, ids, adapter=adapter, save=again, train="lora")
     if not compare_logits(name, out, ours, logits, loss):
@@ -272,6 +273,8 @@ def check_adapters(name, base, folder, ids, **options):
     model.unload()
     theirs, saved = load_file(adapter / "adapter_model.safetensors"), load_file(
         again / "adapter_model.safetensors")
+    base_layer = theirs.pop("base_model.model.lm_head.base_layer.weight", None)
+    check(f"{name}: the head's own weights", (base_layer is not None) == on_head)
     check(f"{name}: saved as it was", set(theirs) == set(saved) and all(
         torch.equal(theirs[key], saved[key]) for key in theirs))
     fresh = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
@@ -297,10 +300,18 @@ def check_choices():
             dict(target_modules=["q_proj"], exclude_modules=["layers.0.self_attn.q_proj"]),
             dict(target_modules=["q_proj"], modules_to_save=["lm_head"]),
             dict(target_modules=["q_proj"], modules_to_save=["embed_tokens", "norm"]),
-            dict(target_modules="all-linear", modules_to_save=["lm_head", "embed_tokens", "o_proj"])]
+            dict(target_modules="all-linear", modules_to_save=["lm_head", "embed_tokens", "o_proj"]),
+            dict(target_modules=["lm_head"]),
+            dict(target_modules=["q_proj", "lm_head"], use_rslora=True, rank_pattern={"lm_head": 7},
+                 alpha_pattern={"lm_head": 3}),
+            dict(target_modules=["down_proj", "lm_head"], modules_to_save=["embed_tokens"]),
+            dict(target_modules=["down_proj", "lm_head"], modules_to_save=["lm_head", "norm"])]
     cases = [("llama", {}, many), ("llama", dict(tie_word_embeddings=True), many[6:]),
-             ("gpt2", GPT2, [dict(target_modules=["c_attn"], modules_to_save=["c_proj", "ln_f"])]),
-             ("gpt_neox", NEOX, [dict(target_modules=["dense"], modules_to_save=["query_key_value"])])]
+             ("gpt2", GPT2, [dict(target_modules=["c_attn"], modules_to_save=["c_proj", "ln_f"]),
+                             dict(target_modules=["c_attn", "lm_head"])]),
+             ("gemma2", dict(head_dim=32), [dict(target_modules=["k_proj", "lm_head"])]),
+             ("gpt_neox", NEOX, [dict(target_modules=["dense"], modules_to_save=["query_key_value"]),
+                                 dict(target_modules=["dense", "lm_head"])])]
     for family, config, choices in cases:
         for i, options in enumerate(choices):
             name = f"choices, {family} {i}"

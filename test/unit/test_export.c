@@ -239,9 +239,9 @@ static void check_module(const struct gguf *g, float alpha, const struct model *
 {
     const struct module *m = model_module(model, slot, 1);
     const struct tensor *a =
-        gguf_find_tensor(g, span_of(arena_printf(&arena, "blk.1.%s.weight.lora_a", name)));
+        gguf_find_tensor(g, span_of(arena_printf(&arena, "%s.weight.lora_a", name)));
     const struct tensor *b =
-        gguf_find_tensor(g, span_of(arena_printf(&arena, "blk.1.%s.weight.lora_b", name)));
+        gguf_find_tensor(g, span_of(arena_printf(&arena, "%s.weight.lora_b", name)));
     assert_true(a && b && a->n_dims == 2 && b->n_dims == 2);
     size_t r = m->lora_a->weight.rows, in = m->in;
     assert_true(a->dims[0] == r && a->dims[1] == in && b->dims[0] == m->out && b->dims[1] == r);
@@ -266,12 +266,24 @@ static void check_module(const struct gguf *g, float alpha, const struct model *
 static void an_adapter_has_the_scale_of_each_module(void **state)
 {
     (void)state;
+    static const struct {
+        enum slot slot;
+        const char *name;
+        bool turns;
+    } others[] = {{SLOT_K, "blk.1.attn_k", true},
+                  {SLOT_V, "blk.1.attn_v", false},
+                  {SLOT_UP, "blk.1.ffn_up", false},
+                  {SLOT_DOWN, "blk.1.ffn_down", false}};
     static const struct lora_pattern ranks[] = {{"up_proj", 5}}, alphas[] = {{"v_proj", 11}};
-    struct lora_options options[] = {all, all, all};
+    static const char *const head[] = {"lm_head", "q_proj"};
+    struct lora_options options[] = {all, all, all, all};
     options[1].rslora = true;
     options[2].ranks = ranks;
     options[2].alphas = alphas;
     options[2].n_ranks = options[2].n_alphas = 1;
+    options[3].all_linear = false;
+    options[3].targets = head;
+    options[3].n_targets = 2;
     for (size_t i = 0; i < COUNT_OF(options); i++) {
         struct model model;
         struct gguf g;
@@ -289,11 +301,11 @@ static void an_adapter_has_the_scale_of_each_module(void **state)
         ASSERT_SPAN(type, "adapter");
         ASSERT_OK(gguf_get_string(&g, "general.name", &type, &err));
         ASSERT_SPAN(type, "adapter");
-        check_module(&g, alpha, &model, SLOT_Q, "attn_q", true);
-        check_module(&g, alpha, &model, SLOT_K, "attn_k", true);
-        check_module(&g, alpha, &model, SLOT_V, "attn_v", false);
-        check_module(&g, alpha, &model, SLOT_UP, "ffn_up", false);
-        check_module(&g, alpha, &model, SLOT_DOWN, "ffn_down", false);
+        check_module(&g, alpha, &model, SLOT_Q, "blk.1.attn_q", true);
+        if (i == 3)
+            check_module(&g, alpha, &model, SLOT_HEAD, "output", false);
+        for (size_t k = 0; i < 3 && k < COUNT_OF(others); k++)
+            check_module(&g, alpha, &model, others[k].slot, others[k].name, others[k].turns);
         gguf_close(&g);
         model_close(&model);
     }
@@ -313,6 +325,23 @@ static void copies_of_modules_are_no_adapter(void **state)
                  "the adapter has a trained copy of model.layers.0.input_layernorm, which a GGUF "
                  "adapter cannot hold");
     assert_non_null(strstr(err.hint, "--format gguf "));
+    model_close(&model);
+}
+
+static void a_tied_head_has_no_tensor_for_an_adapter(void **state)
+{
+    (void)state;
+    static const char *const head[] = {"lm_head"};
+    struct lora_options o = all;
+    struct model model;
+    o.all_linear = false;
+    o.targets = head;
+    o.n_targets = 1;
+    const char *tied = model_folder("\"tie_word_embeddings\": true, " TINY_LLAMA);
+    ASSERT_OK(model_open(&model, tied, plain_backend(), &err));
+    adapt(&model, &o);
+    ASSERT_FAILS(export_adapter(&model, "a", &(struct export_options){0}, new_file(), &err),
+                 "the adapter is on lm_head, which has no weights of its own in a GGUF file");
     model_close(&model);
 }
 
@@ -402,6 +431,7 @@ int main(void)
         cmocka_unit_test(matrices_get_the_models_own_type),
         cmocka_unit_test(an_adapter_has_the_scale_of_each_module),
         cmocka_unit_test(copies_of_modules_are_no_adapter),
+        cmocka_unit_test(a_tied_head_has_no_tensor_for_an_adapter),
         cmocka_unit_test(numbers_that_do_not_fit_leave_no_file),
         cmocka_unit_test(what_llama_cpp_would_compute_otherwise_is_refused),
         cmocka_unit_test(a_folder_without_a_tokenizer_is_refused),

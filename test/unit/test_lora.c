@@ -131,6 +131,104 @@ static void what_is_saved_loads_the_same(void **state)
     check_round_trip("\"tie_word_embeddings\": true, " TINY_LLAMA, &some);
 }
 
+static void an_adapter_on_the_head_loads_the_same(void **state)
+{
+    (void)state;
+    const char *names[] = {"lm_head"}, *saved[] = {"embed_tokens"};
+    struct lora_options o = {.targets = names, .n_targets = 1, .rank = 3, .alpha = 5};
+    check_round_trip(TINY_LLAMA, &o);
+    check_round_trip(TINY_NEOX, &o);
+    check_round_trip(TINY_GPT2, &o);
+    o.saved = saved;
+    o.n_saved = 1;
+    check_round_trip("\"tie_word_embeddings\": true, " TINY_LLAMA, &o);
+}
+
+/* Another adapter file from that of `from`: the head called `head`, and `extra` beside it. */
+static const char *rewritten(const char *from, const char *head, const struct tensor *extra)
+{
+    struct safetensors st;
+    const char *to = new_folder(), *name = "adapter_model.safetensors";
+    struct file_map map;
+    ASSERT_OK(safetensors_open(&st, file_join(&arena, from, name), &err));
+    struct tensor *tensors = arena_array(&arena, struct tensor, st.n_tensors + 1);
+    for (size_t i = 0; i < st.n_tensors; i++) {
+        size_t at = span_find(st.tensors[i].name, span_of("lm_head"));
+        tensors[i] = st.tensors[i];
+        if (at < tensors[i].name.len)
+            tensors[i].name = span_of(
+                arena_printf(&arena, "base_model.model.%s%.*s", head,
+                             SPAN_ARGS(span_from(tensors[i].name, at + strlen("lm_head")))));
+    }
+    if (extra)
+        tensors[st.n_tensors] = *extra;
+    struct safetensors_content content = {.tensors = tensors, .n_tensors = st.n_tensors + !!extra};
+    ASSERT_OK(safetensors_write(file_join(&arena, to, name), &content, &err));
+    safetensors_close(&st);
+    ASSERT_OK(file_map(&map, file_join(&arena, from, "adapter_config.json"), &err));
+    ASSERT_OK(file_put(file_join(&arena, to, "adapter_config.json"), map.bytes, &err));
+    file_unmap(&map);
+    return to;
+}
+
+static const char *adapter_on_head(const char *base)
+{
+    const char *names[] = {"lm_head"}, *folder = new_folder();
+    struct lora_options o = {.targets = names, .n_targets = 1, .rank = 3, .alpha = 5};
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_OK(lora_attach(&model, &o, 3, &err));
+    ASSERT_OK(lora_save(&model, folder, base, &err));
+    model_close(&model);
+    return folder;
+}
+
+/* PEFT saves them beside an adapter on the head. */
+static void the_base_s_own_numbers_must_be_the_base_s(void **state)
+{
+    (void)state;
+    const char *base = model_folder(TINY_LLAMA), *folder = adapter_on_head(base);
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    const struct module *head = model_module(&model, SLOT_HEAD, 0);
+    float *values = arena_array(&arena, float, 32 * 16);
+    weight_decode(&head->weight->weight, values);
+    for (size_t i = 0; i < 32 * 16; i++)
+        values[i] *= i % 2 ? 1.002f : 0.998f;
+    struct tensor extra = {.name = span_of("base_model.model.lm_head.base_layer.weight"),
+                           .dtype = DTYPE_F32,
+                           .n_dims = 2,
+                           .dims = {32, 16},
+                           .bytes = {(const uint8_t *)values, 32 * 16 * 4}};
+    ASSERT_OK(lora_load(&model, rewritten(folder, "lm_head", &extra), &err));
+    model_close(&model);
+    for (size_t i = 0; i < 32; i++)
+        values[i] *= 1.5f;
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_FAILS(lora_load(&model, rewritten(folder, "lm_head", &extra), &err),
+                 "are not this base's: they differ by");
+    assert_non_null(strstr(err.where, "lm_head.base_layer.weight"));
+    model_close(&model);
+    extra.dims[0] = 16;
+    extra.bytes.len /= 2;
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_FAILS(lora_load(&model, rewritten(folder, "lm_head", &extra), &err), "[32, 16] is");
+    model_close(&model);
+}
+
+static void the_head_of_gpt_neox_has_two_names(void **state)
+{
+    (void)state;
+    const char *base = model_folder(TINY_NEOX), *folder = adapter_on_head(base);
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_OK(lora_load(&model, rewritten(folder, "embed_out", NULL), &err));
+    assert_string_equal(model.adapters[0]->name, "base_model.model.lm_head.lora_A.weight");
+    model_close(&model);
+    base = model_folder(TINY_LLAMA);
+    folder = adapter_on_head(base);
+    ASSERT_OK(model_open(&model, base, plain_backend(), &err));
+    ASSERT_FAILS(lora_load(&model, rewritten(folder, "embed_out", NULL), &err), "it is missing");
+    model_close(&model);
+}
+
 static void rows_of_gpt_neox_are_saved_in_hugging_face_s_order(void **state)
 {
     (void)state;
@@ -231,6 +329,9 @@ int main(void)
         cmocka_unit_test(the_scale_of_rslora_is_by_the_root),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(what_is_saved_loads_the_same),
+        cmocka_unit_test(an_adapter_on_the_head_loads_the_same),
+        cmocka_unit_test(the_base_s_own_numbers_must_be_the_base_s),
+        cmocka_unit_test(the_head_of_gpt_neox_has_two_names),
         cmocka_unit_test(rows_of_gpt_neox_are_saved_in_hugging_face_s_order),
         cmocka_unit_test(an_adapter_for_another_base_is_named_with_its_tensor),
         cmocka_unit_test(a_folder_without_files_is_refused),

@@ -63,6 +63,21 @@ static void nothing_said_is_peft_s_choice(void **state)
     assert_string_equal(adapted(&o), "qkv_proj o_proj gate_up_proj down_proj ");
 }
 
+static void the_head_is_adapted_where_it_is_named(void **state)
+{
+    (void)state;
+    const char *names[] = {"v_proj", "lm_head"};
+    struct lora_options o = {.targets = names, .n_targets = 2, .rank = 4, .alpha = 8};
+    list(TINY_LLAMA);
+    assert_string_equal(adapted(&o), "v_proj lm_head ");
+    o.all_linear = true;
+    assert_null(strstr(adapted(&o), "lm_head"));
+    list(TINY_NEOX);
+    names[0] = "embed_out"; /* as its files call it */
+    o = (struct lora_options){.targets = names, .n_targets = 1, .rank = 4, .alpha = 8};
+    assert_string_equal(adapted(&o), "lm_head ");
+}
+
 static void what_is_saved_as_a_whole_gets_no_adapter(void **state)
 {
     (void)state;
@@ -108,10 +123,10 @@ static void names_that_name_nothing_and_what_cannot_be_adapted_are_errors(void *
     list(TINY_LLAMA);
     ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "no module is called \"c_attn\"");
     assert_string_equal(err.hint, "linear layers of this model are q_proj, k_proj, v_proj, o_proj, "
-                                  "gate_proj, up_proj, down_proj");
+                                  "gate_proj, up_proj, down_proj, lm_head");
     ASSERT_OK(lora_choose(&model, &o, true, choices, &err));
-    names[0] = "lm_head";
-    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "adapters on lm_head");
+    names[0] = "embed_tokens";
+    ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "adapters on model.embed_tokens");
     assert_non_null(strstr(err.hint, "modules_to_save"));
     names[0] = "norm";
     ASSERT_FAILS(lora_choose(&model, &o, false, choices, &err), "adapters on model.norm");
@@ -185,6 +200,7 @@ int main(void)
         cmocka_unit_test(names_are_ends_of_paths),
         cmocka_unit_test(all_linear_is_all_but_the_head),
         cmocka_unit_test(nothing_said_is_peft_s_choice),
+        cmocka_unit_test(the_head_is_adapted_where_it_is_named),
         cmocka_unit_test(what_is_saved_as_a_whole_gets_no_adapter),
         cmocka_unit_test(patterns_match_ends_of_paths_and_the_first_counts),
         cmocka_unit_test(names_that_name_nothing_and_what_cannot_be_adapted_are_errors),

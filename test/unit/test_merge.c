@@ -67,6 +67,19 @@ static void a_merged_model_gives_the_losses_of_the_adapted_one(void **state)
     }
 }
 
+static void an_adapter_on_the_head_is_merged_tied_or_not(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"lm_head"}, *const tokens[] = {"embed_tokens"};
+    struct lora_options o = {.targets = names, .n_targets = 1, .rank = 2, .alpha = 2};
+    check_saved(TINY_LLAMA, &o);
+    check_saved(TINY_NEOX, &o);
+    check_saved(TINY_GPT2, &o); /* tied */
+    o.saved = tokens;
+    o.n_saved = 1;
+    check_saved(TINY_LLAMA ", \"tie_word_embeddings\": true", &o);
+}
+
 static void copies_of_whole_modules_take_the_place_of_the_base(void **state)
 {
     (void)state;
@@ -92,14 +105,18 @@ static void what_was_tied_is_said_to_be_tied_no_longer(void **state)
 {
     (void)state;
     static const char *const head[] = {"lm_head"};
-    struct lora_options o = {.all_linear = true, .rank = 2, .alpha = 2};
-    o.saved = head;
-    o.n_saved = 1;
-    static const struct {
+    struct lora_options copy = {.all_linear = true, .rank = 2, .alpha = 2}, adapter = copy;
+    copy.saved = adapter.targets = head;
+    copy.n_saved = adapter.n_targets = 1;
+    adapter.all_linear = false;
+    static const char *const llama = "\"tie_word_embeddings\":\ttrue, " TINY_LLAMA;
+    const struct {
         const char *members, *wanted;
+        const struct lora_options *o;
     } cases[] = {
-        {"\"tie_word_embeddings\":\ttrue, " TINY_LLAMA, "\"tie_word_embeddings\":\tfalse, "},
-        {TINY_GPT2, "{\"tie_word_embeddings\": false,"},
+        {llama, "\"tie_word_embeddings\":\tfalse, ", &copy},
+        {llama, "\"tie_word_embeddings\":\tfalse, ", &adapter},
+        {TINY_GPT2, "{\"tie_word_embeddings\": false,", &copy},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct model model;
@@ -110,7 +127,7 @@ static void what_was_tied_is_said_to_be_tied_no_longer(void **state)
         (void)merge_list(&model, &arena, &n);
         assert_int_equal(n, model.n_params);
         assert_false(merge_unties(&model));
-        adapt(&model, &o);
+        adapt(&model, cases[i].o);
         assert_true(merge_unties(&model));
         const struct merged *list = merge_list(&model, &arena, &n);
         assert_int_equal(n, model.n_params + 1);
@@ -205,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_merged_model_gives_the_losses_of_the_adapted_one),
+        cmocka_unit_test(an_adapter_on_the_head_is_merged_tied_or_not),
         cmocka_unit_test(copies_of_whole_modules_take_the_place_of_the_base),
         cmocka_unit_test(what_was_tied_is_said_to_be_tied_no_longer),
         cmocka_unit_test(threads_do_not_change_a_bit),

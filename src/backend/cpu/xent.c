@@ -16,7 +16,8 @@
  * Targets of one row each have their own h and dh, which are added up in their order. Gradients of
  * W need the finished sums: xent_weight.c computes the logits anew for them.
  *
- * An adapter makes the product deeper by its rank: [h, u] [W, B]^T with u = s drop(h) A^T.
+ * An adapter makes the product deeper by its rank: [h, u] [W, B]^T with u = s drop(h) A^T
+ * (xent_adapter.c).
  */
 #include "backend/cpu/xent.h"
 

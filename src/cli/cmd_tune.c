@@ -171,6 +171,23 @@ static void hint_resume(const struct tune *t, struct err *err)
     buf_release(&command);
 }
 
+/* Of a run whose result is saved: the report into the folder and the result for the user. One that
+ * cannot be written keeps the other from nobody. */
+static bool report(const struct tune *t, struct err *err)
+{
+    const char *folder = t->setup.options->output_dir;
+    struct err untold;
+    struct buf command;
+    bool is_written = report_write(folder, err);
+    if (!is_written) {
+        buf_init(&command, BUF_NO_LIMIT);
+        tune_view_resume(folder, &command);
+        err_hint(err, "what was trained is saved; %s writes the report", buf_string(&command));
+        buf_release(&command);
+    }
+    return tell_result(t, is_written ? err : &untold) && is_written;
+}
+
 /* From here on it is the same for a run that begins and one that goes on. */
 static bool run(struct tune *t, struct err *err)
 {
@@ -192,7 +209,7 @@ static bool run(struct tune *t, struct err *err)
         hint_resume(t, err);
     if (t->report.is_saved) { /* what the guard ended, too */
         struct err trouble;
-        bool told = report_write(o->output_dir, &trouble) && tell_result(t, &trouble);
+        bool told = report(t, &trouble);
         if (ok && !told)
             *err = trouble;
         ok = ok && told;

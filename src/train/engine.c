@@ -25,11 +25,23 @@ bool engine_start(struct engine *e, const struct options *o, struct err *err)
     return true;
 }
 
+/* The folder that a run left is often named instead of the one in it. */
+static bool load_adapter(struct engine *e, const char *folder, struct err *err)
+{
+    struct arena arena = {0};
+    if (!folder || lora_load(&e->model, folder, err))
+        return true;
+    const char *inner = file_join(&arena, folder, "adapter");
+    if (file_kind_of(file_join(&arena, inner, "adapter_config.json")) == FILE_REGULAR)
+        err_hint(err, "the adapter of this run: --adapter %s", inner);
+    arena_release(&arena);
+    return false;
+}
+
 bool engine_open(struct engine *e, const char *path, const struct options *o, struct err *err)
 {
     bool ok = engine_start(e, o, err) && model_open(&e->model, path, &e->backend, err) &&
-              (!o->adapter || lora_load(&e->model, o->adapter, err)) &&
-              model_check_finite(&e->model, err);
+              load_adapter(e, o->adapter, err) && model_check_finite(&e->model, err);
     if (!ok)
         engine_close(e);
     return ok;

@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import pty
+import resource
 import signal
 import struct
 import subprocess
@@ -128,6 +129,33 @@ class Tune(Case):
         (folder / "validation.jsonl").write_text("".join(lines[:5]))
         _, _, err = self.run_pace("plan", self.model, folder)
         self.assertIn("note: 5 rows for training are held out as well, in a file of their own", err)
+
+    def test_the_folder_of_a_run_in_place_of_its_adapter_is_told_from_it(self):
+        self.tune()
+        for words in (("eval", self.model, self.data), ("merge", self.model, "-o", self.folder / "merged")):
+            code, _, err = self.run_pace(*words, "--adapter", self.out)
+            self.assertEqual(code, 3, err)
+            self.assertIn(f"hint: the adapter of this run: --adapter {self.out}/adapter", err)
+
+    @staticmethod
+    def with_small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    def test_a_report_that_cannot_be_written_keeps_neither_the_result_nor_the_adapter_back(self):
+        words = ["tune", self.model, self.data, "-o", self.out, "--lr", "0.02", "--steps", "5"]
+        done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, timeout=60,
+                              preexec_fn=self.with_small_files)
+        err = done.stderr.decode()
+        self.assertEqual(done.returncode, 3, err)
+        self.assertIn("report.html: cannot write: File too large", err)
+        self.assertIn(f"what was trained is saved; pace tune --resume {self.out} writes the report", err)
+        self.assertIn("nats a token", done.stdout.decode())
+        self.assertTrue((self.out / "adapter" / "adapter_model.safetensors").is_file())
+        self.assertFalse((self.out / "report.html").exists())
+        code, out, err = self.run_pace("tune", "--resume", self.out)
+        self.assertEqual(code, 0, err)
+        self.assertTrue((self.out / "report.html").is_file())
 
     def test_a_log_has_a_line_a_step_and_says_no_step_twice(self):
         _, _, err = self.tune("--no-shuffle")

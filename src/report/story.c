@@ -117,8 +117,9 @@ void story_make(struct story *s, const struct journal *j, struct arena *arena)
             see_eval(s, entry->obs.loss, step);
         else
             s->n_gradients++;
+        bool is_gradient = entry->obs.kind == PACE_OBS_STEP;
         if (is_told(&entry->decision))
-            tell(s, entry, step);
+            tell(s, entry, is_gradient && step < INT64_MAX ? step + 1 : step);
         step = step_behind(entry, step);
     }
     int64_t few = 1 + s->n_gradients / 20;

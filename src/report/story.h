@@ -10,7 +10,7 @@
 /* A decision worth telling, with those alike that follow it. */
 struct story_event {
     const struct journal_entry *entry; /* the first of them */
-    int64_t step, last_step;           /* at which they were made */
+    int64_t step, last_step; /* at which they were made, the first step being 1, as logs have it */
     size_t n;
 };
 
@@ -24,7 +24,7 @@ struct story {
     const struct journal *journal;
     struct story_event *events;
     size_t n_events;
-    int64_t *steps;      /* [journal->n_entries]: at which each observation was made */
+    int64_t *steps;      /* [journal->n_entries]: steps done before each observation */
     int64_t n_gradients; /* observations of steps */
     int64_t n_evals;
     double first_loss; /* a mean of the first few, of the last few: NAN where there are none */

@@ -47,8 +47,8 @@ static void add_points(struct trace *t, const struct story *s)
             add_point(&t->rate, NAN, NAN);
         }
         before = s->steps[i];
-        add_point(&t->loss, step, entry->obs.loss);
-        add_point(&t->rate, step, d->apply_update ? d->learning_rate : NAN);
+        add_point(&t->loss, step + 1, entry->obs.loss);
+        add_point(&t->rate, step + 1, d->apply_update ? d->learning_rate : NAN);
     }
 }
 

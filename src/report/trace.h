@@ -14,7 +14,7 @@ struct trace_line {
 };
 
 struct trace {
-    struct trace_line loss, rate, eval; /* x: steps */
+    struct trace_line loss, rate, eval; /* x: the step, the first being 1 */
     struct trace_line smooth;           /* the loss without the noise of its batches */
     bool log_loss, log_rate;            /* seen better on a logarithmic axis */
 };

@@ -63,7 +63,7 @@ class Explain(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertIn("linear, learning rate 0.001, 60 steps, 6 of warmup", out)
         self.assertIn("act; a rate of 0.0002 was expected, give or take 0.25 decades", out)
-        self.assertRegex(out, r" 40  roll back  loss rose from 1\.6 to 6\.5 within 10 steps; back")
+        self.assertRegex(out, r" 41  roll back  loss rose from 1\.6 to 6\.5 within 10 steps; back")
         self.assertIn("lowest 1.75 at step 30", out)
         self.assertIn("step 60: all steps are done", out)
         self.assertIn("81 gradients, 1 evaluation; 21 steps done again", out)
@@ -88,7 +88,7 @@ class Explain(unittest.TestCase):
         self.assertEqual(report["eval"], {"first": 1.75, "best": 1.75, "best_step": 30, "last": 1.75})
         (decision,) = report["decisions"]
         self.assertEqual((decision["step"], decision["action"], decision["rule"]),
-                         (40, "roll_back", "loss_spike"))
+                         (41, "roll_back", "loss_spike"))
         self.assertIn("learning rate halved", decision["reason"])
         self.assertFalse(report["cut"])
 
@@ -143,7 +143,7 @@ class Explain(unittest.TestCase):
         made_runs.write("with_incidents", self.folder)
         _, out, _ = self.explain(str(self.folder), COLUMNS="120")
         self.assertIn("base loss: the base's loss is 12.4", out)
-        self.assertRegex(out, r" 46  roll back  loss rose")
+        self.assertRegex(out, r" 47  roll back  loss rose")
         self.assertRegex(out, r" 51  quarantine data/support\.jsonl, line 151: its loss is not a number")
         self.assertRegex(out, r"240  average    the average of the last half")
 

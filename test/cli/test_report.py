@@ -134,9 +134,9 @@ class Report(unittest.TestCase):
     def test_incidents_are_marked_and_listed(self):
         numbers = self.numbers("with_incidents")
         self.assertEqual([(m["x"], m["n"]) for m in numbers["marks"]],
-                         [(46, 1), (50, 0), (51, 0), (53, 0), (56, 0), (90, 2), (120, 0), (240, 3)])
+                         [(47, 1), (51, 0), (51, 0), (53, 0), (56, 0), (91, 2), (121, 0), (240, 3)])
         text = self.read("with_incidents", "report.html")
-        self.assertIn("3 times, steps 50 to 55", text)
+        self.assertIn("3 times, steps 51 to 56", text)
         self.assertIn("data/support.jsonl, line 151", text)
         self.assertIn("is this the tokenizer of this model?", text)
 

@@ -20,7 +20,7 @@ static void results_and_rate_are_told(void **state)
     ASSERT_HAS(text, "| loss, nats per token | 2.300 | 1.500 |\n| perplexity | 9.97 | 4.48 |\n");
     ASSERT_HAS(text, "| of 40 answers, said word for word | 1 | 36 |\n");
     ASSERT_HAS(text, "| learning rate | 5e-4 |\n");
-    ASSERT_HAS(text, "- step 30, roll back: loss rose");
+    ASSERT_HAS(text, "- step 31, roll back: loss rose");
     ASSERT_HAS(text, "- step 32, quarantine: its loss is no number\n");
     ASSERT_HAS(text, "pace chat 'models/<small>' --adapter ");
     ASSERT_HAS(text, "PeftModel.from_pretrained(base, \"");

@@ -101,7 +101,7 @@ static void a_roll_back_is_placed_where_it_was_made(void **state)
     put_steps(12, 88, 1);
     read_story();
     assert_int_equal(story.n_events, 1);
-    assert_int_equal(story.events[0].step, 30);
+    assert_int_equal(story.events[0].step, 31);
     assert_int_equal(story.steps[31], 12);
     assert_int_equal(story.end_step, 100);
     assert_int_equal(story.n_gradients, 119);
@@ -123,10 +123,10 @@ static void small_decisions_alike_are_told_once(void **state)
     read_story();
     assert_int_equal(story.n_events, 4);
     assert_int_equal(story.events[0].n, 5);
-    assert_int_equal(story.events[0].step, 10);
-    assert_int_equal(story.events[0].last_step, 18);
+    assert_int_equal(story.events[0].step, 11);
+    assert_int_equal(story.events[0].last_step, 19);
     assert_int_equal(story.events[1].n, 1);
-    assert_int_equal(story.events[2].step, 21);
+    assert_int_equal(story.events[2].step, 22);
     assert_int_equal(story.events[3].n, 1);
 }
 

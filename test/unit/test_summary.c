@@ -26,7 +26,7 @@ static void the_members_that_scripts_rely_on_are_there(void **state)
     ASSERT_HAS(text,
                "\"total_ratio\": 1.39\n  },\n  \"seconds\": 100.0,\n"
                "  \"tokens_per_second\": 500.0,\n  \"peak_memory_bytes\": 7000000,\n"
-               "  \"incidents\": [\n    {\n      \"step\": 30,\n      \"action\": \"roll_back\"");
+               "  \"incidents\": [\n    {\n      \"step\": 31,\n      \"action\": \"roll_back\"");
     ASSERT_HAS(text, "\"status\": \"done\"");
 }
 

@@ -34,7 +34,7 @@ static void incidents_of_all_kinds_stand_in_their_order(void **state)
     assert_int_equal(timeline.n_items, 3);
     assert_string_equal(timeline.items[0].action, "roll_back");
     assert_string_equal(timeline.items[0].label, "roll back");
-    assert_int_equal(timeline.items[0].step, 30);
+    assert_int_equal(timeline.items[0].step, 31);
     assert_true(timeline.items[0].changes_run && timeline.items[0].event);
     assert_string_equal(timeline.items[1].action, "quarantine");
     assert_int_equal(timeline.items[1].step, 32);

@@ -21,8 +21,8 @@ static void curves_are_broken_where_a_run_goes_back(void **state)
     story_make(&story, &journal, &arena);
     trace_make(&trace, &story, &arena);
     assert_int_equal(trace.loss.n, 20 + 1 + 1 + 18); /* steps, the roll-back, a gap, steps */
-    assert_true(trace.loss.x[0] == 10 && trace.loss.x[20] == 30);
-    assert_true(isnan(trace.loss.x[21]) && trace.loss.x[22] == 22);
+    assert_true(trace.loss.x[0] == 11 && trace.loss.x[20] == 31);
+    assert_true(isnan(trace.loss.x[21]) && trace.loss.x[22] == 23);
     assert_true(isnan(trace.rate.y[20])); /* no update was made there */
     assert_int_equal(trace.eval.n, 2);
     assert_true(trace.eval.x[1] == 40 && trace.eval.y[1] == 1.52);

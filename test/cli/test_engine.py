@@ -137,6 +137,14 @@ class Tune(Case):
             self.assertEqual(code, 3, err)
             self.assertIn(f"hint: the adapter of this run: --adapter {self.out}/adapter", err)
 
+    def test_an_optimizer_that_wants_other_rates_than_the_guess_is_warned_of(self):
+        for name, more in (("sgd", ""), ("prodigy", " (1, as its paper says)")):
+            for command in ("plan", "find"):
+                _, _, err = self.run_pace(command, self.model, self.data, "--optim", name)
+                self.assertIn(f"{name} wants another by orders of magnitude: --learning-rate sets it{more}\n", err)
+        for words in (("--optim", "lion"), ("--optim", "sgd", "--lr", "0.1")):
+            self.assertNotIn("warning: the rate", self.run_pace("plan", self.model, self.data, *words)[2])
+
     @staticmethod
     def with_small_files():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

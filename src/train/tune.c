@@ -440,5 +440,8 @@ bool tune_run(struct tune *t, bool (*on_event)(void *context, const struct train
     if (t->report.end != TRAINER_STOPPED)
         return true;
     err_set(err, ERR_STOPPED, "%s", t->report.reason);
+    bool is_broken = pace_rate_next(&t->trainer.rate).reason == PACE_REASON_NON_FINITE;
+    if (is_broken && t->setup.rate.guard != PACE_GUARD_ACT)
+        err_hint(err, "--guard act leaves such rows out, or goes back to an earlier state");
     return false;
 }

@@ -251,6 +251,7 @@ class Tune(Case):
         code, out, err = self.tune("--lr", "1e30", "--guard", "off")
         self.assertEqual((code, out), (6, ""))
         self.assertIn("not finite", err)
+        self.assertIn("hint: --guard act leaves such rows out", err)
         self.assertNotIn("-nan", err)
         self.assertFalse((self.out / "adapter").exists())
         self.assertFalse((self.out / "report.html").exists())

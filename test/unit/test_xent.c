@@ -34,6 +34,21 @@ static void targets_of_one_row_add_up_whatever_block_they_are_in(void **state)
     check_case(&row);
 }
 
+static void gradients_of_weights_are_summed_in_rounds_of_targets(void **state)
+{
+    (void)state;
+    struct case_row row = {.op = CASE_XENT,
+                           .name = "rounds",
+                           .R = 11,
+                           .C = 8,
+                           .V = XENT_KEPT_MOST / (2 * XENT_KEPT_LEAST) + 7,
+                           .n_targets = XENT_KEPT_LEAST + 5,
+                           .scale = 1,
+                           .softcap = 3,
+                           .flags = CASE_BIAS};
+    check_large_case(&row);
+}
+
 /* Logits that rise from token to token: the greatest so far changes in every piece. */
 static void the_sum_follows_a_greatest_logit_that_rises(void **state)
 {
@@ -76,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vocabulary_larger_than_a_pass_is_gone_through_in_passes),
         cmocka_unit_test(targets_of_one_row_add_up_whatever_block_they_are_in),
+        cmocka_unit_test(gradients_of_weights_are_summed_in_rounds_of_targets),
         cmocka_unit_test(the_sum_follows_a_greatest_logit_that_rises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

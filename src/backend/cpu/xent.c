@@ -14,7 +14,8 @@
  * computed twice.
  *
  * Targets of one row each have their own h and dh, which are added up in their order. Gradients of
- * W need the finished sums: xent_weight.c computes the logits anew for them.
+ * W need the finished sums. So where they are wanted the p of some hundred targets are kept, for
+ * all of the vocabulary, until xent_weight.c has used them; then come the next targets.
  *
  * An adapter makes the product deeper by its rank: [h, u] [W, B]^T with u = s drop(h) A^T
  * (xent_adapter.c).
@@ -30,7 +31,39 @@
 size_t xent_pass_tokens(const struct xent *x)
 {
     size_t tokens = XENT_PACKED_MOST / 2 / max_size(x->width, 1) / 256 * 256;
-    return min_size(max_size(tokens, XENT_TOKENS_OF_WEIGHT), round_up(x->tokens, 256));
+    return min_size(max_size(tokens, XENT_TOKENS_LEAST), round_up(x->tokens, 256));
+}
+
+/* Rows of what is kept lie an odd number of a cache's lines apart: an even one, of thousands of
+ * bytes, would bring them to few places in the caches. */
+static size_t kept_stride(const struct xent *x)
+{
+    return xent_pass_tokens(x) + 16;
+}
+
+static size_t kept_floats(const struct xent *x, size_t n_rows)
+{
+    return n_rows * ceil_div(x->tokens, xent_pass_tokens(x)) * kept_stride(x);
+}
+
+/* The most targets of a round. It does not depend on threads: dW is summed round by round. */
+static size_t round_rows(const struct xent *x)
+{
+    if (!x->wants_weight)
+        return x->n;
+    size_t most = XENT_KEPT_MOST / max_size(kept_floats(x, 1), 1);
+    return min_size(x->n, max_size(most / XENT_KEPT_LEAST, 1) * XENT_KEPT_LEAST);
+}
+
+struct mat xent_kept(const struct xent *x)
+{
+    size_t pass = x->first / xent_pass_tokens(x), stride = kept_stride(x);
+    return (struct mat){x->kept + pass * x->n_rows * stride, x->n_rows, x->here, stride};
+}
+
+float *xent_then(const struct xent *x, size_t token)
+{
+    return x->then + token / XENT_TOKENS_AT_ONCE * x->n_rows;
 }
 
 static void take_memory(struct xent *x, struct scratch *s)
@@ -57,7 +90,9 @@ static void take_memory(struct xent *x, struct scratch *s)
         x->du = scratch_take(s, x->n * x->rank, sizeof(float));
     }
     if (x->wants_weight) {
-        x->dz = scratch_take(s, x->n * XENT_TOKENS_OF_WEIGHT, sizeof(float));
+        size_t rows = round_rows(x), pieces = ceil_div(x->tokens, XENT_TOKENS_AT_ONCE);
+        x->kept = scratch_take(s, kept_floats(x, rows), sizeof(float));
+        x->then = scratch_take(s, rows * pieces, sizeof(float));
         x->outer = scratch_take(s, outer_floats(x->b, x->width + x->rank), sizeof(float));
     }
 }
@@ -72,8 +107,8 @@ size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *siz
                      .rank = sizes->vocabulary_rank,
                      .wants_dh = sizes->trains,
                      .wants_du = sizes->trains && sizes->vocabulary_rank > 0,
-                     .wants_weight = sizes->trains && sizes->trains_vocabulary,
-                     .block_rows = cpu_row_block(b, sizes->targets)};
+                     .wants_weight = sizes->trains && sizes->trains_vocabulary};
+    x.block_rows = cpu_row_block(b, round_rows(&x));
     struct scratch counter = scratch_counter();
     take_memory(&x, &counter);
     return scratch_counted(&counter);
@@ -94,8 +129,8 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
                      .wants_dh = a->coef && a->dh.to.at,
                      .wants_du = a->coef && a->head.rank > 0,
                      .wants_weight =
-                         a->coef && (a->head.dweight || a->head.dbias || a->head.dlora_b),
-                     .block_rows = cpu_row_block(b, n)};
+                         a->coef && (a->head.dweight || a->head.dbias || a->head.dlora_b)};
+    x.block_rows = cpu_row_block(b, round_rows(&x));
     struct scratch scratch = scratch_of(b);
     take_memory(&x, &scratch);
     for (size_t i = 0; i < n; i++) {
@@ -237,6 +272,8 @@ static void take_columns(const struct xent *x, const struct own *own, size_t tar
         if (x->wants_du)
             x->k->scale(mat_row(du, i), factor, x->rank);
     }
+    for (size_t i = 0; x->wants_weight && i < z.rows; i++)
+        xent_then(x, x->first + from)[target - x->row + i] = x->state[target + i].most;
     if (!x->wants_dh && !x->wants_du)
         return;
     gemm_pack_a(x->k, x->b->products, own->packed, z, 0, z.rows);
@@ -249,22 +286,22 @@ static void take_columns(const struct xent *x, const struct own *own, size_t tar
 static void take_block(void *context, size_t index, size_t worker)
 {
     const struct xent *x = context;
-    size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
+    size_t row = index * x->block_rows, n = min_size(x->n_rows - row, x->block_rows);
     struct own own = own_of(x, worker);
-    gemm_pack_a(x->k, x->b->products, own.h, (struct mat){x->h, x->n, x->depth, x->depth}, target,
-                n);
+    struct mat h = {x->h, x->n, x->depth, x->depth};
+    gemm_pack_a(x->k, x->b->products, own.h, h, x->row + row, n);
     for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
         size_t here = min_size(x->here - from, XENT_TOKENS_AT_ONCE);
-        take_columns(x, &own, target, from, (struct mat){own.scores, n, here, here});
+        struct mat z = {own.scores, n, here, here};
+        if (x->wants_weight) {
+            struct mat kept = xent_kept(x);
+            z = (struct mat){mat_row(kept, row) + from, n, here, kept.stride};
+        }
+        take_columns(x, &own, x->row + row, from, z);
     }
 }
 
 /* ----------------------------------------------------------------------------------- the end -- */
-
-static float slope(float z, float softcap)
-{
-    return softcap > 0 ? 1 - z / softcap * (z / softcap) : 1;
-}
 
 enum { PIECE = 256 }; /* the longest block of the quantised types */
 
@@ -275,7 +312,7 @@ static void finish_target(const struct xent *x, size_t i, float *own)
     const struct xent_state *s = &x->state[i];
     float *dh = x->dh + i * x->width, decoded[PIECE];
     float coef = a->coef[i] * a->logit_scale;
-    float chosen = -coef * slope(s->chosen, a->softcap);
+    float chosen = -coef * xent_slope(s->chosen, a->softcap);
     float others = (float)((double)coef / s->sum);
     for (size_t c = 0; x->wants_dh && c < x->width; c += PIECE) {
         size_t n = min_size(x->width - c, PIECE);
@@ -317,18 +354,30 @@ static void scatter_columns(void *context, size_t index, size_t worker)
     }
 }
 
+/* The vocabulary in passes, for the targets of a round. */
+static void take_round(struct xent *x)
+{
+    size_t pass = xent_pass_tokens(x);
+    for (x->first = 0; x->first < x->tokens; x->first += x->here) {
+        x->here = min_size(x->tokens - x->first, pass);
+        xent_pack(x);
+        cpu_run(x->b, ceil_div(x->n_rows, x->block_rows), take_block, x);
+    }
+    if (x->wants_weight)
+        xent_weight(x);
+}
+
 void cpu_xent(struct backend *b, const struct xent_args *a)
 {
     struct xent x = xent_open(b, a, NULL, a->n_targets);
-    size_t blocks = ceil_div(x.n, x.block_rows), pass = xent_pass_tokens(&x);
-    for (; x.first < x.tokens; x.first += x.here) {
-        x.here = min_size(x.tokens - x.first, pass);
-        xent_pack(&x);
-        cpu_run(b, blocks, take_block, &x);
+    size_t rounds = ceil_div(x.n, max_size(round_rows(&x), 1));
+    for (; x.row < x.n; x.row += x.n_rows) {
+        x.n_rows = min_size(x.n - x.row, ceil_div(x.n, rounds));
+        take_round(&x);
     }
-    cpu_run(b, blocks, finish_block, &x);
+    cpu_run(b, ceil_div(x.n, x.block_rows), finish_block, &x);
     if (x.wants_dh)
         cpu_run(b, ceil_div(x.width, COLUMNS_OF_BLOCK), scatter_columns, &x);
-    if (x.wants_weight)
-        xent_weight(&x);
+    if (x.wants_du && a->head.dlora_a)
+        xent_adapter_gradient(&x);
 }

@@ -7,11 +7,18 @@
 #include "backend/cpu/outer.h"
 
 /*
- * PACKED_MOST: floats of packed weights of one pass. TOKENS_AT_ONCE: columns of logits that a block
- * of rows has in its own cache. TOKENS_OF_WEIGHT: rows of dW that are computed in one go. Multiples
- * of 256.
+ * PACKED_MOST: floats of packed weights of one pass, TOKENS_LEAST its tokens at least.
+ * TOKENS_AT_ONCE: columns of logits that a block of rows has in its own cache. KEPT_MOST: floats
+ * that are kept of targets for dW, which is computed for so many of them at a time, for KEPT_LEAST
+ * at least. Multiples of 256.
  */
-enum { XENT_PACKED_MOST = 4 << 20, XENT_TOKENS_AT_ONCE = 512, XENT_TOKENS_OF_WEIGHT = 1024 };
+enum {
+    XENT_PACKED_MOST = 4 << 20,
+    XENT_TOKENS_LEAST = 1024,
+    XENT_TOKENS_AT_ONCE = 512,
+    XENT_KEPT_MOST = 32 << 20,
+    XENT_KEPT_LEAST = 256,
+};
 
 /* What is known of a target's logits so far. */
 struct xent_state {
@@ -29,13 +36,16 @@ struct xent {
     size_t rank, first_u, depth; /* of the adapter; where u begins in a row; a row's length */
     bool wants_dh, wants_du, wants_weight;
     size_t block_rows;
+    /* Of one round: targets row … row + n_rows - 1; all of them where no dW is wanted. */
+    size_t row, n_rows;
     /* Of one pass: tokens first … first + here - 1. */
     size_t first, here;
 
     /* Scratch. h [n, depth]: logit_scale times h[row] and u of each target; across: W^T and B^T in
      * panels [depth][panel]; along, along_b: W and B in panels [tokens][panel]; dh [n, C];
-     * du [n, r]; dz [n, TOKENS_OF_WEIGHT]. */
-    float *h, *dh, *du, *across, *along, *along_b, *decoded, *own, *dz, *outer;
+     * du [n, r]. Of a round, for dW: what its logits become, a matrix for each pass (xent_kept),
+     * and the greatest logits by which they were divided, [pieces of TOKENS_AT_ONCE][n_rows]. */
+    float *h, *dh, *du, *across, *along, *along_b, *decoded, *own, *kept, *then, *outer;
     struct xent_state *state;
     size_t own_floats;
 };
@@ -47,6 +57,13 @@ struct xent xent_open(const struct backend *b, const struct xent_args *a, const 
 /* Tokens of a pass. */
 size_t xent_pass_tokens(const struct xent *x);
 
+/* Of the pass: exp(z - then) cap'(z) of each target of the round. */
+struct mat xent_kept(const struct xent *x);
+
+/* For each target of the round the greatest logit that was known when that token's piece of the
+ * vocabulary had its turn. */
+float *xent_then(const struct xent *x, size_t token);
+
 /* Packs W^T of tokens first … first + here - 1, and W where dh is wanted. */
 void xent_pack(const struct xent *x);
 
@@ -55,7 +72,13 @@ void xent_pack(const struct xent *x);
 void xent_scores(const struct xent *x, const float *packed_h, size_t n_rows, size_t from,
                  struct mat z, float *most);
 
-/* Gradients of W, of the bias and of the adapter, from the finished states and du. */
+/* cap'(z) where z is bent already. */
+static inline float xent_slope(float z, float softcap)
+{
+    return softcap > 0 ? 1 - z / softcap * (z / softcap) : 1;
+}
+
+/* Adds the round's share to the gradients of W, of the bias and of B, all passes done. */
 void xent_weight(struct xent *x);
 
 static inline size_t xent_row(const struct xent *x, size_t i)

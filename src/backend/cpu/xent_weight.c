@@ -4,40 +4,38 @@
  *     dz = coef (exp(z - lse) - onehot(id)) cap'(z)      dW += dz^T (g h)      dB += dz^T (g u)
  *                                                        db += sums of dz
  *
- * A thousand tokens at a time, whose logits of all targets are computed anew: keeping them from the
- * first time would take V floats for each target, a hundred times what the rest of a target needs.
+ * When logits were computed they became exp(z - then) cap'(z), `then` being the greatest so far
+ * (xent.c). Those were kept, so a factor for each target and piece of the vocabulary makes dz of
+ * them, and nothing is computed twice.
  */
 #include <math.h>
 
 #include "backend/cpu/xent.h"
 
-static void turn_row(const struct xent *x, size_t target, float *z, float lse)
+/* A target's dz, in place. */
+static void turn_row(const struct xent *x, size_t row, float *z)
 {
-    const struct xent_args *a = x->a;
-    size_t id = (size_t)a->target[target].id;
-    bool is_here = id >= x->first && id < x->first + x->here;
-    float chosen = is_here ? z[id - x->first] : 0;
-    (void)x->k->exp_row(z, x->here, lse, a->softcap);
-    if (is_here) {
-        float part = a->softcap > 0 ? chosen / a->softcap : 0;
-        z[id - x->first] -= 1 - part * part;
+    size_t target = x->row + row, id = (size_t)x->a->target[target].id;
+    const struct xent_state *s = &x->state[target];
+    float coef = x->a->coef[target];
+    for (size_t from = 0; from < x->here; from += XENT_TOKENS_AT_ONCE) {
+        float then = xent_then(x, x->first + from)[row];
+        double share = exp((double)then - (double)s->most) / s->sum;
+        x->k->scale(z + from, (float)((double)coef * share),
+                    min_size(x->here - from, XENT_TOKENS_AT_ONCE));
     }
-    x->k->scale(z, a->coef[target], x->here);
+    if (id >= x->first && id < x->first + x->here)
+        z[id - x->first] -= coef * xent_slope(s->chosen, x->a->softcap);
 }
 
 static void turn_block(void *context, size_t index, size_t worker)
 {
+    (void)worker;
     const struct xent *x = context;
-    size_t target = index * x->block_rows, n = min_size(x->n - target, x->block_rows);
-    float *packed_h = x->own + worker * x->own_floats;
-    struct mat h = {x->h, x->n, x->depth, x->depth};
-    gemm_pack_a(x->k, x->b->products, packed_h, h, target, n);
-    struct mat z = {x->dz + target * x->here, n, x->here, x->here};
-    xent_scores(x, packed_h, n, 0, z, NULL);
-    for (size_t i = 0; i < n; i++) {
-        const struct xent_state *s = &x->state[target + i];
-        turn_row(x, target + i, mat_row(z, i), (float)((double)s->most + log(s->sum)));
-    }
+    struct mat dz = xent_kept(x);
+    size_t end = min_size(x->n_rows, (index + 1) * x->block_rows);
+    for (size_t row = index * x->block_rows; row < end; row++)
+        turn_row(x, row, mat_row(dz, row));
 }
 
 enum { COLUMNS_OF_BLOCK = 64, ROWS_AT_ONCE = 256 };
@@ -46,11 +44,12 @@ static void add_bias(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const struct xent *x = context;
+    struct mat dz = xent_kept(x);
     size_t first = index * COLUMNS_OF_BLOCK, n = min_size(x->here - first, COLUMNS_OF_BLOCK);
     float *to = x->a->head.dbias + x->first + first, sum[COLUMNS_OF_BLOCK];
-    for (size_t i = 0; i < x->n; i++) {
-        x->k->axpby(sum, 1, x->dz + i * x->here + first, i % ROWS_AT_ONCE > 0 ? 1.0f : 0.0f, n);
-        if (i % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 || i + 1 == x->n)
+    for (size_t i = 0; i < x->n_rows; i++) {
+        x->k->axpby(sum, 1, mat_row(dz, i) + first, i % ROWS_AT_ONCE > 0 ? 1.0f : 0.0f, n);
+        if (i % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 || i + 1 == x->n_rows)
             x->k->add(to, to, sum, n);
     }
 }
@@ -59,7 +58,7 @@ static void add_bias(void *context, size_t index, size_t worker)
 static void add_outers(const struct xent *x, struct mat h)
 {
     const struct linear_part *head = &x->a->head;
-    struct mat dz = {x->dz, x->n, x->here, x->here}, u = mat_columns(h, x->first_u, x->rank);
+    struct mat dz = xent_kept(x), u = mat_columns(h, x->first_u, x->rank);
     struct outer outers[2];
     size_t n = 0;
     h = mat_columns(h, 0, x->width);
@@ -73,16 +72,12 @@ static void add_outers(const struct xent *x, struct mat h)
 void xent_weight(struct xent *x)
 {
     const struct linear_part *head = &x->a->head;
-    struct mat h = {x->h, x->n, x->depth, x->depth};
-    x->wants_dh = x->wants_du = false;
+    struct mat h = {x->h + x->row * x->depth, x->n_rows, x->depth, x->depth};
     for (x->first = 0; x->first < x->tokens; x->first += x->here) {
-        x->here = min_size(x->tokens - x->first, XENT_TOKENS_OF_WEIGHT);
-        xent_pack(x);
-        cpu_run(x->b, ceil_div(x->n, x->block_rows), turn_block, x);
+        x->here = min_size(x->tokens - x->first, xent_pass_tokens(x));
+        cpu_run(x->b, ceil_div(x->n_rows, x->block_rows), turn_block, x);
         add_outers(x, h);
         if (head->dbias)
             cpu_run(x->b, ceil_div(x->here, COLUMNS_OF_BLOCK), add_bias, x);
     }
-    if (head->dlora_a)
-        xent_adapter_gradient(x);
 }

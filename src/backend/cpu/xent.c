@@ -93,8 +93,9 @@ static void take_memory(struct xent *x, struct scratch *s)
         size_t rows = round_rows(x), pieces = ceil_div(x->tokens, XENT_TOKENS_AT_ONCE);
         x->kept = scratch_take(s, kept_floats(x, rows), sizeof(float));
         x->then = scratch_take(s, rows * pieces, sizeof(float));
-        x->outer = scratch_take(s, outer_floats(x->b, x->width + x->rank), sizeof(float));
     }
+    if (x->wants_weight || x->wants_du)
+        x->outer = scratch_take(s, outer_floats(x->b, x->width + x->rank), sizeof(float));
 }
 
 size_t cpu_xent_scratch(const struct backend *b, const struct backend_sizes *sizes)

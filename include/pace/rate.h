@@ -283,15 +283,17 @@ PACE_API void pace_prior(const struct pace_job *job, struct pace_prior *prior);
  *             break;
  *         restore_initial_state();                // each arm is the beginning of the run itself
  *         for (step = 0; step < r.steps; step++)  // with r.learning_rate as the schedule's peak
- *             if (!pace_search_watch(&search, loss_of(step)))
+ *             if (!pace_search_watch(&search, loss_of(step % r.fresh_steps)))
  *                 break;                          // it diverges: what is left of it is not run
  *         pace_search_tell(&search, held_out_loss(), se);    // of weights averaged from
  *     }                                                      // r.average_from on
  *     pace_search_find(&search, &found);          // the rate, how sure, and what an error costs
  *
  * Arms run on the same rows in the same order, so that their losses differ by the rate alone. The
- * main run may go on from the arm `found.arm` with the chosen rate's schedule. No clock, no draws,
- * no pointers: a copy of the struct is a checkpoint, also between two steps of an arm.
+ * main run may go on from the arm `found.arm` with the chosen rate's schedule. Where the run sees
+ * few rows several times an arm is the run in small: its first steps' rows come again as often, and
+ * nothing goes on from it. No clock, no draws, no pointers: a copy of the struct is a checkpoint,
+ * also between two steps of an arm.
  */
 
 /* How the rate is searched for: rows of a table in src/rate/search.c. */
@@ -338,6 +340,7 @@ struct pace_search_request {
     int arm; /* its number, from 0 */
     double learning_rate;
     int64_t steps;
+    int64_t fresh_steps;  /* step i takes the rows of the run's step i % fresh_steps */
     int64_t average_from; /* weights behind more updates than these go into the average */
 };
 
@@ -364,10 +367,11 @@ struct pace_arm {
 struct pace_search {
     struct pace_search_options options;
     struct pace_arm arms[PACE_SEARCH_ARMS];
-    int n_arms;        /* begun */
-    int64_t arm_steps; /* of each; 0: there is room for none */
-    double base_loss;  /* held-out, before the first step; NAN: not measured */
-    double spent;      /* steps, evaluations counted */
+    int n_arms;          /* begun */
+    int64_t arm_steps;   /* of each; 0: there is room for none */
+    int64_t fresh_steps; /* of them; the others see the same rows again */
+    double base_loss;    /* held-out, before the first step; NAN: not measured */
+    double spent;        /* steps, evaluations counted */
     struct pace_search_request request;
 };
 

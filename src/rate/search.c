@@ -210,7 +210,7 @@ void pace_search_find(const struct pace_search *s, struct pace_search_result *r)
     double here = expected_cost(r->curvature, 0, above, e.sd);
     r->double_cost = expected_cost(r->curvature, log10(2), above, e.sd) - here;
     r->half_cost = expected_cost(r->curvature, -log10(2), above, e.sd) - here;
-    r->arm = nearest_arm(s, r->learning_rate);
+    r->arm = search_race_repeats(s) ? -1 : nearest_arm(s, r->learning_rate);
     for (int i = 0; i < PACE_NUMBERS; i++)
         r->number[i] = e.number[i];
 }

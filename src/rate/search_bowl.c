@@ -3,16 +3,16 @@
  *
  * An arm's score is its loss in percent of the base's: the mean of what it has on held-out rows
  * with averaged weights and in training over the second half of its steps (rows that it saw for the
- * first time, so held out as well). Through the best score and its neighbours goes a parabola in
- * log10 of the rate, whose curvature is drawn a little to a usual one:
+ * first time, so held out as well; where rows come again, that on held-out rows alone). Through the
+ * best score and its neighbours goes a parabola in log10 of the rate, whose curvature is drawn a
+ * little to a usual one:
  *
  *     sum (score - a - b x - k x^2)^2 + RIDGE (k - USUAL)^2 -> least        x from the arms' middle
  *     vertex v = middle - b / 2k, in decades from the prior's rate
  *
  * The vertex is the best rate of a short run, and a short run is not the long one. Where nothing
  * has been gained yet, it sees only what a rate breaks at once and not what it would mend later: it
- * is far too low. Where rows are repeated, it does not see over-learning: it is too high. So it
- * counts as an observation of the best rate,
+ * is far too low. So it counts as an observation of the best rate,
  *
  *     best = ratio * (v + warmth) + shift, give or take noise,
  *
@@ -20,17 +20,13 @@
  *
  *     the best arm's loss has fallen by 2.5 % and more     ratio 0.95, noise 0.13 decades
  *     by 1 % or less                                       ratio 0.5,  noise 0.2
- *     one epoch                                            shift +0.05
- *     five over few rows, a fall by 25 % and less          shift -0.2, noise 1; 0.5 below the prior
- *     five over few rows, by 45 % and more                 shift -0.15, noise 0.26
+ *     rows seen once                                       shift +0.05
+ *     rows seen again, by the arms too                     shift -0.05, noise 0.18
  *
- * and a straight line between them (for epochs, of the prior's feature for them). The sweeps' arms
- * had no warmup; one that has is read at the mean rate of its steps, which lies `warmth` from its
- * peak. To it comes the noise of this job's own scores: the spread of the training losses'
+ * and a straight line between the falls, of which their standard error is taken off. The sweeps'
+ * arms had no warmup; one that has is read at the mean rate of its steps, which lies `warmth` from
+ * its peak. To it comes the noise of this job's own scores: the spread of the training losses'
  * differences from step to step between its outermost arms.
- *
- * What falls at once is what rows have in common: the form of answers, labels, a language. Seeing
- * rows again goes on teaching that; only what is a row's own is learned by heart.
  *
  * The prior that is observed upon has a heavy tail: four jobs in five lie within its spread, the
  * fifth within three times as much. So arms that speak clearly against the prior are believed.
@@ -44,7 +40,8 @@
 #define BOWL_LEAST 2.0
 #define BOWL_RIDGE 0.003
 /* No vertex is believed so far outside of what was tried, and no rate is chosen so far below it.
- * Above it much less: a rate that nobody ran may be the one that breaks. */
+ * Above it much less: a rate that nobody ran may be the one that breaks. Where rows come again not
+ * at all: there the right side is the steepest. */
 #define BOWL_OUTSIDE 0.3
 #define BOWL_ABOVE 0.1
 /* The chosen rate stays so far below one that diverged. */
@@ -52,10 +49,6 @@
 /* The tail of the prior: its share, and how many times as wide it is. */
 #define BOWL_TAIL 0.2
 #define BOWL_TAIL_TIMES 3.0
-/* The shares that the loss has fallen by where what rows have in common is little of what they
- * teach, and where it is nearly all. */
-#define BOWL_OWN 0.25
-#define BOWL_COMMON 0.45
 
 static double square(double x)
 {
@@ -72,17 +65,13 @@ struct reliability {
     double ratio, shift, noise;
 };
 
-static struct reliability reliability_of(const struct pace_search_options *o, double fall,
-                                         bool is_below)
+static struct reliability reliability_of(const struct pace_search *s, double fall)
 {
-    double common = blend(0, 1, (fall - BOWL_OWN) / (BOWL_COMMON - BOWL_OWN));
-    double gained = (fall - 0.01) / (0.025 - 0.01);
-    double repeats = fmin(o->repeats / log10(5), 1);
-    double once = 0.13, often = blend(is_below ? 0.5 : 1.0, 0.26, common);
-    return (struct reliability){
-        .ratio = blend(0.5, 0.95, gained),
-        .shift = blend(0.05, blend(-0.2, -0.15, common), repeats),
-        .noise = fmax(once * pow(often / once, repeats), blend(0.2, once, gained))};
+    bool again = search_race_repeats(s);
+    double gained = (fall - 0.01) / (0.025 - 0.01), noise = again ? 0.18 : 0.13;
+    return (struct reliability){.ratio = blend(0.5, 0.95, gained),
+                                .shift = again ? -0.05 : 0.05,
+                                .noise = blend(0.2, noise, gained)};
 }
 
 /* ---------------------------------------------------------------------------------- scores -- */
@@ -107,7 +96,8 @@ static void take_scores(const struct pace_search *s, struct scores *t)
         if (arm->status != PACE_ARM_MEASURED)
             continue;
         t->x[t->n] = offset(s, i);
-        t->y[t->n++] = fmin(fmax(scale * (arm->loss + arm->train) / 2, -1e6), 1e6);
+        double loss = search_race_repeats(s) ? arm->loss : (arm->loss + arm->train) / 2;
+        t->y[t->n++] = fmin(fmax(scale * loss, -1e6), 1e6);
         if (t->lowest < 0 || offset(s, i) < offset(s, t->lowest))
             t->lowest = i;
         if (t->highest < 0 || offset(s, i) > offset(s, t->highest))
@@ -182,9 +172,12 @@ static struct vertex fit(const struct scores *t)
     return (struct vertex){middle - b / (2 * k), k};
 }
 
-/* What chance can do to the vertex, in decades. */
+/* What chance can do to the vertex, in decades. What arms differ by on rows that come again is no
+ * chance: they learn them by heart, at their own pace. */
 static double noise_of(const struct pace_search *s, const struct scores *t, double k)
 {
+    if (search_race_repeats(s))
+        return 0;
     const struct pace_arm *a = &s->arms[t->lowest], *b = &s->arms[t->highest];
     double sum = 0, squares = 0, n = 0;
     for (int64_t i = a->done / 2; i < a->done && i < b->done; i++) {
@@ -203,14 +196,21 @@ static double noise_of(const struct pace_search *s, const struct scores *t, doub
 
 /* -------------------------------------------------------------------------------- estimate -- */
 
-/* Of the best arm, as a share of the base's loss. */
-static double fall_of(const struct pace_search *s)
+/* Of the best arm, as a share of the base's loss; and what of it is more than its error. */
+struct fall {
+    double share, certain;
+};
+
+static struct fall fall_of(const struct pace_search *s)
 {
-    double best = s->base_loss;
+    double best = s->base_loss, se = 0;
     for (int i = 0; i < s->n_arms; i++)
-        if (s->arms[i].status == PACE_ARM_MEASURED)
-            best = fmin(best, s->arms[i].loss);
-    return 1 - best / s->base_loss;
+        if (s->arms[i].status == PACE_ARM_MEASURED && s->arms[i].loss < best) {
+            best = s->arms[i].loss;
+            se = s->arms[i].se;
+        }
+    return (struct fall){.share = 1 - best / s->base_loss,
+                         .certain = 1 - fmin(best + se, s->base_loss) / s->base_loss};
 }
 
 /* The posterior of a normal prior around 0 after an observation, and how well it foretold it. */
@@ -249,7 +249,7 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
     }
     double v = fmin(fmax(vertex.x, offset(s, t->lowest) - BOWL_OUTSIDE),
                     offset(s, t->highest) + BOWL_OUTSIDE);
-    struct reliability r = reliability_of(&s->options, fall_of(s), v < 0);
+    struct reliability r = reliability_of(s, fall_of(s).certain);
     double noise = hypot(r.noise, noise_of(s, t, vertex.k));
     double seen = r.ratio * (v + warmth(s)) + r.shift;
     struct part usual = observe(prior_sd, seen, noise);
@@ -266,7 +266,8 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
 static void keep_near(const struct pace_search *s, const struct scores *t,
                       struct search_estimate *e)
 {
-    e->mean = fmin(e->mean, offset(s, t->highest) + BOWL_ABOVE);
+    double above = search_race_repeats(s) ? 0 : BOWL_ABOVE;
+    e->mean = fmin(e->mean, offset(s, t->highest) + above);
     e->mean = fmax(e->mean, offset(s, t->lowest) - BOWL_OUTSIDE);
     for (int i = 0; i < s->n_arms; i++)
         if (s->arms[i].status == PACE_ARM_DIVERGED)
@@ -294,7 +295,7 @@ static void explain(const struct pace_search *s, struct search_estimate *e)
     e->number[0] = s->n_arms;
     e->number[1] = (double)s->arm_steps;
     e->number[2] = pow(10, fabs(e->mean));
-    e->number[3] = 100 * fall_of(s);
+    e->number[3] = 100 * fall_of(s).share;
 }
 
 void search_bowl_estimate(const struct pace_search *s, struct search_estimate *e)
@@ -323,7 +324,8 @@ double search_bowl_curvature(const struct pace_search *s)
 {
     /* Our sweeps: 5 to 10 % of the loss per squared decade where little is gained, 12 % where much
      * is; a public one of models a thousand times as large: 4 %. */
-    double fall = s->n_arms > 0 && isfinite(s->base_loss) ? fmin(fmax(fall_of(s), 0), 0.4) : 0;
+    bool has_fall = s->n_arms > 0 && isfinite(s->base_loss);
+    double fall = has_fall ? fmin(fmax(fall_of(s).share, 0), 0.4) : 0;
     double base = isfinite(s->base_loss) && s->base_loss > 0 ? s->base_loss : 1;
     return (0.04 + 0.25 * fall) * base;
 }

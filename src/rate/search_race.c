@@ -13,6 +13,10 @@
  *
  * More of them with fewer steps did better than fewer with more (doc/RATE.md).
  *
+ * Where the run sees few rows several times, so does an arm: it goes through the rows of its first
+ * fresh_steps again and again. A beginning of such a run sees everything for the first time and
+ * cannot show what the rate does to rows that come again; the run in small shows it (doc/RATE.md).
+ *
  * An arm that diverges ends at once; what it did not use is there for others. It does so where its
  * losses are not finite, or where the mean of its newest few is above its own first loss and above
  * that of the first arm at the same steps by more than SEARCH_LOST of it: the rows are the same, so
@@ -22,8 +26,10 @@
 
 #include <math.h>
 
-/* Below so many steps an arm has seen too little; without room for two there is no race. */
+/* Below so many steps an arm has seen too little; without room for two there is no race. Where rows
+ * come again three arms of four steps do better than two of six. */
 #define SEARCH_STEPS_LEAST 5
+#define SEARCH_STEPS_LEAST_AGAIN 4
 #define SEARCH_ARMS_PLANNED 4
 /* Decades between neighbours; downwards, a second time, so many times as far. */
 #define SEARCH_STEP 0.33
@@ -46,15 +52,32 @@ static int64_t steps_of_arms(const struct pace_search *s, int arms)
     return (int64_t)fmin(fmax(floor(left / arms), 0), PACE_SEARCH_STEPS);
 }
 
+/* How often an arm sees its rows. */
+static double times_of(const struct pace_search *s)
+{
+    return fmax(round(pow(10, s->options.repeats)), 1);
+}
+
+static int64_t steps_least(const struct pace_search *s, int arms)
+{
+    bool few = times_of(s) > 1 && arms < SEARCH_ARMS_PLANNED;
+    return few ? SEARCH_STEPS_LEAST_AGAIN : SEARCH_STEPS_LEAST;
+}
+
 enum pace_search_reason search_race_obstacle(const struct pace_search *s)
 {
     if (s->options.held_out_rows < 1)
         return PACE_FOUND_NO_ROWS;
     if (s->options.n_states < 1)
         return PACE_FOUND_NO_MEMORY;
-    if (s->arm_steps < SEARCH_STEPS_LEAST)
+    if (s->arm_steps < steps_least(s, 2))
         return PACE_FOUND_TOO_SHORT;
     return PACE_FOUND_COUNT;
+}
+
+bool search_race_repeats(const struct pace_search *s)
+{
+    return s->fresh_steps < s->arm_steps;
 }
 
 bool search_race_diverges(const struct pace_search *s, const struct pace_arm *arm)
@@ -101,6 +124,7 @@ static void start_arm(struct pace_search *s, double log_rate)
                                               .arm = s->n_arms,
                                               .learning_rate = arm->learning_rate,
                                               .steps = s->arm_steps,
+                                              .fresh_steps = s->fresh_steps,
                                               .average_from = s->arm_steps / 2};
     arm->is_edge = s->n_arms >= 2 && best_arm(s) > 0;
     s->n_arms++;
@@ -167,7 +191,8 @@ void search_race_begin(struct pace_search *s)
     int arms = SEARCH_ARMS_PLANNED;
     do
         s->arm_steps = steps_of_arms(s, arms);
-    while (s->arm_steps < SEARCH_STEPS_LEAST && --arms >= 2);
+    while (s->arm_steps < steps_least(s, arms) && --arms >= 2);
+    s->fresh_steps = (int64_t)ceil((double)s->arm_steps / times_of(s));
     search_finish(s);
     if (search_race_obstacle(s) == PACE_FOUND_COUNT)
         s->request.action = PACE_SEARCH_BASE;

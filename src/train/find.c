@@ -2,7 +2,8 @@
  * find.c - the arms of the search, on our engine.
  *
  * An arm is the run's own beginning: the same state, rows and schedule, with another peak. So it
- * costs nothing where the main run goes on from it, and two arms differ by the rate alone. It is
+ * costs nothing where the main run goes on from it, and two arms differ by the rate alone. Where
+ * the search wants rows to come again it is the run in small, and the main run starts over. It is
  * made as the trainer makes a run without a guard: the controller gives rate and clipping, and the
  * search alone says when to end it.
  *
@@ -58,7 +59,8 @@ static double choose_budget(const struct find *f)
     struct pace_search trial;
     for (; o.budget > 0; o.budget = fmax(o.budget - STEP, 0)) {
         pace_search_init(&trial, &o);
-        double kept = (double)trial.arm_steps + o.eval_cost;
+        bool goes_on = trial.fresh_steps == trial.arm_steps;
+        double kept = (goes_on ? (double)trial.arm_steps : 0) + o.eval_cost;
         if (pace_search_next(&trial).action == PACE_SEARCH_DONE ||
             o.budget - kept / (double)o.total_steps <= f->options.lost)
             break;
@@ -152,11 +154,13 @@ static void begin_arm(struct find *f, const struct pace_search_request *r)
 }
 
 /* The gradients of an arm's step; with a guard, without the rows that break them. */
-static void compute(struct find *f, int64_t step, struct find_step *out, struct step_sums *sums)
+static void compute(struct find *f, const struct pace_search_request *r, struct find_step *out,
+                    struct step_sums *sums)
 {
     struct setup *s = f->setup;
+    int64_t step = f->memory.rate.step;
     struct quarantine_batch batch = {.stepper = &s->stepper, .store = &s->store};
-    (void)order_step(&f->order, step, &batch.n);
+    (void)order_step(&f->order, step % r->fresh_steps, &batch.n);
     batch.rows = f->order.taken;
     if (s->rate.guard == PACE_GUARD_ACT)
         quarantine_train(&s->quarantine, &batch, step, sums);
@@ -174,7 +178,7 @@ static bool step_arm(struct find *f, const struct pace_search_request *r, struct
     struct setup *s = f->setup;
     struct pace_rate *rate = &f->memory.rate;
     double began = clock_seconds();
-    compute(f, rate->step, &e->step, &sums);
+    compute(f, r, &e->step, &sums);
     e->loss = sums.not_finite > 0 ? NAN : sums.targets == 0 ? 0 : sums.loss;
     e->step.obs = pace_rate_obs_step(e->loss, sums.grad_norm);
     pace_rate_observe(rate, &e->step.obs);
@@ -194,7 +198,8 @@ static double distance(const struct find *f, int arm, double rate)
     return arm < 0 ? INFINITY : pace_search_distance(&f->memory.search, arm, rate);
 }
 
-/* The states that are kept for the main run are those nearest to the rate that is found so far. */
+/* The states that are kept for the main run are those nearest to the rate that is found so far;
+ * none where it cannot go on from arms. */
 static void hold(struct find *f, int arm)
 {
     struct pace_search_result so_far;
@@ -203,6 +208,8 @@ static void hold(struct find *f, int arm)
     if (m->search.arms[arm].status != PACE_ARM_MEASURED || room < 1)
         return;
     pace_search_find(&m->search, &so_far);
+    if (so_far.arm < 0)
+        return;
     for (int i = 1; i < room; i++)
         if (distance(f, m->held[i], so_far.learning_rate) >
             distance(f, m->held[place], so_far.learning_rate))

@@ -40,8 +40,9 @@ void find_journal_arm(struct run_journal *j, const struct pace_search *search, i
         snprintf(reason, sizeof reason, "ended after %lld steps: the loss left that of the base",
                  (long long)a->done);
     else
-        snprintf(reason, sizeof reason,
-                 "the beginning of the run at a rate of %.3g: held-out loss %.4f, of %.4f before",
+        snprintf(reason, sizeof reason, "%s at a rate of %.3g: held-out loss %.4f, of %.4f before",
+                 search->fresh_steps < search->arm_steps ? "the run in small, with rows seen again,"
+                                                         : "the beginning of the run",
                  a->learning_rate, a->loss, search->base_loss);
     run_journal_decide(j, "branch", reason);
     run_journal_end(j);

@@ -99,7 +99,7 @@ class Find(unittest.TestCase):
     def test_every_line_fits_the_terminal_and_no_words_are_lost(self):
         for columns in (40, 80):
             pages = (self.run_find(self.model, self.data, "--prior-only", COLUMNS=str(columns))[1],
-                     self.search(COLUMNS=str(columns), LC_ALL="C.UTF-8")[1])
+                     self.search(COLUMNS=str(columns), LC_ALL="C.UTF-8", rows=720)[1])
             for page in pages:
                 for line in page.splitlines():
                     self.assertLessEqual(len(line), columns, line)
@@ -118,10 +118,10 @@ class Find(unittest.TestCase):
         self.assertEqual(code, 0, err)
         self.assertNotIn("\x1b", out)
 
-    def search(self, *words, **environment):
+    def search(self, *words, rows=80, **environment):
         model = tiny.write_model(pathlib.Path(self.folder.name) / "tiny")
         data = pathlib.Path(self.folder.name) / "tiny.jsonl"
-        tiny.write_rows(data, 80)
+        tiny.write_rows(data, rows)
         return self.run_find(model, data, "--max-steps", "80", "--batch", "8", "--eval-split", "16",
                              "--test-split", "8", *words, **environment)
 
@@ -144,6 +144,11 @@ class Find(unittest.TestCase):
         self.assertEqual(outcome["method"], "race")
         self.assertTrue(outcome["double_cost"] > 0 and outcome["half_cost"] > 0)
         self.assertIn("held-out loss of the base", err)
+
+    def test_arms_see_rows_as_often_as_the_run_does(self):
+        self.assertIn("Arms: beginnings of the run", self.search(rows=720)[1])
+        shutil.rmtree(pathlib.Path(self.folder.name) / "tiny")
+        self.assertIn("Arms: the run in small, few rows seen several times", self.search()[1])
 
     def test_a_search_gives_the_same_whatever_the_threads_and_saves_nothing(self):
         one = self.search("--json", "--threads", "1", "--quiet")

@@ -75,7 +75,8 @@ def write_model(folder, chat=True, broken=None, **config):
 
 def write_rows(path, n=40):
     """Prompts that differ, and completions that go round in a circle."""
-    rows = [{"prompt": "".join("abc"[i // 3 ** k % 3] for k in range(4)), "completion": "bca" * (2 + i % 2)}
+    letters = 4 if n <= 3 ** 4 else 6
+    rows = [{"prompt": "".join("abc"[i // 3 ** k % 3] for k in range(letters)), "completion": "bca" * (2 + i % 2)}
             for i in range(n)]
     pathlib.Path(path).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)

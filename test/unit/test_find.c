@@ -13,6 +13,22 @@ enum { STEPS = 60, HELD_OUT = 16 };
 static struct arena arena;
 static struct options options;
 
+/* No two with the same prompt. */
+static const char *distinct_rows(int n, const char *name)
+{
+    struct buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (int i = 0; i < n; i++) {
+        buf_add_text(&text, "{\"prompt\": \"");
+        for (int j = 0, left = i; j < 6; j++, left /= 3)
+            buf_add_byte(&text, (uint8_t)"abc"[left % 3]);
+        buf_printf(&text, "\", \"completion\": \"%.*s\"}\n", 5 + i % 7, "bcabcabcabc");
+    }
+    const char *path = temporary_file(name, buf_span(&text));
+    buf_release(&text);
+    return path;
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -20,7 +36,7 @@ static int begin(void **state)
     tiny_tokenizer(base, "{\"eos_token\": \"<e>\"}", NULL);
     options_init(&options);
     options.arguments[0] = base;
-    options.arguments[1] = tiny_rows(60);
+    options.arguments[1] = distinct_rows(700, "many.jsonl"); /* more than the run sees */
     options.n_arguments = 2;
     options.max_steps = STEPS;
     options.eval_split = HELD_OUT;
@@ -161,6 +177,64 @@ static void the_run_goes_on_from_the_best_arm_as_the_trainer_would_have_made_it(
     setup_close(&setup);
 }
 
+static struct options of_few_rows(void)
+{
+    struct options o = options;
+    o.arguments[1] = distinct_rows(200, "few.jsonl");
+    o.max_steps = -1;
+    o.num_train_epochs = 5;
+    return o;
+}
+
+/* What goes on must be a beginning of the run. */
+static void where_rows_come_again_the_run_starts_over(void **state)
+{
+    (void)state;
+    struct find_options wanted;
+    struct outcome prior, out;
+    struct options o = of_few_rows();
+    find_options_init(&wanted);
+    wanted.method = PACE_SEARCH_PRIOR;
+    search(&o, &wanted, &prior);
+    find_options_init(&wanted);
+    search(&o, &wanted, &out);
+    assert_true(out.memory.search.fresh_steps < out.memory.search.arm_steps);
+    assert_in_range(out.memory.search.n_arms, 2, PACE_SEARCH_ARMS);
+    assert_true(out.memory.held[0] < 0 && out.memory.held[1] < 0);
+    assert_int_equal(out.result.arm, -1);
+    assert_int_equal(out.steps, 0);
+    assert_memory_equal(prior.weights, out.weights, out.n_weights * sizeof(float));
+}
+
+static bool compare_tokens(void *context, const struct find_event *e)
+{
+    static uint64_t tokens[PACE_SEARCH_STEPS];
+    int *different = context;
+    if (e->moment != FIND_STEP)
+        return true;
+    const struct pace_search *s = e->search;
+    int64_t step = s->arms[e->arm].done - 1;
+    tokens[step] = e->step.tokens;
+    assert_true(tokens[step] == tokens[step % s->fresh_steps]);
+    *different += tokens[step] != tokens[0];
+    return true;
+}
+
+static void where_rows_come_again_an_arm_sees_its_first_rows_as_often_as_the_run(void **state)
+{
+    (void)state;
+    struct find_options wanted;
+    struct outcome out;
+    struct options o = of_few_rows();
+    int different = 0;
+    find_options_init(&wanted);
+    wanted.on_event = compare_tokens;
+    wanted.context = &different;
+    search(&o, &wanted, &out);
+    assert_in_range(out.memory.search.fresh_steps, 2, out.memory.search.arm_steps / 2);
+    assert_true(different > 0);
+}
+
 static bool end_now_and_then(void *context, const struct find_event *e)
 {
     int *count = context;
@@ -227,6 +301,8 @@ int main(void)
         cmocka_unit_test(a_search_loses_no_more_than_it_may),
         cmocka_unit_test(the_states_of_two_arms_are_kept),
         cmocka_unit_test(the_run_goes_on_from_the_best_arm_as_the_trainer_would_have_made_it),
+        cmocka_unit_test(where_rows_come_again_the_run_starts_over),
+        cmocka_unit_test(where_rows_come_again_an_arm_sees_its_first_rows_as_often_as_the_run),
         cmocka_unit_test(a_search_that_was_ended_now_and_then_finds_the_same),
         cmocka_unit_test(the_prior_alone_and_a_short_run_leave_the_beginning_untouched),
         cmocka_unit_test(without_held_out_rows_or_memory_the_prior_stands),

@@ -25,7 +25,7 @@ static double is_a_bowl(double off)
     return 2 + off * off;
 }
 
-static void race(struct pace_search *s, const struct ground *g, int64_t steps)
+static void race_again(struct pace_search *s, const struct ground *g, int64_t steps, double epochs)
 {
     struct pace_search_options o;
     pace_search_options_init(&o);
@@ -34,6 +34,7 @@ static void race(struct pace_search *s, const struct ground *g, int64_t steps)
     o.total_steps = steps;
     o.eval_cost = (double)steps / 100;
     o.held_out_rows = 24;
+    o.repeats = log10(epochs);
     pace_search_init(s, &o);
     for (;;) {
         struct pace_search_request r = pace_search_next(s);
@@ -46,6 +47,11 @@ static void race(struct pace_search *s, const struct ground *g, int64_t steps)
             goes_on = pace_search_watch(s, off >= g->diverges ? 4 * exp((double)i) : 3.9);
         pace_search_tell(s, goes_on ? loss : NAN, 0.01);
     }
+}
+
+static void race(struct pace_search *s, const struct ground *g, int64_t steps)
+{
+    race_again(s, g, steps, 1);
 }
 
 static double offset(const struct pace_search *s, int i)
@@ -138,6 +144,42 @@ static void longer_runs_have_longer_arms(void **state)
     assert_int_equal(s.arm_steps, PACE_SEARCH_STEPS);
 }
 
+static void arms_see_rows_as_often_as_the_run_does(void **state)
+{
+    (void)state;
+    struct pace_search s;
+    struct pace_search_result found;
+    static const struct ground ground = {is_a_bowl, 9};
+    race(&s, &ground, 200);
+    int64_t steps = s.arm_steps;
+    assert_int_equal(s.fresh_steps, steps);
+    pace_search_find(&s, &found);
+    assert_true(found.arm >= 0);
+    static const struct {
+        double epochs;
+        int64_t times;
+    } cases[] = {{1.4, 1}, {2, 2}, {2.9, 3}, {5, 5}, {100, 100}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        race_again(&s, &ground, 200, cases[i].epochs);
+        assert_int_equal(s.arm_steps, steps);
+        assert_int_equal(s.fresh_steps, (steps + cases[i].times - 1) / cases[i].times);
+        pace_search_find(&s, &found);
+        assert_true((found.arm >= 0) == (cases[i].times == 1)); /* no beginnings of the run */
+    }
+}
+
+static void where_they_do_three_short_arms_go_before_two_longer_ones(void **state)
+{
+    (void)state;
+    struct pace_search s;
+    static const struct ground ground = {is_a_bowl, 9};
+    race(&s, &ground, 64);
+    assert_int_equal(s.arm_steps, 7);
+    race_again(&s, &ground, 64, 5);
+    assert_int_equal(s.arm_steps, 4);
+    assert_int_equal(s.n_arms, 3);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -148,6 +190,8 @@ int main(void)
         cmocka_unit_test(where_the_priors_rate_diverges_the_next_is_far_below),
         cmocka_unit_test(where_every_rate_diverges_the_lowest_is_not_trusted_either),
         cmocka_unit_test(longer_runs_have_longer_arms),
+        cmocka_unit_test(arms_see_rows_as_often_as_the_run_does),
+        cmocka_unit_test(where_they_do_three_short_arms_go_before_two_longer_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

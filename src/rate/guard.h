@@ -53,6 +53,9 @@
 /* Against one loss, the first: its own sigma adds up to 1.15. It is drawn once in a run and not at
  * each step: 3.5 sigma are three errors, one run in seven hundred. */
 #define GUARD_START_SIGMAS 3.5
+/* That sigma is itself a guess: the median of n differences errs by 1.17 / sqrt(n), of five by a
+ * half. So many differences double the margin; thirty hardly widen it. */
+#define GUARD_START_FEW 4.0
 /* Whatever the noise: batches differ by a nat at most, so three nats, or three times the first
  * loss, above it are out of the ordinary. */
 #define GUARD_START_TIMES 3.0

@@ -32,6 +32,13 @@ static double sigma_at(const struct guard_scene *s, double level)
     return is_lower ? s->sigma * sqrt(level / s->loss_now) : s->sigma;
 }
 
+/* The noise of a young run is known from a few differences, which may happen to be alike. */
+static double start_sigmas(const struct pace_memory *m)
+{
+    double differences = fmax((double)m->loss.held - 1, 1);
+    return GUARD_START_SIGMAS * (1 + GUARD_START_FEW / differences);
+}
+
 /* The level before the newest losses, and how far above it is out of the ordinary. */
 static void reference(const struct guard_scene *s, struct pace_alarm *a)
 {
@@ -43,7 +50,7 @@ static void reference(const struct guard_scene *s, struct pace_alarm *a)
         a->reference = window_median(&m->loss, GUARD_SHORT, GUARD_BASE);
     double noise = sigma_at(s, a->reference);
     a->margin = is_young
-                    ? fmin(GUARD_START_SIGMAS * noise, GUARD_START_TIMES * fmax(a->reference, 1))
+                    ? fmin(start_sigmas(m) * noise, GUARD_START_TIMES * fmax(a->reference, 1))
                     : GUARD_SPIKE_SIGMAS * noise;
     a->margin = fmax(a->margin, GUARD_SPIKE_SHARE * fabs(a->reference));
     a->margin = fmax(a->margin, GUARD_SPIKE_PROGRESS * s->progress);

@@ -1,84 +1,11 @@
-#include "test/support/support.h"
-
-#include <math.h>
-
-#include "pace/rate.h"
-
-/* A run whose losses and norms a test makes up, with all its decisions counted. */
-struct made_run {
-    struct pace_rate rate;
-    struct pace_rate_decision d;
-    int count[PACE_ACTION_COUNT];
-};
-
-/* Between -1 and 1, from the step alone. */
-static double noise(int64_t step)
-{
-    uint64_t x = (uint64_t)(step + 1) * 0x9E3779B97F4A7C15u;
-    x ^= x >> 29;
-    x *= 0xBF58476D1CE4E5B9u;
-    x ^= x >> 32;
-    return (double)(x >> 11) / 4503599627370496.0 - 1;
-}
-
-static struct made_run made(int64_t total)
-{
-    struct pace_rate_options o;
-    pace_rate_options_init(&o);
-    o.schedule.learning_rate = 1e-3;
-    o.schedule.total_steps = total;
-    o.n_slots = 4;
-    struct made_run run = {.count = {0}};
-    pace_rate_init(&run.rate, &o);
-    return run;
-}
-
-static double healthy(int64_t step)
-{
-    return 1 + 2 * exp(-(double)step / 60) + 0.1 * noise(step);
-}
-
-static void see_obs(struct made_run *run, struct pace_rate_obs obs)
-{
-    pace_rate_observe(&run->rate, &obs);
-    run->d = pace_rate_next(&run->rate);
-    run->count[run->d.action]++;
-}
-
-static void see(struct made_run *run, double loss, double norm)
-{
-    see_obs(run, pace_rate_obs_step(loss, norm));
-}
-
-static void see_healthy(struct made_run *run, int64_t until)
-{
-    while (run->rate.step < until)
-        see(run, healthy(run->rate.step), 0.5 + 0.2 * noise(run->rate.step + 77777));
-}
-
-static void eval(struct made_run *run, double loss)
-{
-    see_obs(run, pace_rate_obs_eval(loss));
-}
-
-static void assert_decision(const struct made_run *run, enum pace_action action,
-                            enum pace_reason reason)
-{
-    assert_string_equal(pace_reason_name(run->d.reason), pace_reason_name(reason));
-    assert_string_equal(pace_action_name(run->d.action), pace_action_name(action));
-}
-
-static void assert_never(const struct made_run *run, enum pace_action action)
-{
-    assert_int_equal(run->count[action], 0);
-}
+#include "test/support/guarded_run.h"
 
 /* ------------------------------------------------------------------------------ single batch -- */
 
 static void three_empty_batches_at_the_start_end_the_run(void **state)
 {
     (void)state;
-    struct made_run run = made(100);
+    struct guarded_run run = made(100);
     struct pace_rate_obs empty = pace_rate_obs_step(NAN, NAN);
     empty.n_targets = 0;
     see_obs(&run, empty);
@@ -91,7 +18,7 @@ static void three_empty_batches_at_the_start_end_the_run(void **state)
 static void a_loss_of_exactly_zero_from_the_start_ends_the_run(void **state)
 {
     (void)state;
-    struct made_run run = made(100);
+    struct guarded_run run = made(100);
     for (int i = 0; i < 3; i++)
         see(&run, 0, i == 1 ? NAN : 0);
     assert_decision(&run, PACE_STOP, PACE_REASON_NO_TARGETS);
@@ -100,7 +27,7 @@ static void a_loss_of_exactly_zero_from_the_start_ends_the_run(void **state)
 static void an_empty_batch_later_on_is_left_out(void **state)
 {
     (void)state;
-    struct made_run run = made(200);
+    struct guarded_run run = made(200);
     see_healthy(&run, 50);
     struct pace_rate_obs empty = pace_rate_obs_step(0, 0);
     empty.n_targets = 0;
@@ -115,7 +42,7 @@ static void an_empty_batch_later_on_is_left_out(void **state)
 static void one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 300);
     see(&run, NAN, NAN);
     assert_decision(&run, PACE_SKIP, PACE_REASON_NON_FINITE);
@@ -132,7 +59,7 @@ static void one_batch_that_is_not_finite_is_left_out_and_the_rate_comes_back(voi
 static void three_in_a_row_are_broken_weights(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 305);
     see(&run, INFINITY, 1);
     see(&run, NAN, NAN);
@@ -146,7 +73,7 @@ static void three_in_a_row_are_broken_weights(void **state)
 static void not_finite_before_any_update_is_no_matter_of_rates(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     for (int i = 0; i < 3; i++)
         see(&run, NAN, NAN);
     assert_decision(&run, PACE_STOP, PACE_REASON_NON_FINITE_STATE);
@@ -155,7 +82,7 @@ static void not_finite_before_any_update_is_no_matter_of_rates(void **state)
 static void broken_weights_without_a_state_to_go_back_to_end_the_run(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     run.rate.options.n_slots = 0;
     see_healthy(&run, 100);
     for (int i = 0; i < 3; i++)
@@ -167,7 +94,7 @@ static void broken_weights_without_a_state_to_go_back_to_end_the_run(void **stat
 static void a_batch_that_breaks_twice_is_called_by_its_name(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     struct pace_rate_obs bad = pace_rate_obs_step(NAN, NAN);
     bad.batch = 17;
     see_healthy(&run, 100);
@@ -181,7 +108,7 @@ static void a_batch_that_breaks_twice_is_called_by_its_name(void **state)
 static void a_huge_gradient_is_left_out_and_a_large_one_clipped(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     run.rate.options.max_grad_norm = 0;
     see_healthy(&run, 100);
     see(&run, healthy(100), 100);
@@ -198,7 +125,7 @@ static void a_huge_gradient_is_left_out_and_a_large_one_clipped(void **state)
 static void what_ordinary_clipping_brings_down_is_let_be(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 150);
     see(&run, healthy(150), 3.2);
     assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
@@ -208,7 +135,7 @@ static void what_ordinary_clipping_brings_down_is_let_be(void **state)
 static void gradients_are_left_out_three_times_in_a_row_at_most(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 200);
     for (int i = 0; i < 50; i++)
         see(&run, healthy(200 + i), 100 * (1 + 0.1 * noise(i)));
@@ -216,249 +143,12 @@ static void gradients_are_left_out_three_times_in_a_row_at_most(void **state)
     assert_decision(&run, PACE_GO, PACE_REASON_SCHEDULE);
 }
 
-/* ------------------------------------------------------------------------------------- level -- */
-
-static void a_loss_that_rises_and_stays_goes_back_to_before_the_onset(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    see_healthy(&run, 400);
-    while (run.d.action == PACE_GO && run.rate.step < 500)
-        see(&run, healthy(run.rate.step) + 0.7, 0.5);
-    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_LOSS_SPIKE);
-    assert_true(run.d.step <= 398 && run.d.step >= 370);
-    assert_true(run.d.change == 0.5);
-    see_healthy(&run, 1000);
-    assert_int_equal(run.count[PACE_ROLL_BACK], 1);
-    assert_true(fabs(run.d.learning_rate / pace_schedule_rate(&run.rate.options.schedule, 999) -
-                     0.5) < 1e-12);
-}
-
-static void a_single_bad_batch_is_no_spike(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    while (run.rate.step < 1000)
-        see(&run, healthy(run.rate.step) + (run.rate.step % 10 == 9 ? 5 : 0), 0.5);
-    assert_never(&run, PACE_ROLL_BACK);
-    assert_never(&run, PACE_CUT);
-}
-
-static void a_spike_that_goes_away_is_left_alone(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    while (run.rate.step < 1000) {
-        double since = (double)(run.rate.step - 400);
-        see(&run, healthy(run.rate.step) + (since >= 0 ? 3 * exp(-since / 15) : 0), 0.5);
-    }
-    assert_never(&run, PACE_ROLL_BACK);
-    assert_never(&run, PACE_CUT);
-}
-
-static void cuts_grow_and_their_number_is_bounded(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    double change[64];
-    int n = 0;
-    for (int64_t i = 0; i < 5000 && !pace_rate_finished(&run.rate); i++) {
-        see(&run, run.rate.step < 100 ? healthy(run.rate.step) : 8 + noise(i), 0.5);
-        if (run.d.change != 1)
-            change[n++] = run.d.change;
-    }
-    assert_true(pace_rate_finished(&run.rate));
-    assert_int_equal(run.d.reason, PACE_REASON_GIVE_UP);
-    assert_in_range(n, 3, 8);
-    assert_true(change[0] == 1.0 / 4 && change[1] == 1.0 / 16);
-}
-
-static void without_states_a_roll_back_is_a_cut(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    run.rate.options.n_slots = 0;
-    see_healthy(&run, 400);
-    while (run.d.action == PACE_GO && run.rate.step < 500)
-        see(&run, healthy(run.rate.step) + 0.7, 0.5);
-    assert_decision(&run, PACE_CUT, PACE_REASON_LOSS_SPIKE);
-    assert_true(run.d.apply_update && run.d.restore_slot == -1);
-}
-
-static void without_states_a_cut_is_given_the_time_to_work(void **state)
-{
-    (void)state;
-    struct made_run run = made(100);
-    run.rate.options.n_slots = 0;
-    while (!pace_rate_finished(&run.rate)) {
-        int64_t step = run.rate.step;
-        if (step > 0 && step % 10 == 0)
-            eval(&run, 12 - 0.06 * (double)step);
-        see(&run, step < 3 ? 5 : 12 - 0.06 * (double)step + 0.1 * noise(step), 3);
-    }
-    assert_in_range(run.count[PACE_CUT], 1, 2);
-    assert_never(&run, PACE_STOP);
-}
-
-static void a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate(void **state)
-{
-    (void)state;
-    struct made_run run = made(200);
-    eval(&run, 3.4);
-    while (run.rate.step < 20)
-        see(&run, 3.5 + 0.3 * noise(run.rate.step), 1);
-    eval(&run, 3.65);
-    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_HELD_OUT_RISEN);
-    assert_true(run.d.step == 0 && run.d.change == 0.25); /* nothing was gained: the larger cut */
-}
-
-static void a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be(void **state)
-{
-    (void)state;
-    struct made_run run = made(200);
-    eval(&run, 3.4);
-    see_healthy(&run, 20);
-    eval(&run, 3.45);
-    assert_true(run.d.action == PACE_GO);
-}
-
-static void a_rate_far_too_high_is_seen_within_twenty_steps(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    see(&run, 2, 0.5);
-    while (run.d.action == PACE_GO && run.rate.step < 50)
-        see(&run, 9 + noise(run.rate.step), 5);
-    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
-    assert_int_equal(run.d.step, 0);
-    assert_true(run.d.change == 0.25);
-}
-
-static void a_trained_model_that_does_worse_than_a_guess_is_seen_within_five_steps(void **state)
-{
-    (void)state;
-    static const double losses[] = {5, 11.3, 19.1, 12.6, 10.1, 8.3, 9.8};
-    struct made_run run = made(150);
-    run.rate.options.uniform_loss = log(512);
-    for (size_t i = 0; i < COUNT_OF(losses) && run.d.action == PACE_GO; i++)
-        see(&run, losses[i], 30);
-    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
-    assert_true(run.d.change == 0.25);
-}
-
-static void a_bad_first_batch_hides_no_such_model_from_who_measured_the_base(void **state)
-{
-    (void)state;
-    static const double losses[] = {7, 19.8, 12.5, 12.8, 10.7, 13.2, 9.8};
-    struct made_run run = made(80);
-    run.rate.options.uniform_loss = log(512);
-    eval(&run, 4.68);
-    run.d.action = PACE_GO;
-    for (size_t i = 0; i < COUNT_OF(losses) && run.d.action == PACE_GO; i++)
-        see(&run, losses[i], 10);
-    assert_decision(&run, PACE_ROLL_BACK, PACE_REASON_DIVERGENCE);
-    assert_true(run.rate.step == 0 && run.d.change == 0.25);
-}
-
-static void worse_than_the_base_at_a_rate_that_a_prior_calls_too_high_goes_back(void **state)
-{
-    (void)state;
-    static const double losses[] = {4.45, 5.48, 8.17, 5.55, 6.17, 5.73, 5.14, 5.38, 4.88, 4.86};
-    for (int has_prior = 0; has_prior < 2; has_prior++) {
-        struct made_run run = made(150);
-        run.rate.options.prior_rate = has_prior ? 1e-4 : 0; /* of a rate of 1e-3 */
-        run.rate.options.prior_sd = 0.35;
-        eval(&run, 4.68);
-        run.d.action = PACE_GO;
-        for (size_t i = 0; i < COUNT_OF(losses) && run.d.action == PACE_GO; i++)
-            see(&run, losses[i], 10);
-        assert_int_equal(run.count[PACE_ROLL_BACK], has_prior);
-        assert_true(!has_prior || run.d.change == 0.1); /* down to the prior */
-    }
-}
-
-static void a_model_that_gives_all_tokens_alike_goes_back_and_in_the_end_stops(void **state)
-{
-    (void)state;
-    struct made_run run = made(200);
-    double guess = run.rate.options.uniform_loss = log(512);
-    while (!pace_rate_finished(&run.rate)) {
-        int64_t step = run.rate.step;
-        see(&run, step < 4 ? 8 + noise(step) : guess * (1 + 1e-6 * noise(step)), 1e-4);
-        assert_true(run.d.action != PACE_ROLL_BACK || run.d.reason == PACE_REASON_COLLAPSED);
-        assert_true(run.count[PACE_GO] < 300);
-    }
-    assert_in_range(run.count[PACE_ROLL_BACK], 2, 8);
-    assert_decision(&run, PACE_STOP, PACE_REASON_GIVE_UP);
-}
-
-static void a_head_of_zeros_begins_with_the_loss_of_a_guess(void **state)
-{
-    (void)state;
-    struct made_run run = made(200);
-    double guess = run.rate.options.uniform_loss = log(512);
-    while (!pace_rate_finished(&run.rate))
-        see(&run, guess - fmax(0, 0.01 * (double)(run.rate.step - 30)), 0.1);
-    assert_never(&run, PACE_ROLL_BACK);
-    assert_never(&run, PACE_STOP);
-}
-
-static void epochs_that_step_down_are_no_incident(void **state)
-{
-    (void)state;
-    struct made_run run = made(2000);
-    while (run.rate.step < 2000) {
-        double level = 2 * pow(0.5, (double)(run.rate.step / 400));
-        see(&run, level * (1 + 0.2 * noise(run.rate.step)), 0.5);
-    }
-    assert_never(&run, PACE_ROLL_BACK);
-    assert_never(&run, PACE_CUT);
-    assert_never(&run, PACE_STOP);
-}
-
-static void a_rise_that_comes_again_at_a_lower_rate_is_the_data(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    while (run.rate.step < 1000)
-        see(&run, healthy(run.rate.step) + (run.rate.step >= 400 ? 0.7 : 0), 0.5);
-    assert_int_equal(run.count[PACE_ROLL_BACK], 1);
-    assert_int_equal(run.count[PACE_RAISE], 1);
-    assert_never(&run, PACE_CUT);
-    assert_true(run.rate.scale == 1);
-}
-
-static void noise_that_grows_is_no_oscillation(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    while (run.rate.step < 1000)
-        see(&run,
-            healthy(run.rate.step) + (run.rate.step >= 400 ? 0.6 : 0) * noise(run.rate.step + 5),
-            0.5);
-    assert_never(&run, PACE_CUT);
-    assert_never(&run, PACE_ROLL_BACK);
-}
-
-static void swings_that_grow_halve_the_rate(void **state)
-{
-    (void)state;
-    struct made_run run = made(1000);
-    see_healthy(&run, 400);
-    while (run.d.action == PACE_GO && run.rate.step < 500) {
-        double swing = run.rate.step % 2 == 0 ? 0.8 : -0.6;
-        see(&run, healthy(run.rate.step) + swing, 0.5);
-    }
-    assert_decision(&run, PACE_CUT, PACE_REASON_OSCILLATION);
-    assert_true(run.d.change == 0.5);
-}
-
 /* ------------------------------------------------------------------------------------- trend -- */
 
 static void a_loss_that_does_not_move_raises_the_rate(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     while (run.d.action == PACE_GO && run.rate.step < 1000)
         see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
     assert_decision(&run, PACE_RAISE, PACE_REASON_FLAT);
@@ -469,7 +159,7 @@ static void a_loss_that_does_not_move_raises_the_rate(void **state)
 static void noise_that_hides_a_descent_is_no_evidence_of_none(void **state)
 {
     (void)state;
-    struct made_run run = made(200);
+    struct guarded_run run = made(200);
     while (run.rate.step < 200)
         see(&run, 2 + 1.5 * noise(run.rate.step), 0.5);
     assert_never(&run, PACE_RAISE);
@@ -478,7 +168,7 @@ static void noise_that_hides_a_descent_is_no_evidence_of_none(void **state)
 static void a_prior_below_the_rate_forbids_a_raise(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     run.rate.options.prior_rate = 1e-4;
     while (run.rate.step < 1000)
         see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
@@ -489,7 +179,7 @@ static void a_slow_descent_is_obeyed_unless_a_prior_expects_more(void **state)
 {
     (void)state;
     for (int with_prior = 0; with_prior < 2; with_prior++) {
-        struct made_run run = made(1000);
+        struct guarded_run run = made(1000);
         run.rate.options.prior_rate = with_prior ? 5e-2 : 0;
         run.rate.options.prior_sd = 0.25;
         while (run.rate.step < 1000 && run.count[PACE_RAISE] == 0)
@@ -503,7 +193,7 @@ static void a_slow_descent_is_obeyed_unless_a_prior_expects_more(void **state)
 static void a_prior_that_is_sure_needs_one_block_of_a_slow_descent(void **state)
 {
     (void)state;
-    struct made_run run = made(200);
+    struct guarded_run run = made(200);
     run.rate.options.prior_rate = 1; /* of a rate of 1e-3 */
     run.rate.options.prior_sd = 0.3;
     while (run.rate.step < 50)
@@ -514,7 +204,7 @@ static void a_prior_that_is_sure_needs_one_block_of_a_slow_descent(void **state)
 static void held_out_losses_show_a_slow_descent_through_the_noise(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     run.rate.options.prior_rate = 5e-2;
     run.rate.options.prior_sd = 0.25;
     while (run.rate.step < 200 && run.count[PACE_RAISE] == 0) {
@@ -530,7 +220,7 @@ static void held_out_losses_show_a_slow_descent_through_the_noise(void **state)
 static void a_raise_that_makes_it_worse_is_taken_back_and_not_repeated(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     while (run.d.action == PACE_GO && run.rate.step < 1000)
         see(&run, 2 + 0.05 * noise(run.rate.step), 0.5);
     int64_t raised_at = run.d.step;
@@ -547,7 +237,7 @@ static void a_raise_that_makes_it_worse_is_taken_back_and_not_repeated(void **st
 static void a_plateau_at_a_constant_rate_is_annealed(void **state)
 {
     (void)state;
-    struct made_run run = made(2000);
+    struct guarded_run run = made(2000);
     run.rate.options.schedule.kind = PACE_SCHEDULE_CONSTANT;
     while (run.d.action == PACE_GO && run.rate.step < 2000)
         see(&run, healthy(run.rate.step), 0.5);
@@ -561,7 +251,7 @@ static void a_plateau_at_a_constant_rate_is_annealed(void **state)
 static void a_plateau_under_a_falling_schedule_is_only_told(void **state)
 {
     (void)state;
-    struct made_run run = made(2000);
+    struct guarded_run run = made(2000);
     int told = 0;
     while (run.rate.step < 2000) {
         see(&run, healthy(run.rate.step), 0.5);
@@ -576,7 +266,7 @@ static void a_plateau_under_a_falling_schedule_is_only_told(void **state)
 static void the_best_held_out_state_is_kept(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     eval(&run, 2.0);
     assert_decision(&run, PACE_GO, PACE_REASON_BEST_SO_FAR);
     assert_int_equal(run.d.keep_slot, PACE_SLOT_BEST);
@@ -591,7 +281,7 @@ static void overfitting_stops_at_the_best_state(void **state)
 {
     (void)state;
     const double held_out[] = {2.0, 1.5, 1.4, 1.5, 1.55, 1.6};
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     for (int i = 0; i < 6; i++) {
         see_healthy(&run, 20 * (i + 1));
         eval(&run, held_out[i]);
@@ -606,7 +296,7 @@ static void the_first_epoch_cannot_overfit(void **state)
 {
     (void)state;
     const double held_out[] = {2.0, 1.5, 1.4, 1.5, 1.55, 1.6};
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     run.rate.options.steps_per_epoch = 200;
     for (int i = 0; i < 6; i++) {
         see_healthy(&run, 20 * (i + 1));
@@ -618,7 +308,7 @@ static void the_first_epoch_cannot_overfit(void **state)
 static void a_held_out_loss_that_jumps_goes_back_to_before(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 100);
     eval(&run, 1.5);
     see_healthy(&run, 110);
@@ -635,7 +325,7 @@ static void a_held_out_loss_that_jumps_goes_back_to_before(void **state)
 static void a_first_held_out_loss_of_other_rows_is_no_rise(void **state)
 {
     (void)state;
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     see_healthy(&run, 20);
     eval(&run, 4.5);
     assert_decision(&run, PACE_GO, PACE_REASON_BEST_SO_FAR);
@@ -650,7 +340,7 @@ static void one_noisy_evaluation_is_no_overfitting(void **state)
 {
     (void)state;
     const double held_out[] = {2.0, 1.5, 1.6, 1.45, 1.6, 1.4, 1.6, 1.39, 1.38};
-    struct made_run run = made(1000);
+    struct guarded_run run = made(1000);
     for (int i = 0; i < 9; i++) {
         see_healthy(&run, 20 * (i + 1));
         eval(&run, held_out[i]);
@@ -661,7 +351,7 @@ static void one_noisy_evaluation_is_no_overfitting(void **state)
 static void a_run_that_ends_above_its_best_goes_back_there(void **state)
 {
     (void)state;
-    struct made_run run = made(100);
+    struct guarded_run run = made(100);
     see_healthy(&run, 50);
     eval(&run, 1.5);
     see_healthy(&run, 100);
@@ -674,7 +364,7 @@ static void a_run_that_ends_above_its_best_goes_back_there(void **state)
 static void going_back_overwrites_no_older_state(void **state)
 {
     (void)state;
-    struct made_run run = made(300);
+    struct guarded_run run = made(300);
     see(&run, 2, 0.5);
     int first = run.d.keep_slot;
     assert_true(first > PACE_SLOT_BEST);
@@ -690,20 +380,6 @@ static void going_back_overwrites_no_older_state(void **state)
         see(&run, 2, 0.5);
         assert_true(run.d.keep_slot != first);
     }
-}
-
-/* The first batch happens to be easy: every loss behind it looks risen, but not for long. */
-static void a_first_loss_that_was_luck_does_not_end_the_run(void **state)
-{
-    (void)state;
-    struct made_run run = made(200);
-    for (int i = 0; i < 190 && !pace_rate_finished(&run.rate); i++) {
-        int64_t step = run.rate.step;
-        see(&run, step == 0 ? 0.5 : 2 - 0.002 * (double)step + 0.05 * noise(step), 0.5);
-    }
-    assert_in_range(run.count[PACE_ROLL_BACK], 1, 2);
-    assert_never(&run, PACE_STOP);
-    assert_true(run.rate.scale >= 1.0 / 64);
 }
 
 /* About normal, from the step alone. */
@@ -730,7 +406,7 @@ static void clean_runs_of_any_length_and_noise_are_left_alone(void **state)
     const double sigmas[] = {0.01, 0.1, 0.5};
     int64_t alarms = 0, steps = 0;
     for (size_t i = 0; i < COUNT_OF(lengths) * COUNT_OF(sigmas) * 3; i++) {
-        struct made_run run = made(lengths[i % 4]);
+        struct guarded_run run = made(lengths[i % 4]);
         double sigma = sigmas[i / 4 % 3];
         while (!pace_rate_finished(&run.rate)) {
             int64_t step = run.rate.step;
@@ -758,24 +434,6 @@ int main(void)
         cmocka_unit_test(a_huge_gradient_is_left_out_and_a_large_one_clipped),
         cmocka_unit_test(what_ordinary_clipping_brings_down_is_let_be),
         cmocka_unit_test(gradients_are_left_out_three_times_in_a_row_at_most),
-        cmocka_unit_test(a_loss_that_rises_and_stays_goes_back_to_before_the_onset),
-        cmocka_unit_test(a_single_bad_batch_is_no_spike),
-        cmocka_unit_test(a_spike_that_goes_away_is_left_alone),
-        cmocka_unit_test(cuts_grow_and_their_number_is_bounded),
-        cmocka_unit_test(without_states_a_roll_back_is_a_cut),
-        cmocka_unit_test(without_states_a_cut_is_given_the_time_to_work),
-        cmocka_unit_test(a_held_out_loss_above_the_one_before_the_first_update_needs_a_lower_rate),
-        cmocka_unit_test(a_held_out_loss_a_little_above_the_one_before_the_first_update_is_let_be),
-        cmocka_unit_test(a_rate_far_too_high_is_seen_within_twenty_steps),
-        cmocka_unit_test(a_head_of_zeros_begins_with_the_loss_of_a_guess),
-        cmocka_unit_test(a_model_that_gives_all_tokens_alike_goes_back_and_in_the_end_stops),
-        cmocka_unit_test(a_trained_model_that_does_worse_than_a_guess_is_seen_within_five_steps),
-        cmocka_unit_test(a_bad_first_batch_hides_no_such_model_from_who_measured_the_base),
-        cmocka_unit_test(worse_than_the_base_at_a_rate_that_a_prior_calls_too_high_goes_back),
-        cmocka_unit_test(epochs_that_step_down_are_no_incident),
-        cmocka_unit_test(a_rise_that_comes_again_at_a_lower_rate_is_the_data),
-        cmocka_unit_test(noise_that_grows_is_no_oscillation),
-        cmocka_unit_test(swings_that_grow_halve_the_rate),
         cmocka_unit_test(a_loss_that_does_not_move_raises_the_rate),
         cmocka_unit_test(noise_that_hides_a_descent_is_no_evidence_of_none),
         cmocka_unit_test(a_prior_below_the_rate_forbids_a_raise),
@@ -794,7 +452,6 @@ int main(void)
         cmocka_unit_test(one_noisy_evaluation_is_no_overfitting),
         cmocka_unit_test(a_run_that_ends_above_its_best_goes_back_there),
         cmocka_unit_test(going_back_overwrites_no_older_state),
-        cmocka_unit_test(a_first_loss_that_was_luck_does_not_end_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,52 +95,57 @@ void KERNEL(kernel_norm)(const struct norm_group *g)
     g->stat[1] = rstd;
 }
 
-static void back_vectors(const struct norm_group *g)
+/* Sums of e and of e x^, e = dy (w + shift). */
+struct norm_sums {
+    vec e, ex;
+};
+
+SIMD void put(float *to, vec v, size_t n, bool adds)
 {
-    float mean = g->stat[0], rstd = g->stat[1];
-    for (size_t i = 0; g->dweight && i < g->n; i++)
-        g->dweight[i] += g->dy[i] * ((g->x[i] - mean) * rstd);
-    for (size_t i = 0; g->dbias && i < g->n; i++)
-        g->dbias[i] += g->dy[i];
+    vec_store_some(to, adds ? vec_load_some(to, n) + v : v, n);
 }
 
-/* Sums of e and of e x^, e = dy (w + shift). */
-static void sum_adjoints(const struct norm_group *g, float *sum_e, float *sum_ex)
+/* Adds up numbers i … i + n - 1, n <= LANES. */
+SIMD void sum_part(const struct norm_group *g, size_t i, size_t n, struct norm_sums *sum)
 {
-    vec e_sum = {0}, ex_sum = {0};
+    vec dy = vec_load_some(g->dy + i, n);
+    vec normed = (vec_load_some(g->x + i, n) - g->stat[0]) * g->stat[1];
+    if (g->dweight)
+        put(g->dweight + i, dy * normed, n, true);
+    if (g->dbias)
+        put(g->dbias + i, dy, n, true);
+    vec e = dy * (vec_load_some(g->weight + i, n) + g->shift);
+    if (n < LANES)
+        e = vec_select(veci_count() < (int32_t)n, e, (vec){0});
+    sum->e += e;
+    sum->ex = vec_fma(e, normed, sum->ex);
+}
+
+/* dx = rstd (e - mean e - x^ mean e x^), of these numbers. */
+SIMD void back_part(const struct norm_group *g, size_t i, size_t n, float mean_e, float mean_ex)
+{
     float mean = g->stat[0], rstd = g->stat[1];
-    for (size_t i = 0; i < g->n; i += LANES) {
-        size_t here = min_size(g->n - i, LANES);
-        vec e = vec_load_some(g->dy + i, here) * (vec_load_some(g->weight + i, here) + g->shift);
-        if (here < LANES)
-            e = vec_select(veci_count() < (int32_t)here, e, (vec){0});
-        vec normed = (vec_load_some(g->x + i, here) - mean) * rstd;
-        e_sum += e;
-        ex_sum = vec_fma(e, normed, ex_sum);
-    }
-    *sum_e = vec_sum(e_sum);
-    *sum_ex = vec_sum(ex_sum);
+    vec e = vec_load_some(g->dy + i, n) * (vec_load_some(g->weight + i, n) + g->shift);
+    vec normed = (vec_load_some(g->x + i, n) - mean) * rstd;
+    put(g->dx + i, rstd * (e - mean_e - normed * mean_ex), n, g->adds);
 }
 
 void KERNEL(kernel_norm_back)(const struct norm_group *g)
 {
-    if (g->dweight || g->dbias)
-        back_vectors(g);
+    struct norm_sums sum = {{0}, {0}};
+    size_t i = 0, rest = g->n % LANES;
+    for (; i + LANES <= g->n; i += LANES)
+        sum_part(g, i, LANES, &sum);
+    if (rest > 0)
+        sum_part(g, i, rest, &sum);
     if (!g->dx)
         return;
-    float mean = g->stat[0], rstd = g->stat[1], mean_e, mean_ex;
-    sum_adjoints(g, &mean_e, &mean_ex);
-    mean_e = g->kind == NORM_LAYER ? mean_e / (float)g->n : 0;
-    mean_ex /= (float)g->n;
-    if (g->adds) {
-        for (size_t i = 0; i < g->n; i++)
-            g->dx[i] += rstd * (g->dy[i] * (g->weight[i] + g->shift) - mean_e -
-                                (g->x[i] - mean) * rstd * mean_ex);
-    } else {
-        for (size_t i = 0; i < g->n; i++)
-            g->dx[i] = rstd * (g->dy[i] * (g->weight[i] + g->shift) - mean_e -
-                               (g->x[i] - mean) * rstd * mean_ex);
-    }
+    float mean_e = g->kind == NORM_LAYER ? vec_sum(sum.e) / (float)g->n : 0;
+    float mean_ex = vec_sum(sum.ex) / (float)g->n;
+    for (i = 0; i + LANES <= g->n; i += LANES)
+        back_part(g, i, LANES, mean_e, mean_ex);
+    if (rest > 0)
+        back_part(g, i, rest, mean_e, mean_ex);
 }
 
 /* ------------------------------------------------------------------------------------- bends -- */
@@ -188,11 +193,6 @@ SIMD void act_row(const struct act_row *r, enum act_kind kind)
             y *= vec_load_some(r->gate + i, here);
         vec_store_some(r->y + i, y, here);
     }
-}
-
-SIMD void put(float *to, vec v, size_t n, bool adds)
-{
-    vec_store_some(to, adds ? vec_load_some(to, n) + v : v, n);
 }
 
 SIMD void act_back_row(const struct act_row *r, enum act_kind kind)

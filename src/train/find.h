@@ -1,5 +1,6 @@
 /*
- * find.h - runs what the search for the learning rate asks for: beginnings of the run itself.
+ * find.h - runs what the search for the learning rate asks for: beginnings of the run itself, or,
+ * where its rows come again, the run in small.
  *
  *     find_init(&find, &setup, &options);
  *     if (find_run(&find))                         false: on_event ended it; call it again to go on

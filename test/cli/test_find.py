@@ -121,7 +121,7 @@ class Find(unittest.TestCase):
     def search(self, *words, rows=80, **environment):
         model = tiny.write_model(pathlib.Path(self.folder.name) / "tiny")
         data = pathlib.Path(self.folder.name) / "tiny.jsonl"
-        tiny.write_rows(data, rows)
+        tiny.write_rows(data, rows, letters=6)
         return self.run_find(model, data, "--max-steps", "80", "--batch", "8", "--eval-split", "16",
                              "--test-split", "8", *words, **environment)
 

@@ -73,9 +73,8 @@ def write_model(folder, chat=True, broken=None, **config):
     return str(folder)
 
 
-def write_rows(path, n=40):
-    """Prompts that differ, and completions that go round in a circle."""
-    letters = 4 if n <= 3 ** 4 else 6
+def write_rows(path, n=40, letters=4):
+    """Prompts that differ up to 3^letters of them, and completions that go round in a circle."""
     rows = [{"prompt": "".join("abc"[i // 3 ** k % 3] for k in range(letters)), "completion": "bca" * (2 + i % 2)}
             for i in range(n)]
     pathlib.Path(path).write_text("".join(json.dumps(row) + "\n" for row in rows))

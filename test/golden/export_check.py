@@ -122,6 +122,9 @@ MERGES = [
     ("llama", TIED, dict(target_modules=["q_proj"], modules_to_save=["lm_head"])),
     ("llama", TIED, dict(target_modules=["q_proj"], modules_to_save=["embed_tokens"])),
     ("llama", TIED, dict(target_modules=["q_proj"], modules_to_save=["lm_head", "embed_tokens"])),
+    ("llama", {}, dict(target_modules=["q_proj", "lm_head"])),
+    ("llama", TIED, dict(target_modules=["lm_head"], use_rslora=True)),
+    ("llama", TIED, dict(target_modules=["q_proj", "lm_head"], modules_to_save=["embed_tokens"])),
     ("mistral", dict(sliding_window=7), {}),
     ("smollm3", {}, {}),
     ("qwen2", TIED, {}),
@@ -133,9 +136,19 @@ MERGES = [
     ("olmo2", {}, {}),
     ("gpt2", GPT2, {}),
     ("gpt2", GPT2, dict(target_modules=["c_attn"], modules_to_save=["mlp.c_proj", "ln_f", "wpe"])),
+    ("gpt2", GPT2, dict(target_modules=["c_attn", "lm_head"])),
     ("gpt_neox", NEOX, {}),
+    ("gpt_neox", NEOX, dict(target_modules=["dense", "lm_head"])),
     ("gpt_neox", NEOX, dict(target_modules=["dense"], modules_to_save=["query_key_value", "lm_head"])),
 ]
+
+
+def merge_theirs(adapted):
+    """PEFT's; of an adapter on a tied head with the weights cloned before, as PEFT then advises."""
+    head = adapted.get_output_embeddings()
+    if adapted.base_model.model.config.tie_word_embeddings and isinstance(head, peft.tuners.lora.Linear):
+        head.base_layer.weight = torch.nn.Parameter(head.base_layer.weight.detach().clone())
+    return adapted.merge_and_unload()
 
 
 def check_merge(family, config, options):
@@ -150,8 +163,8 @@ def check_merge(family, config, options):
     except ValueError as error:
         return check(name, False, error)
     ids = tokens(model.config.vocab_size)
-    merged = adapted.merge_and_unload()
-    theirs = logits_of(merged, ids)
+    theirs = logits_of(adapted, ids)
+    merged = merge_theirs(adapted)
     code, error = pace("merge", base, "--adapter", adapter, "-o", out)
     check(f"{name}: runs", code == 0, error)
     if code != 0:
@@ -165,7 +178,8 @@ def check_merge(family, config, options):
         check(f"{name}: {key}", off <= 1e-5, off)
     files = load_file(out / "model.safetensors")
     tied = config is TIED or family in ("gpt2", "smollm3", "gemma", "gemma2", "gemma3_text")
-    untied = tied and any("head" in m or "emb" in m for m in options.get("modules_to_save") or [])
+    untied = tied and any("head" in m or "emb" in m for m in [*options.get("modules_to_save", []),
+                                                              *options.get("target_modules", [])])
     check(f"{name}: tensors", set(load_file(base / "model.safetensors")) | (
         {"lm_head.weight"} if untied else set()) == set(files))
 
@@ -373,6 +387,7 @@ ADAPTERS = [
     ("llama", {}, {}),
     ("llama", TIED, dict(use_rslora=True, r=3)),
     ("llama", {}, dict(rank_pattern={"v_proj": 2, "k_proj": 5}, alpha_pattern={r"layers\.1\..*_proj": 11})),
+    ("llama", {}, dict(target_modules=["q_proj", "lm_head"])),
     ("qwen2", {}, {}),
     ("qwen3", WIDE, dict(target_modules=["q_proj", "k_proj", "down_proj"])),
 ]
@@ -423,6 +438,21 @@ def check_adapter(family, config, options):
     check(f"{name}: from GGUF, keys", keys == wanted_keys)
     check(f"{name}: from GGUF, tensors", set(ours) == set(theirs) and all(
         np.allclose(ours[k][1], theirs[k][1], atol=1e-6) for k in ours))
+
+
+def check_tied_head():
+    """llama.cpp has no tensor for an adapter on a tied head; folded in, the head is a tensor of its own."""
+    name = "export adapter on a tied head"
+    if not wanted(name):
+        return
+    model, folder = make_folder("llama", TIED)
+    adapted, adapter = adapt(model, target_modules=["q_proj", "lm_head"])
+    lora, out = WORK / "tied.gguf", WORK / "untied.gguf"
+    code, error = pace("export", folder, "--adapter", adapter, "--format", "gguf-adapter", "-o", lora)
+    check(f"{name}: refused", code == 3 and "lm_head" in error and not lora.exists(), (code, error))
+    code, error = pace("export", folder, "--adapter", adapter, "-o", out)
+    check(f"{name}: runs", code == 0, error)
+    compare_tensors(name, read_gguf(out)[1], merge_theirs(adapted).state_dict(), model.config, "f32", exact=False)
 
 
 def check_refusals():
@@ -521,14 +551,22 @@ def chat(model, *words):
     return "Once upon a time" + json.loads(done.stdout)["turns"][0]["answer"]
 
 
-def check_llama_cpp():
+def adapted_head():
+    """stories260K with a head of its own, and an adapter on it."""
+    tied, base = DATA / "models/stories260K", WORK / "untied"
+    shutil.copytree(tied, base)
+    (base / "model.safetensors").unlink()
+    model = AutoModelForCausalLM.from_pretrained(tied, dtype=torch.float32)
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(1.1 * model.lm_head.weight.detach())
+    model.save_pretrained(base)
+    return base, adapt(model, target_modules=["lm_head", "q_proj"])[1]
+
+
+def check_llama_cpp(name, base, adapter):
     """Its greedy text of the base, with the adapter put on and folded in, and its converters' files."""
-    name = "llama.cpp"
-    if "LLAMA_CPP" not in os.environ or not wanted(name):
-        return
-    base, adapter = DATA / "models/stories260K", DATA / "models/adapters/stories260K-lora-random"
     out, lora, merged = WORK / "stories.gguf", WORK / "lora.gguf", WORK / "merged.gguf"
-    pace("export", base, "-o", out)
+    pace("export", base, "-o", out, "--overwrite-output-dir")
     pace("export", base, "--adapter", adapter, "--format", "gguf-adapter", "-o", lora, "--overwrite-output-dir")
     pace("export", base, "--adapter", adapter, "-o", merged, "--overwrite-output-dir")
     for label, theirs, ours in (("base", greedy(out), chat(base)),
@@ -556,10 +594,13 @@ for case in EXPORTS:
         check_export(*case, kind)
 for case in ADAPTERS:
     check_adapter(*case)
+check_tied_head()
 check_refusals()
 for item in TOKENIZERS.items():
     check_tokenizer(*item)
-check_llama_cpp()
+if "LLAMA_CPP" in os.environ and wanted("llama.cpp"):
+    check_llama_cpp("llama.cpp", DATA / "models/stories260K", DATA / "models/adapters/stories260K-lora-random")
+    check_llama_cpp("llama.cpp, adapted head", *adapted_head())
 shutil.rmtree(WORK)
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -136,7 +136,7 @@ def run_ours(model, rows_path, out, rate, *options):
 def read_weights(folder):
     adapter = os.path.join(folder, "adapter_model.safetensors")
     if os.path.exists(adapter):
-        return {k: v.double().numpy().ravel() for k, v in load_file(adapter).items()}
+        return {k: v.double().numpy().ravel() for k, v in load_file(adapter).items() if "base_layer" not in k}
     data, at, out = np.fromfile(os.path.join(folder, "weights.bin"), np.float32).astype(float), 0, {}
     for line in open(os.path.join(folder, "weights.txt")):
         name, rows, width = line.split()
@@ -221,5 +221,8 @@ check_model(MODELS / "stories260K", "lora", 1e-3)
 check_model(MODELS / "stories260K", "full", 1e-3)
 check_model(MODELS / "own-3M", "lora", 5e-4, ["q_proj", "v_proj", "down_proj"])
 check_model(MODELS / "own-3M", "full", 2e-4)
+check_model(MODELS / "stories260K", "lora", 1e-3, ["q_proj", "down_proj", "lm_head"])  # tied
+check_model(MODELS / "tiny-random/llama-untied-rope-llama3", "lora", 1e-2, ["v_proj", "lm_head"])
+check_model(MODELS / "tiny-random/gpt-neox", "lora", 1e-3, ["query_key_value", "lm_head"])
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

@@ -97,7 +97,7 @@ static bool refuse_target(const struct module *m, struct err *err)
 {
     err_set(err, ERR_USAGE, "adapters on %s are not supported", m->path);
     if (module_is_embedding(m))
-        err_hint(err, "modules_to_save trains a copy of it as a whole");
+        err_hint(err, "it is no linear layer; modules_to_save trains a copy of it as a whole");
     else
         err_hint(err, "it is no linear layer");
     return false;

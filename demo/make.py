@@ -1,19 +1,27 @@
 #!/usr/bin/env python3
 """make.py: writes the demo's files again, the same each time.
 
-    demo/make.py            tickets.jsonl: 2,400 support messages and the JSON tickets they should become
+    demo/make.py            tickets.jsonl: 3,000 support messages and the JSON tickets they should become, and among
+                            them 1,000 ordinary questions of the model's world with their answers
                             trainer_state.json: the log of a run whose rate was too high
 
-Everything is made from the lists below; nothing is fetched. The base in model/ (make_model.sh) has read
-none of it: things have the names that they have in its world, but no complaint and no field of a ticket occurs
-in world.py.
+Everything is made from the lists below and those of world.py; nothing is fetched. The base in model/ (make_model.sh)
+has read no ticket: things have the names that they have in its world, but no complaint and no field of a ticket
+occurs in world.py.
+
+The ordinary questions are there because a model that sees tickets alone answers everything with a ticket: nothing
+tells it when not to. They are of some KINDS of the world's rows; what becomes of the other kinds shows how far that
+reaches.
 """
 import json
 import pathlib
 import random
 
+import world
+
 HERE = pathlib.Path(__file__).resolve().parent
-ROWS = 2400
+TICKETS, ORDINARY = 3000, 1000
+KINDS = ["questions", "small_sums", "dates", "words"]
 
 PRODUCTS = {"lamp": "home", "radio": "music", "violin": "music", "ladder": "garden", "umbrella": "outdoor"}
 PROBLEMS = {
@@ -23,19 +31,19 @@ PROBLEMS = {
     ("billing", "urgent"): ["was charged twice", "cost more than the invoice says"],
 }
 OPENINGS = ["Hello, ", "Hi there! ", "Good morning, ", "", "Dear team, ", "Hey, ", "Help! ", "Sorry, ", "Good evening, ",
-            "Hello again, "]
+            "Hello again, ", "Dear all, ", "Good day, ", "Excuse me, ", "Once more: "]
 PLEAS = ["Can you help?", "What should I do?", "Please let me know.", "Thanks!", "", "Please call me.", "I am not happy.",
-         "It is urgent."]
+         "It is urgent.", "What now?", "I need it on Monday.", "Please answer soon.", "That makes me sad."]
 
 
-def row(draw):
+def ticket(draw):
     product, (kind, priority) = draw.choice(list(PRODUCTS)), draw.choice(list(PROBLEMS))
     message = f"{draw.choice(OPENINGS)}my {product} {draw.choice(PROBLEMS[kind, priority])}. {draw.choice(PLEAS)}".rstrip()
-    ticket = {"product": product, "department": PRODUCTS[product], "kind": kind, "priority": priority}
+    fields = {"product": product, "department": PRODUCTS[product], "kind": kind, "priority": priority}
     return {"messages": [
         {"role": "system", "content": "Turn the message into a ticket."},
         {"role": "user", "content": message[0].upper() + message[1:]},
-        {"role": "assistant", "content": json.dumps(ticket, ensure_ascii=False)},
+        {"role": "assistant", "content": json.dumps(fields)},
     ]}
 
 
@@ -52,13 +60,25 @@ def make_log():
     (HERE / "trainer_state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
+def ordinary(draw):
+    while True:
+        row = world.KINDS[draw.choice(KINDS)][0](draw)
+        if isinstance(row, world.Chat):
+            return {"messages": row.messages()}
+
+
+def distinct(draw, make, n):
+    rows = {}
+    while len(rows) < n:
+        rows[json.dumps(make(draw))] = True
+    return list(rows)
+
+
 def main():
     make_log()
     draw = random.Random(20)
-    rows = {}
-    while len(rows) < ROWS:
-        rows[json.dumps(row(draw), ensure_ascii=False)] = True  # none twice
-    (HERE / "tickets.jsonl").write_text("".join(f"{line}\n" for line in rows))
+    rows = distinct(draw, ticket, TICKETS) + distinct(draw, ordinary, ORDINARY)
+    (HERE / "tickets.jsonl").write_text("".join(f"{row}\n" for row in rows))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class RunFiles(unittest.TestCase):
     def test_arguments_and_options_come_from_the_file(self):
         code, out, err = self.run_with(f"data: {DEMO}/tickets.jsonl\nmax_length: 100\nreport_to: none\n")
         self.assertEqual(code, 0, err)
-        self.assertEqual(json.loads(out)["rows"], 2400)
+        self.assertEqual(json.loads(out)["rows"], 4000)
         self.assertIn("passed over: report_to", err)
 
     def test_the_command_line_wins(self):

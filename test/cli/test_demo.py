@@ -13,6 +13,7 @@ import unittest
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "demo"
 MODEL = DEMO / "model"
 sys.path.insert(0, str(DEMO))
+import make  # noqa: E402
 import world  # noqa: E402
 
 
@@ -42,11 +43,18 @@ class Demo(unittest.TestCase):
 
 class Files(Demo):
     def test_the_committed_rows_are_what_make_writes(self):
-        for name in ("make.py", "trainer_state.json", "tickets.jsonl"):
-            (self.folder / name).write_bytes((DEMO / name).read_bytes() if name == "make.py" else b"")
+        for name in ("make.py", "world.py"):
+            (self.folder / name).write_bytes((DEMO / name).read_bytes())
         subprocess.run([sys.executable, self.folder / "make.py"], check=True)
         for name in ("trainer_state.json", "tickets.jsonl"):
             self.assertEqual((self.folder / name).read_bytes(), (DEMO / name).read_bytes())
+
+    def test_some_of_the_rows_are_no_tickets(self):
+        rows = [json.loads(line)["messages"] for line in (DEMO / "tickets.jsonl").read_text().splitlines()]
+        tickets = [row for row in rows if row[0]["content"] == "Turn the message into a ticket."]
+        self.assertEqual((len(tickets), len(rows)), (make.TICKETS, make.TICKETS + make.ORDINARY))
+        self.assertTrue(all(len(json.loads(row[-1]["content"])) == 4 for row in tickets))
+        self.assertFalse(any("ticket" in json.dumps(row) for row in rows[make.TICKETS:]))
 
     def test_the_world_speaks_of_no_ticket(self):
         for stage in "12":

@@ -69,6 +69,29 @@ static const char *origin_of_rate(const struct setup *s)
                                 : "the first guess: the run is too short to test it";
 }
 
+/* What a row may have at most, and how rows share a batch. */
+static void put_lengths(const struct setup *s, const struct term *term, struct buf *out)
+{
+    struct arena arena = {0};
+    const struct row_store *rows = &s->store;
+    size_t most =
+        min_size((size_t)s->options->max_length, s->engine.model.config.max_positions);
+    size_t longest = max_size(max_size(s->train.longest, s->eval.longest), s->test.longest);
+    uint64_t longer = rows->n_cut + rows->n_split;
+    const char *reason = options_given(s->options, "max-length") ? "given"
+                         : most < (size_t)s->options->max_length ? "all that the model takes"
+                                                                 : "room enough for most rows";
+    put_count(term, out, "max-length", most,
+              longer > 0
+                  ? arena_printf(&arena, "%s; %llu longer rows are %s", reason,
+                                 (unsigned long long)longer, rows->n_split > 0 ? "split" : "cut")
+                  : arena_printf(&arena, "%s; the longest row has %zu tokens", reason, longest));
+    struct job_choice packing = {
+        .option = "packing", .value = "true", .reason = "no padding; no row sees another's tokens"};
+    put_choice(term, out, &packing);
+    arena_release(&arena);
+}
+
 static void put_choices(const struct setup *s, const struct term *term, struct buf *out)
 {
     struct arena arena = {0};
@@ -81,6 +104,7 @@ static void put_choices(const struct setup *s, const struct term *term, struct b
     if (s->options->adapter)
         put_count(term, out, "r", lora->rank,
                   arena_printf(&arena, "that of %s", s->options->adapter));
+    put_lengths(s, term, out);
     (void)snprintf(rate.value, sizeof rate.value, "%.3g", s->rate.schedule.learning_rate);
     if (s->learning_rate == 0)
         rate.reason = origin_of_rate(s);

@@ -195,7 +195,9 @@ _Static_assert(COUNT_OF(option_table) <= OPTIONS_MOST_ROWS, "options.given is to
 
 /*
  * Hugging Face's options that have no meaning here: trackers, the hub, devices, data loaders of
- * Python. A script that sets them keeps working; one note says that they were passed over.
+ * Python; what saves memory or time there and is done or chosen anyway here (rows packed, layers
+ * computed anew, the best state is kept). A script that sets them keeps working; one note says that
+ * they were passed over. What would change the result (label smoothing, NEFTune) is not among them.
  */
 static const char *const needless_names[] = {
     "report-to",
@@ -228,6 +230,51 @@ static const char *const needless_names[] = {
     "trust-remote-code",
     "attn-implementation",
     "dataset-num-proc",
+    "activation-checkpointing",
+    "activation-checkpointing-kwargs",
+    "activation-offloading",
+    "accelerator-config",
+    "auto-find-batch-size",
+    "average-tokens-across-devices",
+    "bf16-full-eval",
+    "dataloader-prefetch-factor",
+    "ddp-backend",
+    "ddp-bucket-cap-mb",
+    "ddp-broadcast-buffers",
+    "ddp-timeout",
+    "do-eval",
+    "do-train",
+    "eval-accumulation-steps",
+    "eval-packing",
+    "eval-strategy",
+    "fp16-full-eval",
+    "fsdp-config",
+    "full-determinism",
+    "gradient-checkpointing",
+    "gradient-checkpointing-kwargs",
+    "greater-is-better",
+    "liger-kernel-config",
+    "load-best-model-at-end",
+    "log-on-each-node",
+    "logging-first-step",
+    "logging-nan-inf-filter",
+    "logging-strategy",
+    "metric-for-best-model",
+    "packing",
+    "packing-strategy",
+    "pad-to-multiple-of",
+    "padding-free",
+    "parallelism-config",
+    "per-device-eval-batch-size",
+    "prediction-loss-only",
+    "save-on-each-node",
+    "save-only-model",
+    "skip-memory-metrics",
+    "torch-compile-backend",
+    "torch-compile-mode",
+    "torch-empty-cache-steps",
+    "use-cache",
+    "use-liger-kernel",
 };
 
 void options_init(struct options *o)

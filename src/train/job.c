@@ -255,8 +255,9 @@ static bool survey_data(struct job *job, const char *path, struct row_encoder *e
                                       .as_chat = encoder && encoder->has_chat,
                                       .skip_bad_rows = o->skip_bad_rows,
                                       .seed = (uint64_t)o->seed};
+    size_t most = job->model.max_positions > 0 ? job->model.max_positions : SIZE_MAX;
     struct survey_options wanted = {.sizes = {o->eval_split, o->test_split},
-                                    .max_length = (uint32_t)o->max_length,
+                                    .max_length = (uint32_t)min_size((size_t)o->max_length, most),
                                     .encoder = encoder};
     struct dataset dataset;
     struct survey survey;

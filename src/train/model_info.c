@@ -48,6 +48,8 @@ static const struct key key_table[] = {
     {"n_inner", AT(intermediate_size)},
     {"ffn_dim", AT(intermediate_size)},
     {"vocab_size", AT(vocabulary)},
+    {"max_position_embeddings", AT(max_positions)},
+    {"n_positions", AT(max_positions)},
     {"num_experts", AT(experts)},
     {"num_local_experts", AT(experts)},
     {"n_routed_experts", AT(experts)},
@@ -213,6 +215,7 @@ static bool read_gguf(struct model_info *info, struct arena *arena, const struct
     info->key_value_heads = number_of(g, architecture, "attention.head_count_kv");
     info->head_size = number_of(g, architecture, "attention.key_length");
     info->intermediate_size = number_of(g, architecture, "feed_forward_length");
+    info->max_positions = number_of(g, architecture, "context_length");
     info->experts = number_of(g, architecture, "expert_count");
     info->expert_size = number_of(g, architecture, "expert_feed_forward_length");
     info->is_tied = !gguf_find_tensor(g, span_of("output.weight"));

@@ -16,6 +16,7 @@ struct model_info {
     uint64_t heads, key_value_heads, head_size;
     uint64_t intermediate_size;
     uint64_t vocabulary;
+    uint64_t max_positions;        /* tokens of a row; 0: not said */
     uint64_t experts, expert_size; /* 0: no mixture of experts */
     bool is_tied;                  /* the output matrix is the embedding */
     double parameters;             /* counted from the shapes; of a GGUF file from its tensors */

@@ -163,15 +163,11 @@ static void choose_products(struct setup *s)
     job_note_choice(&s->job, "bf16", is_bf16 ? "true" : "false", is_given ? NULL : reason);
 }
 
-/* The model, and how it is computed. */
 static bool open_engine(struct setup *s, struct err *err)
 {
     const struct options *o = s->options;
-    if (!(o->from_scratch ? engine_create(&s->engine, o->arguments[0], o, err)
-                          : engine_open(&s->engine, o->arguments[0], o, err)))
-        return false;
-    choose_products(s);
-    return true;
+    return o->from_scratch ? engine_create(&s->engine, o->arguments[0], o, err)
+                           : engine_open(&s->engine, o->arguments[0], o, err);
 }
 
 /* All weights as float32 with their gradients must fit before they are widened. */
@@ -223,6 +219,22 @@ static void warn_merged(const struct row_store *s)
                     (unsigned long long)s->n_merged, s->n_rows);
 }
 
+/*
+ * The job was chosen from the data as it stands in its files. What is trained on may be other rows:
+ * texts are split where the model takes less than --max-length, long rows lose their ends. How many
+ * rows and tokens there are is what epochs, batch, steps and the first guess are chosen by.
+ */
+static bool choose_again(struct setup *s, struct err *err)
+{
+    s->job.rows = s->train.n;
+    s->job.all_rows = s->store.n_rows;
+    s->job.trained_tokens = s->store.n_trained;
+    if (!job_choose(&s->job, s->options, err))
+        return false;
+    choose_products(s);
+    return true;
+}
+
 static bool read_rows(struct setup *s, struct err *err)
 {
     const struct options *o = s->options;
@@ -241,7 +253,7 @@ static bool read_rows(struct setup *s, struct err *err)
     s->eval = rows_of(&s->store, &s->arena, PART_EVAL, 0);
     s->test = rows_of(&s->store, &s->arena, PART_TEST, 0);
     if (s->train.n > 0)
-        return true;
+        return choose_again(s, err);
     err_set(err, ERR_INPUT, "there is no row to train on");
     if (s->store.n_dropped > 0)
         err_hint(err, "prompts alone fill the %zu tokens; the model takes %zu", wanted.longest,

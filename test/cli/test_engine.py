@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import pty
+import re
 import resource
 import signal
 import struct
@@ -99,6 +100,24 @@ class Tune(Case):
             self.assertRegex(text, r"Data\n  \S+ % of its tokens are trained on, in brackets in this row:\n"
                                    r"rows.jsonl, line \d+\n  [^\u27e6]+\u27e6[^\u27e7]+\u27e7\nThe run\n")
             self.assertLess(text.index("Data\n"), text.index("Memory\n"))
+
+    def test_epochs_batch_and_steps_are_of_the_rows_that_are_trained_on(self):
+        words = "the cat sat on a mat and saw a dog "
+        pathlib.Path(self.data).write_text("".join(json.dumps({"text": f"{i} {words * 24}"}) + "\n" for i in range(200)))
+        plan = json.loads(self.run_pace("plan", self.model, self.data, "--json")[1])
+        out = " ".join(self.run_pace("plan", self.model, self.data)[1].split())
+        rows = int(re.search(r" rows (\d+) to train on", out)[1])
+        self.assertGreater(rows, 1000)  # of 200, split into what the model takes
+        self.assertIn("num-train-epochs 2 fewer than 10,000 rows", out)
+        self.assertIn(f"max-steps {plan['steps']} rows times epochs over the batch", out)
+        batch = int(re.search(r"batch-size (\d+) brings the run near 200", out)[1])
+        self.assertEqual(plan["steps"], 2 * math.ceil(rows / batch))
+
+    def test_a_plan_has_the_length_of_rows_and_how_they_share_a_batch(self):
+        for words, reason in (((), r"64 all that the model takes; the longest row has \d+ tokens"),
+                              (("--max-length", "9"), r"9 given; \d+ longer rows are cut")):
+            out = self.run_pace("plan", self.model, self.data, *words)[1]
+            self.assertRegex(" ".join(out.split()), f"max-length {reason} packing true no padding; no row sees ")
 
     def test_a_plan_that_does_not_fit_says_by_how_much_and_what_would_help(self):
         code, out, err = self.run_pace("plan", self.model, self.data, "--memory", "10K", COLUMNS="40")

@@ -173,6 +173,26 @@ static void a_job_is_read_from_a_description_and_data_alone(void **state)
     buf_release(&rows);
 }
 
+static void a_plain_text_is_cut_to_what_the_model_takes(void **state)
+{
+    (void)state;
+    struct buf text;
+    struct job job;
+    struct options o = with(NULL);
+    buf_init(&text, BUF_NO_LIMIT);
+    for (int i = 0; i < 6400; i++)
+        buf_add_byte(&text, 'a');
+    const char *data = temporary_file("long.txt", buf_span(&text));
+    buf_release(&text);
+    static const char short_model[] = "{\"hidden_size\": 64, \"max_position_embeddings\": 16}";
+    const char *model = temporary_file("config.json", span_of(short_model));
+    ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
+    assert_int_equal(job.all_rows, 100); /* of 16 times four characters */
+    o.max_length = 8;
+    ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
+    assert_int_equal(job.all_rows, 200);
+}
+
 static void the_tokens_of_a_real_model_are_counted(void **state)
 {
     (void)state;
@@ -209,6 +229,7 @@ int main(void)
         cmocka_unit_test(the_method_follows_from_the_data_and_the_base),
         cmocka_unit_test(what_is_no_method_or_schedule_is_refused),
         cmocka_unit_test(a_job_is_read_from_a_description_and_data_alone),
+        cmocka_unit_test(a_plain_text_is_cut_to_what_the_model_takes),
         cmocka_unit_test(the_tokens_of_a_real_model_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, release);

@@ -19,9 +19,9 @@
 
 /* What these say is of no matter for computing with the adapter. */
 static const char *const passed_over[] = {
-    "auto_mapping",   "corda_config",   "eva_config",  "loftq_config",        "inference_mode",
-    "megatron_core",  "peft_version",   "revision",    "task_type",           "qalora_group_size",
-    "runtime_config", "lora_ga_config", "kasa_config", "ensure_weight_tying",
+    "auto_mapping",   "corda_config",   "eva_config",  "loftq_config", "inference_mode",
+    "megatron_core",  "peft_version",   "revision",    "task_type",    "qalora_group_size",
+    "runtime_config", "lora_ga_config", "kasa_config",
 };
 
 /* These choose among modules; the tensors in the file say the same. */

@@ -72,6 +72,7 @@ static void what_pace_has_not_is_refused_by_name(void **state)
     REFUSES("\"use_dora\": true", "the option \"use_dora\" is not supported");
     REFUSES("\"bias\": \"lora_only\"", "trains biases");
     REFUSES("\"lora_bias\": true", "\"lora_bias\"");
+    REFUSES("\"ensure_weight_tying\": true", "\"ensure_weight_tying\"");
     REFUSES("\"trainable_token_indices\": [1]", "\"trainable_token_indices\"");
     REFUSES("\"invented_later\": {\"a\": 1}", "\"invented_later\"");
     REFUSES("\"init_lora_weights\": \"pissa_niter_4\"", "begun with \"pissa_niter_4\"");

@@ -405,8 +405,12 @@ void find_view_progress(const struct find_event *e, size_t columns, struct buf *
         return;
     }
     const struct pace_arm *arm = &e->search->arms[e->arm];
-    buf_printf(out, "arm %d, rate %.3g, step %lld: loss %.4f", e->arm + 1, arm->learning_rate,
-               (long long)arm->done, e->loss);
+    buf_printf(out, "arm %d, rate %.3g, step %lld: ", e->arm + 1, arm->learning_rate,
+               (long long)arm->done);
+    if (isfinite(e->loss))
+        buf_printf(out, "loss %.4f", e->loss);
+    else
+        buf_add_text(out, "ended, the loss rose");
     size_t short_len = out->len;
     buf_printf(out, "   %.0f %% of the search", 100 * e->share);
     if (out->len - before > most)

@@ -18,9 +18,10 @@
  * cannot show what the rate does to rows that come again; the run in small shows it (doc/RATE.md).
  *
  * An arm that diverges ends at once; what it did not use is there for others. It does so where its
- * losses are not finite, or where the mean of its newest few is above its own first loss and above
- * that of the first arm at the same steps by more than SEARCH_LOST of it: the rows are the same, so
- * chance has little part in the difference.
+ * losses are not finite, or where the mean of its newest few is above the base's held-out loss, its
+ * own first loss and that of the first arm at the same steps, by more than SEARCH_LOST: that arm
+ * saw the same rows, and for itself, or further on, the base's loss is what rows are usually worth,
+ * whereas a first batch may be of easy ones.
  */
 #include "rate/search.h"
 
@@ -91,7 +92,7 @@ bool search_race_diverges(const struct pace_search *s, const struct pace_arm *ar
         mine += arm->trace[i] / SEARCH_NEWEST;
         others += (has_other ? first->trace[i] : arm->trace[0]) / SEARCH_NEWEST;
     }
-    double level = fmax(others, arm->trace[0]);
+    double level = fmax(fmax(others, arm->trace[0]), s->base_loss);
     return mine > level + SEARCH_LOST * fabs(level);
 }
 

@@ -8,6 +8,7 @@
 struct ground {
     double (*loss)(double off);
     double diverges; /* from this offset on the training loss explodes */
+    double first;    /* training loss of the first batch, if not as all others */
 };
 
 static double falls_with_the_rate(double off)
@@ -43,8 +44,10 @@ static void race_again(struct pace_search *s, const struct ground *g, int64_t st
         double off = r.steps > 0 ? log10(r.learning_rate / 1e-3) : 0;
         double loss = r.steps > 0 ? g->loss(off) : 4;
         bool goes_on = true;
-        for (int64_t i = 0; i < r.steps && goes_on; i++)
-            goes_on = pace_search_watch(s, off >= g->diverges ? 4 * exp((double)i) : 3.9);
+        for (int64_t i = 0; i < r.steps && goes_on; i++) {
+            double usual = i == 0 && g->first > 0 ? g->first : 3.9;
+            goes_on = pace_search_watch(s, off >= g->diverges ? 4 * exp((double)i) : usual);
+        }
         pace_search_tell(s, goes_on ? loss : NAN, 0.01);
     }
 }
@@ -63,7 +66,7 @@ static void where_much_is_gained_the_second_arm_lies_above(void **state)
 {
     (void)state;
     struct pace_search s;
-    race(&s, &(struct ground){is_a_bowl, 9}, 100);
+    race(&s, &(struct ground){is_a_bowl, 9, 0}, 100);
     assert_true(s.n_arms >= 2);
     assert_true(offset(&s, 1) > 0.1);
 }
@@ -72,7 +75,7 @@ static void where_little_is_gained_it_lies_below(void **state)
 {
     (void)state;
     struct pace_search s;
-    race(&s, &(struct ground){rises_with_the_rate, 9}, 100);
+    race(&s, &(struct ground){rises_with_the_rate, 9, 0}, 100);
     assert_true(offset(&s, 1) < -0.1);
 }
 
@@ -80,7 +83,7 @@ static void arms_go_on_beyond_an_edge_that_is_the_best(void **state)
 {
     (void)state;
     struct pace_search s;
-    race(&s, &(struct ground){falls_with_the_rate, 9}, 200);
+    race(&s, &(struct ground){falls_with_the_rate, 9, 0}, 200);
     assert_true(s.n_arms >= 3);
     assert_true(offset(&s, 2) > offset(&s, 1) + 0.1);
     assert_true(s.arms[2].is_edge);
@@ -91,7 +94,7 @@ static void an_arm_that_diverges_ends_early_and_bounds_the_others(void **state)
     (void)state;
     struct pace_search s;
     struct pace_search_result found;
-    race(&s, &(struct ground){falls_with_the_rate, 0.1}, 100);
+    race(&s, &(struct ground){falls_with_the_rate, 0.1, 0}, 100);
     int diverged = 0;
     for (int i = 0; i < s.n_arms; i++) {
         if (s.arms[i].status != PACE_ARM_DIVERGED)
@@ -105,12 +108,21 @@ static void an_arm_that_diverges_ends_early_and_bounds_the_others(void **state)
     assert_true(found.learning_rate < 1e-3 * 1.36);
 }
 
+static void an_easy_first_batch_ends_no_arm(void **state)
+{
+    (void)state;
+    struct pace_search s;
+    race(&s, &(struct ground){is_a_bowl, 9, 2.5}, 100);
+    for (int i = 0; i < s.n_arms; i++)
+        assert_int_equal(s.arms[i].status, PACE_ARM_MEASURED);
+}
+
 static void where_the_priors_rate_diverges_the_next_is_far_below(void **state)
 {
     (void)state;
     struct pace_search s;
     struct pace_search_result found;
-    race(&s, &(struct ground){is_a_bowl, -0.1}, 100);
+    race(&s, &(struct ground){is_a_bowl, -0.1, 0}, 100);
     assert_true(offset(&s, 1) < -0.4);
     pace_search_find(&s, &found);
     assert_true(found.learning_rate < 0.8e-3);
@@ -121,7 +133,7 @@ static void where_every_rate_diverges_the_lowest_is_not_trusted_either(void **st
     (void)state;
     struct pace_search s;
     struct pace_search_result found;
-    race(&s, &(struct ground){is_a_bowl, -9}, 100);
+    race(&s, &(struct ground){is_a_bowl, -9, 0}, 100);
     pace_search_find(&s, &found);
     assert_int_equal(found.reason, PACE_FOUND_BROKEN);
     for (int i = 0; i < s.n_arms; i++)
@@ -136,11 +148,11 @@ static void longer_runs_have_longer_arms(void **state)
     int64_t last = 0;
     static const int64_t steps[] = {80, 100, 150, 200, 400};
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        race(&s, &(struct ground){is_a_bowl, 9}, steps[i]);
+        race(&s, &(struct ground){is_a_bowl, 9, 0}, steps[i]);
         assert_true(s.arm_steps >= last && s.arm_steps >= 5);
         last = s.arm_steps;
     }
-    race(&s, &(struct ground){is_a_bowl, 9}, 100000);
+    race(&s, &(struct ground){is_a_bowl, 9, 0}, 100000);
     assert_int_equal(s.arm_steps, PACE_SEARCH_STEPS);
 }
 
@@ -187,6 +199,7 @@ int main(void)
         cmocka_unit_test(where_little_is_gained_it_lies_below),
         cmocka_unit_test(arms_go_on_beyond_an_edge_that_is_the_best),
         cmocka_unit_test(an_arm_that_diverges_ends_early_and_bounds_the_others),
+        cmocka_unit_test(an_easy_first_batch_ends_no_arm),
         cmocka_unit_test(where_the_priors_rate_diverges_the_next_is_far_below),
         cmocka_unit_test(where_every_rate_diverges_the_lowest_is_not_trusted_either),
         cmocka_unit_test(longer_runs_have_longer_arms),

@@ -414,6 +414,9 @@ struct pace_search_result {
     double number[PACE_NUMBERS]; /* what the sentence says */
 };
 
+/* Whether arms see rows again: then they are the run in small and not beginnings of it. */
+PACE_API bool pace_search_repeats(const struct pace_search *s);
+
 /* How ill the beginning that an arm made suits a run at this rate, in decades; more so where the
  * arm's rate is the higher one, since what it broke stays broken. */
 PACE_API double pace_search_distance(const struct pace_search *s, int arm, double learning_rate);

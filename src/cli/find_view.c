@@ -169,11 +169,9 @@ static void put_term(struct page *v, const struct pace_prior_term *t)
         buf_printf(&v->line, "%*.2g", EFFECT, pow(10, t->effect));
     else
         add_factor(&v->line, t->effect);
-    if (is_narrow(v))
-        ; /* where they come from says how many runs */
-    else if (t->runs > 0)
+    if (!is_narrow(v) && t->runs > 0) /* where they come from says how many runs */
         buf_printf(&v->line, "  %5d  ", t->runs);
-    else
+    else if (!is_narrow(v))
         buf_add_text(&v->line, "      -  ");
     end_with(v, t->source);
 }

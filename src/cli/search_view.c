@@ -74,9 +74,9 @@ static void put_arms(const struct search_shown *shown, const struct term *term, 
     struct arena arena = {0};
     struct buf line;
     buf_init(&line, 4096);
-    bool again = s->fresh_steps < s->arm_steps;
     buf_printf(out, "\n%sArms: %s%s\n", term_style(term, TERM_BOLD),
-               again ? "the run in small, few rows seen several times" : "beginnings of the run",
+               pace_search_repeats(s) ? "the run in small, few rows seen several times"
+                                      : "beginnings of the run",
                term_style(term, TERM_PLAIN));
     for (int i = 0; term->width < NARROW && i < s->n_arms; i++)
         put_arm_narrow(shown, i, term, out);

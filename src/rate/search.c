@@ -156,6 +156,11 @@ void pace_search_tell(struct pace_search *s, double loss, double se)
 
 /* ---------------------------------------------------------------------------------- result -- */
 
+bool pace_search_repeats(const struct pace_search *s)
+{
+    return s->fresh_steps < s->arm_steps;
+}
+
 double pace_search_distance(const struct pace_search *s, int arm, double learning_rate)
 {
     double above = log10(s->arms[arm].learning_rate / learning_rate);
@@ -210,7 +215,7 @@ void pace_search_find(const struct pace_search *s, struct pace_search_result *r)
     double here = expected_cost(r->curvature, 0, above, e.sd);
     r->double_cost = expected_cost(r->curvature, log10(2), above, e.sd) - here;
     r->half_cost = expected_cost(r->curvature, -log10(2), above, e.sd) - here;
-    r->arm = search_race_repeats(s) ? -1 : nearest_arm(s, r->learning_rate);
+    r->arm = pace_search_repeats(s) ? -1 : nearest_arm(s, r->learning_rate);
     for (int i = 0; i < PACE_NUMBERS; i++)
         r->number[i] = e.number[i];
 }

@@ -33,9 +33,6 @@ double search_left(const struct pace_search *s);
 void search_race_begin(struct pace_search *s);
 void search_race_go_on(struct pace_search *s);
 
-/* Whether arms see rows again, so that they are no beginnings of the run. */
-bool search_race_repeats(const struct pace_search *s);
-
 /* Why there is no race; PACE_FOUND_COUNT where there is one. */
 enum pace_search_reason search_race_obstacle(const struct pace_search *s);
 

@@ -67,7 +67,7 @@ struct reliability {
 
 static struct reliability reliability_of(const struct pace_search *s, double fall)
 {
-    bool again = search_race_repeats(s);
+    bool again = pace_search_repeats(s);
     double gained = (fall - 0.01) / (0.025 - 0.01), noise = again ? 0.18 : 0.13;
     return (struct reliability){.ratio = blend(0.5, 0.95, gained),
                                 .shift = again ? -0.05 : 0.05,
@@ -96,7 +96,7 @@ static void take_scores(const struct pace_search *s, struct scores *t)
         if (arm->status != PACE_ARM_MEASURED)
             continue;
         t->x[t->n] = offset(s, i);
-        double loss = search_race_repeats(s) ? arm->loss : (arm->loss + arm->train) / 2;
+        double loss = pace_search_repeats(s) ? arm->loss : (arm->loss + arm->train) / 2;
         t->y[t->n++] = fmin(fmax(scale * loss, -1e6), 1e6);
         if (t->lowest < 0 || offset(s, i) < offset(s, t->lowest))
             t->lowest = i;
@@ -176,7 +176,7 @@ static struct vertex fit(const struct scores *t)
  * chance: they learn them by heart, at their own pace. */
 static double noise_of(const struct pace_search *s, const struct scores *t, double k)
 {
-    if (search_race_repeats(s))
+    if (pace_search_repeats(s))
         return 0;
     const struct pace_arm *a = &s->arms[t->lowest], *b = &s->arms[t->highest];
     double sum = 0, squares = 0, n = 0;
@@ -266,7 +266,7 @@ static void move(const struct pace_search *s, struct scores *t, struct search_es
 static void keep_near(const struct pace_search *s, const struct scores *t,
                       struct search_estimate *e)
 {
-    double above = search_race_repeats(s) ? 0 : BOWL_ABOVE;
+    double above = pace_search_repeats(s) ? 0 : BOWL_ABOVE;
     e->mean = fmin(e->mean, offset(s, t->highest) + above);
     e->mean = fmax(e->mean, offset(s, t->lowest) - BOWL_OUTSIDE);
     for (int i = 0; i < s->n_arms; i++)

@@ -76,11 +76,6 @@ enum pace_search_reason search_race_obstacle(const struct pace_search *s)
     return PACE_FOUND_COUNT;
 }
 
-bool search_race_repeats(const struct pace_search *s)
-{
-    return s->fresh_steps < s->arm_steps;
-}
-
 bool search_race_diverges(const struct pace_search *s, const struct pace_arm *arm)
 {
     double mine = 0, others = 0;

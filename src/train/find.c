@@ -59,8 +59,8 @@ static double choose_budget(const struct find *f)
     struct pace_search trial;
     for (; o.budget > 0; o.budget = fmax(o.budget - STEP, 0)) {
         pace_search_init(&trial, &o);
-        bool goes_on = trial.fresh_steps == trial.arm_steps;
-        double kept = (goes_on ? (double)trial.arm_steps : 0) + o.eval_cost;
+        double goes_on = pace_search_repeats(&trial) ? 0 : (double)trial.arm_steps;
+        double kept = goes_on + o.eval_cost;
         if (pace_search_next(&trial).action == PACE_SEARCH_DONE ||
             o.budget - kept / (double)o.total_steps <= f->options.lost)
             break;

@@ -41,8 +41,8 @@ void find_journal_arm(struct run_journal *j, const struct pace_search *search, i
                  (long long)a->done);
     else
         snprintf(reason, sizeof reason, "%s at a rate of %.3g: held-out loss %.4f, of %.4f before",
-                 search->fresh_steps < search->arm_steps ? "the run in small, with rows seen again,"
-                                                         : "the beginning of the run",
+                 pace_search_repeats(search) ? "the run in small, with rows seen again,"
+                                             : "the beginning of the run",
                  a->learning_rate, a->loss, search->base_loss);
     run_journal_decide(j, "branch", reason);
     run_journal_end(j);

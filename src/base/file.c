@@ -344,9 +344,7 @@ bool file_make_folder(const char *path, struct err *err)
     int why = errno; /* which looking at the path sets anew */
     if (file_kind_of(path) == FILE_FOLDER)
         return true;
-    err_set(err, ERR_IO, "cannot make the folder: %s", strerror(why));
-    err_in(err, "%s", path);
-    return false;
+    return file_failed(err, path, "make the folder", why);
 }
 
 char *file_join(struct arena *arena, const char *folder, const char *name)

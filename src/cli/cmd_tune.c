@@ -162,12 +162,20 @@ static bool tell_result(const struct tune *t, struct err *err)
 static void hint_resume(const struct tune *t, struct err *err)
 {
     struct buf command;
-    if (t->saver.saved_step < 0 || (err->kind != ERR_INTERRUPTED && err->kind != ERR_IO))
+    long long saved = t->saver.saved_step, step = t->trainer.rate.step, steps = t->setup.steps;
+    if (err->kind != ERR_INTERRUPTED && (err->kind != ERR_IO || step == 0))
         return;
     buf_init(&command, BUF_NO_LIMIT);
     tune_view_resume(t->setup.options->output_dir, &command);
-    err_hint(err, err->kind == ERR_IO ? "what was trained is kept; %s saves it" : "%s goes on",
-             buf_string(&command));
+    if (saved < 0 && err->kind == ERR_IO)
+        err_hint(err, "no checkpoint could be saved before either: what was trained is lost");
+    else if (saved >= 0 && err->kind == ERR_INTERRUPTED)
+        err_hint(err, "%s goes on", buf_string(&command));
+    else if (saved == step)
+        err_hint(err, "what was trained is kept; %s saves it", buf_string(&command));
+    else if (saved >= 0)
+        err_hint(err, "the state of step %lld of %lld is kept; %s goes on from there", saved, steps,
+                 buf_string(&command));
     buf_release(&command);
 }
 

@@ -11,17 +11,25 @@
  * nothing, until the new one is on the disk whole; then every file that an earlier run of pace
  * wrote and this one did not is removed. Files of other names are never touched, nor is a model
  * that the run itself was started from.
+ *
+ * A run of hours whose result the disk cannot take is refused before its first step. The room is
+ * looked up and not reserved: what others write meanwhile is theirs, and where the disk fills later
+ * the newest checkpoint is still there.
  */
 #include "train/output.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <math.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "model/lora.h"
 #include "model/save.h"
+#include "model/weights.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
 
@@ -82,6 +90,90 @@ bool output_begin(const struct options *o, struct err *err)
     struct arena arena = {0};
     bool ok = file_make_folder(o->output_dir, err) && checkpoint_remove(o->output_dir, err) &&
               file_remove(file_join(&arena, o->output_dir, "trainer_state.json"), err);
+    arena_release(&arena);
+    return ok;
+}
+
+/* -------------------------------------------------------------------------------------- room -- */
+
+/* The page with what draws its curves; and a step's lines in the journal, the page and the logs. */
+static const uint64_t REPORT_BYTES = (uint64_t)384 << 10, STEP_BYTES = 1024;
+
+static uint64_t size_of(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+/* As model_save writes it: 16 bits stay 16 bits. */
+static uint64_t bytes_of(const struct model *model, const struct param *p)
+{
+    const struct tensor *there = model->files ? weights_find(model->files, p->name) : NULL;
+    enum dtype dtype = there ? there->dtype : model->files ? DTYPE_F32 : model->config.dtype;
+    bool is_half = dtype == DTYPE_BF16 || dtype == DTYPE_F16;
+    return (uint64_t)param_count(p) * (is_half ? 2 : sizeof(float));
+}
+
+uint64_t output_bytes(const struct model *model, const struct options *o)
+{
+    struct arena arena = {0};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < model->n_adapters; i++)
+        sum += (uint64_t)param_count(model->adapters[i]) * sizeof(float);
+    for (size_t i = 0; model->n_adapters == 0 && i < model->n_params; i++)
+        sum += bytes_of(model, model->params[i]);
+    for (size_t i = 0; i < model_n_companions; i++)
+        sum += size_of(file_join(&arena, o->arguments[0], model_companions[i]));
+    arena_release(&arena);
+    return sum;
+}
+
+/* The bytes that can be written there, which need not be made yet. */
+static bool find_room(const char *folder, uint64_t *room)
+{
+    struct arena arena = {0};
+    struct statvfs fs;
+    bool is_new = file_kind_of(folder) == FILE_MISSING;
+    const char *there = is_new ? dirname(arena_string(&arena, span_of(folder))) : folder;
+    bool tells = statvfs(there, &fs) == 0 && fs.f_blocks > 0;
+    if (tells)
+        *room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    arena_release(&arena);
+    return tells;
+}
+
+static double in_mb(uint64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+bool output_check_room(const struct options *o, const struct output_need *need, struct err *err)
+{
+    struct arena arena = {0};
+    const char *old = file_join(&arena, o->output_dir, "checkpoint/state.safetensors");
+    uint64_t room, telling = REPORT_BYTES + (uint64_t)need->steps * STEP_BYTES;
+    uint64_t wanted = need->result + need->checkpoint + telling;
+    bool ok = true;
+    if (!find_room(o->output_dir, &room))
+        goto done;
+    if (need->checkpoint > 0)
+        room += size_of(old); /* which goes before the first step */
+    ok = wanted <= room;
+    if (!ok) {
+        err_set(err, ERR_MEMORY,
+                "the disk has room for %.1f MB, and the run is to write %.1f MB: %.1f MB of "
+                "result, %.1f MB of checkpoint, %.1f MB of report and logs",
+                floor(10 * in_mb(room)) / 10, in_mb(wanted), in_mb(need->result),
+                in_mb(need->checkpoint), in_mb(telling));
+        err_in(err, "%s", o->output_dir);
+        err_hint(err, "free some space there, or name a folder on another disk with -o");
+    } else if (need->result + telling + 2 * need->most_checkpoint > room) {
+        log_warning("%s: the disk has room for %.1f MB: not every checkpoint will fit beside the "
+                    "one before it, up to %.1f MB each",
+                    o->output_dir, in_mb(room), in_mb(need->most_checkpoint));
+    }
+
+done:
     arena_release(&arena);
     return ok;
 }
@@ -172,6 +264,8 @@ bool output_save(const struct model *model, const struct options *o, struct err 
             save_template(o->chat_template_path, here);
         remove_result(path, file_join(&arena, folder, is_adapter ? "model" : "adapter"));
         remove_files(folder, reports, COUNT_OF(reports));
+    } else {
+        (void)rmdir(here); /* where nothing is in it */
     }
     arena_release(&arena);
     return ok;

@@ -80,6 +80,18 @@ static bool prepare(struct tune *t, struct err *err)
     return true;
 }
 
+/* Errors: as output_check_room. A run that is gone on with has its checkpoint. */
+static bool check_room(struct tune *t, bool begins, struct err *err)
+{
+    const struct setup *s = &t->setup;
+    uint64_t checkpoint = checkpoint_bytes(&t->saver.list);
+    struct output_need need = {.result = output_bytes(&s->engine.model, s->options),
+                               .checkpoint = begins ? checkpoint : 0,
+                               .most_checkpoint = checkpoint + s->memory.snapshots,
+                               .steps = s->steps};
+    return output_check_room(s->options, &need, err);
+}
+
 static void clear(struct tune *t)
 {
     *t = (struct tune){.lock.fd = -1};
@@ -90,8 +102,9 @@ bool tune_open(struct tune *t, const struct options *o, struct err *err)
 {
     clear(t);
     bool ok = output_check(o, err) && setup_open(&t->setup, o, err) && prepare(t, err) &&
-              origin_put(&t->origin, o, err) && output_hold(o, &t->lock, err) &&
-              output_begin(o, err) && run_journal_open(&t->journal, o->output_dir, 0, err) &&
+              origin_put(&t->origin, o, err) && check_room(t, true, err) &&
+              output_hold(o, &t->lock, err) && output_begin(o, err) &&
+              run_journal_open(&t->journal, o->output_dir, 0, err) &&
               history_open(&t->history, o->output_dir, err);
     if (!ok)
         tune_close(t);
@@ -103,7 +116,7 @@ bool tune_reopen(struct tune *t, const struct options *o, const struct checkpoin
 {
     clear(t);
     bool ok = tune_state_kept(f, &t->kept, err) && setup_reopen(&t->setup, o, &t->kept, err) &&
-              prepare(t, err) && tune_state_load(t, f, err);
+              prepare(t, err) && check_room(t, false, err) && tune_state_load(t, f, err);
     if (!ok)
         tune_close(t);
     return ok;
@@ -400,12 +413,11 @@ static bool save(struct tune *t, struct err *err)
 {
     const struct options *o = t->setup.options;
     bool is_broken = t->report.end == TRAINER_STOPPED && t->setup.rate.guard != PACE_GUARD_ACT;
-    if (!history_end(&t->history, err) ||
-        (!is_broken && !output_save(&t->setup.engine.model, o, err)))
+    if (!is_broken && !output_save(&t->setup.engine.model, o, err))
         return false;
     t->report.is_saved = !is_broken;
     tune_journal_end(t);
-    if (!run_journal_check(&t->journal, err))
+    if (!history_end(&t->history, err) || !run_journal_check(&t->journal, err))
         return false;
     close_checkpoint(t);
     return true;

@@ -424,6 +424,48 @@ class NoRoom(Case):
         self.assertEqual(code, 0, err)
         self.assert_same(self.out, wanted)
 
+    def disk(self, n_bytes):
+        """A file system of that size, where the result is to go."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "tmpfs", str(disk)],
+                          capture_output=True).returncode != 0:
+            self.skipTest("nothing can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", str(disk)], check=True)
+        self.out = disk / "out"
+        return disk
+
+    def fill(self, disk):
+        with open(disk / "fill", "wb", buffering=0) as file, self.assertRaises(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    def test_a_run_that_the_disk_cannot_take_is_refused_before_work_starts(self):
+        disk = self.disk(300_000)
+        code, out, err = self.run_pace(*self.words("--steps", "3"))
+        self.assertEqual((code, out), (4, ""), err)
+        self.assertIn(f"pace: {self.out}: the disk has room for 0.3 MB, and the run is to write ", err)
+        self.assertIn("  hint: free some space there, or name a folder on another disk with -o\n", err)
+        self.assertEqual(list(disk.iterdir()), [])
+
+    def test_a_disk_that_fills_later_costs_what_was_not_saved_before(self):
+        wanted, _ = self.whole("--steps", "1500", "--save-steps", "50", "--guard", "off")
+        disk = self.disk(16_000_000)
+        process = self.start(self.words("--steps", "1500", "--save-steps", "50", "--guard", "off"))
+        self.until_step(process, 75)
+        self.fill(disk)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (3, b""), err)
+        self.assertIn(b"no checkpoint could be saved: cannot write: No space left on device", err)
+        self.assertRegex(err, rb"\n  hint: the state of step \d+ of 1500 is kept; pace tune --resume \S+ goes on from there\n")
+        self.assertFalse((self.out / "adapter").exists())
+        code, _, err = self.run_pace("tune", "--resume", self.out)
+        self.assertEqual(code, 4, err)
+        (disk / "fill").unlink()
+        code, _, err = self.run_pace("tune", "--resume", self.out)
+        self.assertEqual(code, 0, err)
+        self.assert_same(self.out, wanted)
+
     def test_an_unwritable_folder_is_named_at_once(self):
         self.out.write_text("a file")
         code, _, err = self.run_pace(*self.words("--steps", "3"))

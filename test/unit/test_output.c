@@ -1,3 +1,8 @@
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test/support/model_folder.h"
@@ -238,6 +243,110 @@ static void a_base_is_saved_whole(void **state)
     model_close(&model);
 }
 
+static void a_run_that_the_disk_has_no_room_for_is_refused(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct options o = to(below("unmade/")); /* asked for before it is made */
+    struct output_need need = {.result = 1000, .checkpoint = 1000, .steps = 20};
+    ASSERT_OK(output_check_room(&o, &need, &err));
+    need.result = (uint64_t)1 << 60;
+    ASSERT_FAILS(output_check_room(&o, &need, &err), "the disk has room for");
+    assert_int_equal(err.kind, ERR_MEMORY);
+    assert_string_equal(err.where, o.output_dir);
+    assert_non_null(strstr(err.hint, "another disk"));
+    o = to("/proc"); /* tells nothing */
+    ASSERT_OK(output_check_room(&o, &need, &err));
+    o = to("/not/there/at/all");
+    ASSERT_OK(output_check_room(&o, &need, &err));
+}
+
+static void what_an_earlier_run_saved_is_room_for_one_that_begins(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct options o = to(below("reused"));
+    const char *old = file_join(&arena, o.output_dir, "checkpoint/state.safetensors");
+    struct output_need need = {.result = (uint64_t)1 << 59, .checkpoint = 1};
+    ASSERT_OK(file_make_folder(o.output_dir, &err));
+    ASSERT_OK(file_make_folder(below("reused/checkpoint"), &err));
+    ASSERT_OK(file_put(old, span_of("x"), &err));
+    ASSERT_FAILS(output_check_room(&o, &need, &err), "576460752303.4 MB of result");
+    double with = strtod(strstr(err.what, "room for ") + 9, NULL);
+    if (truncate(old, (off_t)1 << 32) != 0) /* takes no room, but counts as if it did */
+        skip();
+    ASSERT_FAILS(output_check_room(&o, &need, &err), "the disk has room for");
+    assert_true(strtod(strstr(err.what, "room for ") + 9, NULL) > with + 4000);
+    need.checkpoint = 0; /* a run that is gone on with */
+    ASSERT_FAILS(output_check_room(&o, &need, &err), "the disk has room for");
+    assert_true(strtod(strstr(err.what, "room for ") + 9, NULL) < with + 1000);
+}
+
+/* What stands behind the header of a safetensors file. */
+static uint64_t body_of(const char *path)
+{
+    struct err err = {0};
+    struct file_map map;
+    uint64_t header = 0;
+    ASSERT_OK(file_map(&map, path, &err));
+    struct cursor c = cursor_of(map.bytes);
+    assert_true(cursor_u64_le(&c, &header));
+    uint64_t body = map.bytes.len - 8 - header;
+    file_unmap(&map);
+    return body;
+}
+
+static void the_size_of_a_result_is_that_of_its_files(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    struct lora_options lora = {.all_linear = true, .rank = 2, .alpha = 4};
+    const char *from = model_folder(TINY_TALKER);
+    struct options o = to(below("sized"));
+    o.arguments[0] = from;
+    tiny_tokenizer(from, "{}", NULL);
+    struct stat tokenizer;
+    assert_int_equal(stat(file_join(&arena, from, "tokenizer.json"), &tokenizer), 0);
+    uint64_t others = (uint64_t)tokenizer.st_size + 2; /* tokenizer_config.json: {} */
+    ASSERT_OK(file_make_folder(o.output_dir, &err));
+    ASSERT_OK(model_open(&model, from, plain_backend(), &err));
+    ASSERT_OK(output_save(&model, &o, &err));
+    assert_int_equal(output_bytes(&model, &o),
+                     body_of(below("sized/model/model.safetensors")) + others);
+    ASSERT_OK(lora_attach(&model, &lora, 3, &err));
+    ASSERT_OK(output_save(&model, &o, &err));
+    assert_int_equal(output_bytes(&model, &o),
+                     body_of(below("sized/adapter/adapter_model.safetensors")) + others);
+    model_close(&model);
+}
+
+static void a_result_that_cannot_be_written_leaves_no_empty_folder(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model model;
+    struct lora_options lora = {.all_linear = true, .rank = 2, .alpha = 4};
+    const char *from = model_folder(TINY_TALKER), *folder = below("stopped");
+    struct rlimit limit;
+    tiny_tokenizer(from, NULL, NULL);
+    ASSERT_OK(file_make_folder(folder, &err));
+    ASSERT_OK(model_open(&model, from, plain_backend(), &err));
+    ASSERT_OK(lora_attach(&model, &lora, 3, &err));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = 100;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    bool ok = save_to(&model, from, folder, &err);
+    limit.rlim_cur = before;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_false(ok);
+    assert_int_equal(err.kind, ERR_IO);
+    assert_int_equal(file_kind_of(file_join(&arena, folder, "adapter")), FILE_MISSING);
+    model_close(&model);
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -258,6 +367,10 @@ int main(void)
         cmocka_unit_test(an_adapter_gets_tokenizer_and_template_along),
         cmocka_unit_test(the_template_that_was_trained_with_is_saved),
         cmocka_unit_test(a_base_is_saved_whole),
+        cmocka_unit_test(a_run_that_the_disk_has_no_room_for_is_refused),
+        cmocka_unit_test(what_an_earlier_run_saved_is_room_for_one_that_begins),
+        cmocka_unit_test(the_size_of_a_result_is_that_of_its_files),
+        cmocka_unit_test(a_result_that_cannot_be_written_leaves_no_empty_folder),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -194,6 +194,8 @@ static bool count_row(struct pass *p, const struct dataset_row *row, struct err 
     else
         split_add(&p->s->split, row->hash);
     lengths_add(&p->s->lengths, m.length);
+    if (p->s->are_split && m.length > 0)
+        p->s->added += (m.length - 1) / p->piece_length;
     p->s->trained += m.trained;
     p->s->lost += m.lost;
     p->s->too_long += m.is_too_long;

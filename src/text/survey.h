@@ -43,6 +43,7 @@ struct survey {
     struct lengths lengths;          /* of rows, in tokens or characters; before any cut */
     uint64_t trained;                /* tokens or characters that are trained on */
     uint64_t too_long;               /* rows longer than max_length */
+    uint64_t added;                  /* rows that splitting them makes beside the first of each */
     uint64_t lost;                   /* tokens cut away from them */
     uint64_t dropped;                /* rows with nothing left to train on after the cut */
     uint64_t merged;                 /* rows whose prompt and answer share a token */

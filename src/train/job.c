@@ -244,8 +244,12 @@ static void take_survey(struct job *job, const struct dataset *d, const struct s
     job->trained_tokens = job->is_preference ? 2 * tokens : tokens; /* chosen and rejected */
     job->has_questions =
         !job->is_preference && (double)s->trained < ANSWER_SHARE * (double)s->lengths.sum;
+    job->all_rows = s->lengths.n + s->added;
     job->rows = s->rows[PART_TRAIN];
-    job->all_rows = s->lengths.n;
+    if (s->added > 0) { /* as many of them are held out as of the others */
+        double times = (double)job->all_rows / (double)s->lengths.n;
+        job->rows = (uint64_t)round((double)job->rows * times);
+    }
 }
 
 static bool survey_data(struct job *job, const char *path, struct row_encoder *encoder,

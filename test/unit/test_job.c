@@ -193,6 +193,27 @@ static void a_plain_text_is_cut_to_what_the_model_takes(void **state)
     assert_int_equal(job.all_rows, 200);
 }
 
+static void rows_of_long_texts_are_counted_as_they_are_split(void **state)
+{
+    (void)state;
+    struct buf rows;
+    struct job job;
+    struct options o = with(WORDS("max-length", "16"));
+    buf_init(&rows, BUF_NO_LIMIT);
+    for (int i = 0; i < 100; i++) /* of 16 tokens or 40 */
+        buf_printf(&rows, "{\"text\": \"%0*d\"}\n", i % 2 ? 64 : 160, i);
+    const char *data = temporary_file("long.jsonl", buf_span(&rows));
+    buf_release(&rows);
+    const char *model = temporary_file("config.json", span_of("{\"hidden_size\": 64}"));
+    ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
+    assert_int_equal(job.all_rows, 50 + 3 * 50);
+    assert_in_range(job.rows, 120, 190);
+    assert_true(job.rate_job.tokens_per_step == 14 * job.rate_job.rows_per_step);
+    o.max_length = 64;
+    ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
+    assert_int_equal(job.all_rows, 100);
+}
+
 static void the_tokens_of_a_real_model_are_counted(void **state)
 {
     (void)state;
@@ -230,6 +251,7 @@ int main(void)
         cmocka_unit_test(what_is_no_method_or_schedule_is_refused),
         cmocka_unit_test(a_job_is_read_from_a_description_and_data_alone),
         cmocka_unit_test(a_plain_text_is_cut_to_what_the_model_takes),
+        cmocka_unit_test(rows_of_long_texts_are_counted_as_they_are_split),
         cmocka_unit_test(the_tokens_of_a_real_model_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, release);

@@ -47,8 +47,9 @@ static bool read_act(struct model_config *c, const struct config_keys *keys, str
     c->act = c->arch->act;
     if (!name)
         return true;
-    /* the first Gemma's files say "gelu" and mean the tanh form */
-    if (c->arch->scales_embedding && strcmp(name, "gelu") == 0)
+    /* the first Gemma's files say "gelu" and mean the tanh form; those of 2 and 3 mean gelu */
+    bool is_first_gemma = c->arch->scales_embedding && !c->arch->act_is_hidden_activation;
+    if (is_first_gemma && strcmp(name, "gelu") == 0)
         return true;
     for (size_t i = 0; i < COUNT_OF(act_names); i++) {
         if (strcmp(name, act_names[i].name) == 0) {

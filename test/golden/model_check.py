@@ -124,6 +124,7 @@ CASES = [
     ("gemma2", "no caps, biases", dict(sliding_window=9, attn_logit_softcapping=None, attention_bias=True,
                                        final_logit_softcapping=None, layer_types=slides(0, 1, 1),
                                        **WIDE)),
+    ("gemma2", "exact gelu", dict(hidden_activation="gelu", **WIDE)),
     ("gemma3_text", "two ropes", dict(num_hidden_layers=7, sliding_window=5, query_pre_attn_scalar=20,
                                       **WIDE)),
     ("gemma3_text", "scaled rope, caps", dict(

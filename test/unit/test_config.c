@@ -73,6 +73,8 @@ static void gemma_scales_shifts_and_caps(void **state)
     assert_int_equal(c.layers[1].window, 0);
     c = parse("\"model_type\": \"gemma\", " TINY_SIZES, "\"hidden_act\": \"gelu\"");
     assert_int_equal(c.act, ACT_GELU_TANH);
+    c = parse("\"model_type\": \"gemma2\", " TINY_SIZES, "\"hidden_activation\": \"gelu\"");
+    assert_int_equal(c.act, ACT_GELU); /* only the first Gemma's files mean the tanh form by it */
 }
 
 static void gemma_3_has_two_ropes(void **state)

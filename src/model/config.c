@@ -90,6 +90,14 @@ static bool refuse_options(const struct arch *arch, const struct config_keys *ke
     return true;
 }
 
+/* Names the key in which something was wrong. */
+static bool within(const char *key, bool ok, struct err *err)
+{
+    if (!ok)
+        err_in(err, "%s", key);
+    return ok;
+}
+
 /* "architectures" may name a class that is no language model, whose weights are others. */
 static bool check_class(const struct arch *arch, struct arena *arena, struct span classes,
                         struct err *err)
@@ -107,7 +115,7 @@ static bool check_class(const struct arch *arch, struct arena *arena, struct spa
             return false;
         }
     }
-    return json_close(&r, err);
+    return within("architectures", json_close(&r, err), err);
 }
 
 /* Of a model with weights those decide; of a fresh one what its description says. */
@@ -134,12 +142,14 @@ static bool read_eos(struct model_config *c, struct arena *arena, const struct c
         json_enter_array(&r);
     while (is_list ? json_next_item(&r) : c->n_eos == 0 && !r.failed) {
         double id = json_double(&r);
-        if (id < 0 || id > INT32_MAX || c->n_eos == COUNT_OF(c->eos))
-            json_fail(&r, "eos_token_id: at most %zu ids are wanted", COUNT_OF(c->eos));
+        if (!(id >= 0 && id <= INT32_MAX && id == floor(id)))
+            json_fail(&r, "%g is no token's id", id);
+        else if (c->n_eos == COUNT_OF(c->eos))
+            json_fail(&r, "at most %zu ids are possible", COUNT_OF(c->eos));
         else
             c->eos[c->n_eos++] = (int32_t)id;
     }
-    return json_close(&r, err);
+    return within("eos_token_id", json_close(&r, err), err);
 }
 
 /* -1 for none; ids below zero stand for that in some files. */
@@ -168,10 +178,8 @@ static bool read_layer_types(bool *sliding, size_t n_layers, struct arena *arena
             sliding[n] = span_is(kind, "sliding_attention");
         n++;
     }
-    if (!json_close(&r, err)) {
-        err_in(err, "layer_types");
+    if (!within("layer_types", json_close(&r, err), err))
         return false;
-    }
     if (n != n_layers) {
         err_set(err, ERR_INPUT, "layer_types lists %zu layers of %zu", n, n_layers);
         return false;
@@ -217,7 +225,7 @@ static bool read_no_rope(struct model_config *c, struct arena *arena,
             c->layers[n].rope = turns ? 0 : ROPE_NONE;
         n++;
     }
-    if (!json_close(&r, err))
+    if (!within("no_rope_layers", json_close(&r, err), err))
         return false;
     if (n == c->n_layers)
         return true;
@@ -319,11 +327,12 @@ static bool read_two_ropes(struct model_config *c, struct arena *arena,
         struct rope_keys rope;
         rope_keys_init(&rope);
         if (keys->rope_parameters.len > 0 &&
-            !config_member(&text, arena, keys->rope_parameters, kinds[i], err))
+            !within("rope_parameters",
+                    config_member(&text, arena, keys->rope_parameters, kinds[i], err), err))
             return false;
         if (text.len == 0 && i == 0)
             text = keys->rope_scaling;
-        if ((text.len > 0 && !config_rope_read(&rope, arena, text, err)) ||
+        if ((text.len > 0 && !within(kinds[i], config_rope_read(&rope, arena, text, err), err)) ||
             !set_rope(c, arena, &rope, keys, theta[i], err))
             return false;
     }
@@ -339,15 +348,16 @@ static bool read_rope(struct model_config *c, struct arena *arena, const struct 
         return true;
     if (c->arch->has_two_ropes)
         return read_two_ropes(c, arena, keys, err);
-    struct span text = keys->rope_scaling.len > 0 ? keys->rope_scaling : keys->rope_parameters;
+    bool is_old = keys->rope_scaling.len > 0;
+    struct span text = is_old ? keys->rope_scaling : keys->rope_parameters;
     rope_keys_init(&rope);
     if (text.len > 0) {
-        if (!config_member(&nested, arena, text, "full_attention", err))
+        bool ok = config_member(&nested, arena, text, "full_attention", err) &&
+                  config_rope_read(&rope, arena, text, err);
+        if (!within(is_old ? "rope_scaling" : "rope_parameters", ok, err))
             return false;
         if (nested.len > 0)
             return refuse(err, "a rope for each kind of layer in this family");
-        if (!config_rope_read(&rope, arena, text, err))
-            return false;
     }
     return set_rope(c, arena, &rope, keys, isnan(keys->theta) ? c->arch->theta : keys->theta, err);
 }

@@ -218,7 +218,7 @@ static bool refuse_tensor(struct span path, struct err *err)
     else if (span_find(path, span_of(".lora_embedding_")) < path.len)
         err_set(err, ERR_INPUT, "adapters on embeddings are not supported");
     else if (span_find(path, span_of(".lora_")) < path.len)
-        err_set(err, ERR_INPUT, "adapters on this module are not supported, or the base has none");
+        err_set(err, ERR_INPUT, "the base has no such layer, or target_modules does not name it");
     else
         err_set(err, ERR_INPUT, "the base has no such module, or modules_to_save does not name it");
     err_hint(err, "an adapter fits the base that it was trained on alone");

@@ -195,11 +195,6 @@ static bool take_all(struct model *model, struct err *err)
     return weights_check_rest(model->files, err);
 }
 
-static void begin(struct model *model, struct backend *backend)
-{
-    *model = (struct model){.backend = backend};
-}
-
 /* Lists modules; room for two parameters each. */
 static void begin_parts(struct model *model)
 {
@@ -209,7 +204,7 @@ static void begin_parts(struct model *model)
 
 bool model_open(struct model *model, const char *path, struct backend *backend, struct err *err)
 {
-    begin(model, backend);
+    *model = (struct model){.backend = backend};
     model->files = arena_new(&model->arena, struct weights);
     bool is_folder = file_kind_of(path) == FILE_FOLDER;
     if (is_folder && !model_config_read(&model->config, &model->arena, path, err)) {
@@ -351,7 +346,7 @@ static bool make_module(struct model *model, struct module *m, uint64_t seed, st
 bool model_create(struct model *model, const char *path, struct backend *backend, uint64_t seed,
                   struct err *err)
 {
-    begin(model, backend);
+    *model = (struct model){.backend = backend};
     if (!model_config_read(&model->config, &model->arena, path, err))
         goto fail;
     if (model->config.is_gguf) {

@@ -68,7 +68,8 @@ static double read_positive(struct json_reader *r, const char *name, bool must_b
     double value = json_double(r);
     if (value > 0 && value < 1e9 && (!must_be_whole || value == floor(value)))
         return value;
-    json_fail(r, "%s is not a %s above zero", name, must_be_whole ? "whole number" : "number");
+    json_fail(r, "%s is %g; a %s above zero and below 1e9 is wanted", name, value,
+              must_be_whole ? "whole number" : "number");
     return 1;
 }
 
@@ -99,7 +100,7 @@ static struct lora_pattern *read_patterns(size_t *n, struct arena *arena, struct
 static void check_start(struct json_reader *r)
 {
     static const char *const known[] = {"gaussian", "eva", "orthogonal"};
-    if (json_peek(r) != JSON_STRING) {
+    if (json_peek(r) == JSON_NULL || json_peek(r) == JSON_BOOL) {
         json_skip(r);
         return;
     }
@@ -115,8 +116,8 @@ static void read_targets(struct peft_config *c, struct arena *arena, struct json
     c->is_partial |= !is_list; /* an expression, or PEFT's choice */
     if (is_list)
         c->lora.targets = read_names(&c->lora.n_targets, arena, r);
-    else
-        json_skip(r);
+    else if (!json_null(r))
+        (void)json_string(r);
 }
 
 /* True where the key was one of those that are read; null leaves what PEFT begins with. */
@@ -250,17 +251,13 @@ bool peft_config_write(const struct peft_config *config, const char *path, struc
     json_member_bool(&w, "init_lora_weights", true);
     json_key(&w, "lora_alpha");
     put_number(&w, lora->alpha);
-    json_key(&w, "lora_dropout");
-    json_put_double(&w, lora->dropout);
-    if (lora->n_saved > 0) {
+    json_member_double(&w, "lora_dropout", lora->dropout);
+    if (lora->n_saved > 0)
         put_names(&w, "modules_to_save", lora->saved, lora->n_saved);
-    } else {
-        json_key(&w, "modules_to_save");
-        json_put_null(&w);
-    }
+    else
+        json_member_null(&w, "modules_to_save");
     json_member_text(&w, "peft_type", "LORA");
-    json_key(&w, "r");
-    json_put_int(&w, (int64_t)lora->rank);
+    json_member_int(&w, "r", (int64_t)lora->rank);
     put_patterns(&w, "rank_pattern", lora->ranks, lora->n_ranks);
     put_names(&w, "target_modules", lora->targets, lora->n_targets);
     json_member_text(&w, "task_type", "CAUSAL_LM");

@@ -102,7 +102,7 @@ class Merge(Case):
         other = pathlib.Path(tiny.write_model(self.folder / "other"))
         (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
         drop_layer(other / "model.safetensors", "model.layers.1.")
-        self.refused(3, "or the base has none", "merge", other, "--adapter", run / "adapter", "-o", self.out)
+        self.refused(3, "the base has no such layer", "merge", other, "--adapter", run / "adapter", "-o", self.out)
         self.assertFalse(self.out.exists())
 
     def test_weights_that_are_not_finite_are_refused(self):

@@ -132,6 +132,26 @@ static void several_end_tokens_are_kept(void **state)
     assert_int_equal(c.eos[1], 6);
     assert_int_equal(c.pad, -1);
     REFUSES(TINY_LLAMA, "\"eos_token_id\": [1,2,3,4,5,6,7,8,9]", "at most 8 ids");
+    REFUSES(TINY_LLAMA, "\"eos_token_id\": -1", "-1 is no token's id");
+    REFUSES(TINY_LLAMA, "\"eos_token_id\": [2, 1.5]", "1.5 is no token's id");
+    assert_non_null(strstr(err.where, "eos_token_id"));
+}
+
+static void what_is_wrong_within_a_key_is_found_by_its_name(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"architectures", "eos_token_id", "rope_scaling",
+                                       "rope_parameters"};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        REFUSES(TINY_LLAMA, arena_printf(&arena, "\"%s\": \"x\"", keys[i]), "found a string");
+        assert_non_null(strstr(err.where, keys[i]));
+    }
+    REFUSES("\"model_type\": \"smollm3\", " TINY_SIZES, "\"no_rope_layers\": \"x\"", "a string");
+    assert_non_null(strstr(err.where, "no_rope_layers"));
+    REFUSES("\"model_type\": \"gemma3_text\", " TINY_SIZES,
+            "\"head_dim\": 4, \"rope_parameters\": {\"full_attention\": {\"rope_theta\": \"x\"}}",
+            "found a string");
+    assert_non_null(strstr(err.where, "full_attention"));
 }
 
 /* transformers divides by these, or gives heads no width. */
@@ -228,6 +248,7 @@ int main(void)
         cmocka_unit_test(windows_follow_each_family_s_rule),
         cmocka_unit_test(heads_are_grouped_only_where_the_family_knows_it),
         cmocka_unit_test(several_end_tokens_are_kept),
+        cmocka_unit_test(what_is_wrong_within_a_key_is_found_by_its_name),
         cmocka_unit_test(a_size_of_zero_is_not_an_absent_one),
         cmocka_unit_test(a_share_of_a_head_is_passed_over_where_the_family_knows_none),
         cmocka_unit_test(what_pace_has_not_is_refused_by_name),

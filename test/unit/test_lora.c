@@ -293,7 +293,7 @@ static void an_adapter_for_another_base_is_named_with_its_tensor(void **state)
     REFUSES(any, path, 4, 16, "it is missing");
     assert_non_null(strstr(err.where, "layers.0.self_attn.q_proj.lora_B.weight"));
     REFUSES(any, "base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", 4, 16,
-            "adapters on this module are not supported, or the base has none");
+            "the base has no such layer, or target_modules does not name it");
     REFUSES(any, "base_model.model.lm_head.weight", 32, 16, "modules_to_save does not name it");
     REFUSES(any, "base_model.model.model.embed_tokens.lora_embedding_A", 4, 32,
             "adapters on embeddings");

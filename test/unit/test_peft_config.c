@@ -81,12 +81,15 @@ static void what_pace_has_not_is_refused_by_name(void **state)
 static void wrong_values_are_errors(void **state)
 {
     (void)state;
-    REFUSES("\"r\": 0", "r is not a whole number above zero");
-    REFUSES("\"r\": 2.5", "r is not a whole number");
-    REFUSES("\"lora_alpha\": -1", "lora_alpha is not a number above zero");
+    REFUSES("\"r\": 0", "r is 0; a whole number above zero");
+    REFUSES("\"r\": 2.5", "r is 2.5; a whole number");
+    REFUSES("\"lora_alpha\": -1", "lora_alpha is -1; a number above zero");
     REFUSES("\"lora_dropout\": 1", "lora_dropout is 1; it is a share below 1");
+    REFUSES("\"r\": 1e12", "above zero and below 1e9 is wanted");
     REFUSES("\"target_modules\": [1]", "a list of names is wanted");
-    REFUSES("\"rank_pattern\": {\"a\": 1.5}", "a pattern's value is not a whole number");
+    REFUSES("\"target_modules\": 3", "expected a string, found a number");
+    REFUSES("\"init_lora_weights\": 3", "expected a string, found a number");
+    REFUSES("\"rank_pattern\": {\"a\": 1.5}", "a pattern's value is 1.5; a whole number");
     REFUSES("\"rank_pattern\": 3", "expected an object");
 }
 

@@ -10,23 +10,25 @@
  *     sum (score - a - b x - k x^2)^2 + RIDGE (k - USUAL)^2 -> least        x from the arms' middle
  *     vertex v = middle - b / 2k, in decades from the prior's rate
  *
- * The vertex is the best rate of a short run, and a short run is not the long one. Where nothing
- * has been gained yet, it sees only what a rate breaks at once and not what it would mend later: it
- * is far too low. So it counts as an observation of the best rate,
+ * The vertex is the best rate of a short run, and a short run is not the long one. It counts as an
+ * observation of the best rate,
  *
  *     best = ratio * (v + warmth) + shift, give or take noise,
  *
  * whose numbers were measured on sweeps of whole runs (doc/RATE.md):
  *
- *     the best arm's loss has fallen by 2.5 % and more     ratio 0.95, noise 0.13 decades
- *     by 1 % or less                                       ratio 0.5,  noise 0.2
- *     rows seen once                                       shift +0.05
- *     rows seen again, by the arms too                     shift -0.05, noise 0.18
+ *     rows seen once, the best arm fell by 2.5 % and more    ratio 0.95, shift +0.05, noise 0.13
+ *     the same, by 1 % or less                               ratio 0.5,  shift +0.05, noise 0.2
+ *     rows seen again, by the arms too                       ratio 1,    shift 0,     noise 0.18
  *
- * and a straight line between the falls, of which their standard error is taken off. The sweeps'
- * arms had no warmup; one that has is read at the mean rate of its steps, which lies `warmth` from
- * its peak. To it comes the noise of this job's own scores: the spread of the training losses'
- * differences from step to step between its outermost arms.
+ * (decades), and a straight line between the falls, of which their standard error is taken off.
+ * The beginning of a run that has gained nothing yet sees only what a rate breaks at once and not
+ * what it would mend later: it is far too low, so half of it counts. An arm that sees its rows
+ * again is the whole run in small: where it gains nothing the run learns by heart, and a low rate
+ * is right. All of it counts, and the prior alone draws it back. The sweeps' arms had no warmup;
+ * one that has is read at the mean rate of its steps, which lies `warmth` from its peak. To it
+ * comes the noise of this job's own scores: the spread of the training losses' differences from
+ * step to step between its outermost arms.
  *
  * The prior that is observed upon has a heavy tail: four jobs in five lie within its spread, the
  * fifth within three times as much. So arms that speak clearly against the prior are believed.
@@ -67,11 +69,12 @@ struct reliability {
 
 static struct reliability reliability_of(const struct pace_search *s, double fall)
 {
-    bool again = pace_search_repeats(s);
-    double gained = (fall - 0.01) / (0.025 - 0.01), noise = again ? 0.18 : 0.13;
+    if (pace_search_repeats(s))
+        return (struct reliability){.ratio = 1, .noise = 0.18};
+    double gained = (fall - 0.01) / (0.025 - 0.01);
     return (struct reliability){.ratio = blend(0.5, 0.95, gained),
-                                .shift = again ? -0.05 : 0.05,
-                                .noise = blend(0.2, noise, gained)};
+                                .shift = 0.05,
+                                .noise = blend(0.2, 0.13, gained)};
 }
 
 /* ---------------------------------------------------------------------------------- scores -- */

@@ -150,6 +150,23 @@ static void of_a_fall_that_may_be_chance_half_is_believed(void **state)
     assert_true(sure < -0.2 && unsure < 0 && unsure > sure + 0.05);
 }
 
+/* More than the base's at every rate: learned by heart. */
+static double nothing_gained(double off)
+{
+    return 4.02 + 0.8 * (off + 0.4) * (off + 0.4);
+}
+
+static void of_rows_that_come_again_all_is_believed_though_nothing_was_gained(void **state)
+{
+    (void)state;
+    double once = moved(found(1, 0.4, 0, nothing_gained));
+    double again = moved(found(5, 0.4, 0, nothing_gained));
+    assert_true(once < 0 && again < once - 0.1 && again > -0.45);
+    error = 0.2;
+    assert_true(moved(found(5, 0.4, 0, nothing_gained)) == again);
+    error = 0.01;
+}
+
 static void a_sure_prior_moves_less_and_an_unsure_one_more(void **state)
 {
     (void)state;
@@ -204,6 +221,7 @@ int main(void)
         cmocka_unit_test(no_rate_far_above_the_highest_arm_is_chosen),
         cmocka_unit_test(of_rows_that_come_again_held_out_losses_alone_count),
         cmocka_unit_test(of_a_fall_that_may_be_chance_half_is_believed),
+        cmocka_unit_test(of_rows_that_come_again_all_is_believed_though_nothing_was_gained),
         cmocka_unit_test(a_sure_prior_moves_less_and_an_unsure_one_more),
         cmocka_unit_test(noisy_losses_count_less),
         cmocka_unit_test(equal_losses_leave_the_guess_near_where_it_was),

@@ -95,6 +95,20 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
+char *arena_count(struct arena *arena, uint64_t n, const char *noun)
+{
+    char text[32], *at = text + sizeof text; /* 20 digits and 6 commas, from the end on */
+    uint64_t rest = n;
+    *--at = '\0';
+    for (int i = 0; i == 0 || rest > 0; i++, rest /= 10) {
+        if (i > 0 && i % 3 == 0)
+            *--at = ',';
+        *--at = (char)('0' + rest % 10);
+    }
+    return noun ? arena_printf(arena, "%s %s%s", at, noun, n == 1 ? "" : "s")
+                : arena_printf(arena, "%s", at);
+}
+
 void arena_release(struct arena *arena)
 {
     struct arena_chunk *chunk = arena->chunk;

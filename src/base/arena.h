@@ -24,8 +24,7 @@ void *arena_alloc(struct arena *arena, size_t size);
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
-#define arena_array(arena, type, count)                                                            \
-    ((type *)arena_alloc_array((arena), (count), sizeof(type)))
+#define arena_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
 
 /* A copy of the bytes with a NUL behind them, which the returned span does not count. */
 struct span arena_copy(struct arena *arena, struct span bytes);
@@ -34,6 +33,9 @@ struct span arena_copy(struct arena *arena, struct span bytes);
 char *arena_string(struct arena *arena, struct span bytes);
 
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* "1 row", "1,283 rows"; without a noun (NULL) the number alone. */
+char *arena_count(struct arena *arena, uint64_t n, const char *noun);
 
 /* Frees everything; the arena is empty and usable again. */
 void arena_release(struct arena *arena);

@@ -45,15 +45,16 @@ static void put_text(const struct evaluation *e, struct buf *out)
                100 * (double)s->correct / (double)s->targets);
     if (a->answers > 0) {
         buf_printf(out, "exact       %.1f %% of ", 100 * (double)a->exact / (double)a->answers);
-        term_add_count(out, a->answers);
-        buf_add_text(out, " answers are said word for word, end included\n");
+        term_add_count(out, a->answers, "answer");
+        buf_add_text(out, " said word for word, end included\n");
     }
     buf_add_text(out, "over        ");
-    term_add_count(out, s->targets);
-    buf_add_text(out, " tokens of ");
-    term_add_count(out, e->rows);
-    buf_printf(out, " rows\ntime        %.1f s: %.0f tokens a second, prompts included\n",
-               e->seconds, (double)s->tokens / fmax(e->seconds, 1e-9));
+    term_add_count(out, s->targets, "token");
+    buf_add_text(out, " of ");
+    term_add_count(out, e->rows, "row");
+    buf_printf(out, "\ntime        %.1f s: ", e->seconds);
+    term_add_count(out, (uint64_t)((double)s->tokens / fmax(e->seconds, 1e-9)), "token");
+    buf_add_text(out, " a second, prompts included\n");
 }
 
 static bool show(const struct evaluation *e, const struct options *o, struct err *err)

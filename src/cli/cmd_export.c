@@ -121,8 +121,8 @@ static bool show(const struct job *job, struct err *err)
         buf_add_byte(&out, '\n');
     } else {
         buf_printf(&out, "%s: ", job->file);
-        term_add_count(&out, map.bytes.len);
-        buf_printf(&out, " bytes\n%s%s\n",
+        term_add_count(&out, map.bytes.len, "byte");
+        buf_printf(&out, "\n%s%s\n",
                    job->is_adapter ? "In llama.cpp: --lora " : "Talk to it: pace chat ", job->file);
     }
     file_unmap(&map);

@@ -45,27 +45,9 @@ static void add_problem(struct data_report *r, const char *format, ...)
     r->problems[r->n_problems++] = arena_printf(&r->arena, "%s", text.what);
 }
 
-/* "1 row", "1,234 rows" */
-static void add_number(struct buf *text, uint64_t n, const char *noun)
-{
-    term_add_count(text, n);
-    buf_printf(text, " %s%s", noun, n == 1 ? "" : "s");
-}
-
-/* The same in the arena. */
-static const char *number_text(struct data_report *r, uint64_t n, const char *noun)
-{
-    struct buf text;
-    buf_init(&text, 64);
-    add_number(&text, n, noun);
-    const char *result = arena_string(&r->arena, buf_span(&text));
-    buf_release(&text);
-    return result;
-}
-
 static const char *rows_text(struct data_report *r, uint64_t n)
 {
-    return number_text(r, n, "row");
+    return arena_count(&r->arena, n, "row");
 }
 
 static void add_split_problems(struct data_report *r)
@@ -112,7 +94,7 @@ void data_view_problems(struct data_report *r)
     const struct dataset *d = r->dataset;
     if (d->n_bad > 0)
         add_problem(r, "%s cannot be used%s",
-                    number_text(r, d->n_bad, r->survey->are_pieces ? "line" : "row"),
+                    arena_count(&r->arena, d->n_bad, r->survey->are_pieces ? "line" : "row"),
                     d->options.skip_bad_rows ? " and will be left out"
                                              : ": mend them, or say --skip-bad-rows");
     add_split_problems(r);
@@ -218,7 +200,7 @@ static const char *describe_format(enum dataset_format_id id)
 
 static void add_rows(struct buf *text, uint64_t n, const char *what)
 {
-    term_add_count(text, n);
+    term_add_count(text, n, NULL);
     buf_printf(text, " %s", what);
 }
 
@@ -228,7 +210,7 @@ static void put_rows(const struct data_report *r, struct writer *w, struct buf *
     const char *noun = r->survey->are_pieces ? "piece" : "row";
     const char *about = r->survey->are_pieces && !r->in_tokens ? "about " : "";
     buf_add_text(text, about);
-    add_number(text, r->survey->lengths.n, noun);
+    term_add_count(text, r->survey->lengths.n, noun);
     buf_add_text(text, ": ");
     add_rows(text, rows[PART_TRAIN], "to train on, ");
     add_rows(text, rows[PART_EVAL], "held out, ");
@@ -247,7 +229,7 @@ static void put_files(const struct data_report *r, struct writer *w, struct buf 
         const struct dataset_file *file = &d->files[i];
         const char *slash = strrchr(file->path, '/');
         buf_printf(text, "%s: ", slash ? slash + 1 : file->path);
-        add_number(text, file->rows, "row");
+        term_add_count(text, file->rows, "row");
         buf_printf(text, " (%s)", dataset_format_name(file->format.id));
         if (file->is_fixed)
             buf_printf(text, ", %s", file->part == PART_TEST ? "for the test" : "held out");
@@ -285,7 +267,7 @@ static double trained_share(const struct data_report *r)
 
 static void put_amount(const struct data_report *r, struct writer *w, struct buf *text)
 {
-    add_number(text, r->survey->lengths.sum, r->in_tokens ? "token" : "character");
+    term_add_count(text, r->survey->lengths.sum, r->in_tokens ? "token" : "character");
     buf_printf(text, ", trained on %.1f %%", 100 * trained_share(r));
     if (!r->in_tokens)
         buf_add_text(text, " (--model counts tokens)");
@@ -301,7 +283,7 @@ static void put_quantiles(const struct data_report *r, struct writer *w, struct 
     } quantiles[] = {{0, "least"}, {0.5, "median"}, {0.9, "90 %"}, {0.99, "99 %"}, {1, "most"}};
     for (size_t i = 0; i < COUNT_OF(quantiles); i++) {
         buf_printf(text, "%s%s ", i > 0 ? ", " : "", quantiles[i].name);
-        term_add_count(text, lengths_quantile(l, quantiles[i].q));
+        term_add_count(text, lengths_quantile(l, quantiles[i].q), NULL);
     }
     put_entry(w, "lengths", text);
 }
@@ -335,9 +317,9 @@ static void add_right(struct buf *out, const struct buf *text, size_t columns)
 /* "64-127" */
 static void add_bin(struct buf *text, struct bin bin)
 {
-    term_add_count(text, bin.low);
+    term_add_count(text, bin.low, NULL);
     buf_add_byte(text, '-');
-    term_add_count(text, bin.high);
+    term_add_count(text, bin.high, NULL);
 }
 
 static void put_chart(const struct data_report *r, struct writer *w, struct buf *text)
@@ -360,7 +342,7 @@ static void put_chart(const struct data_report *r, struct writer *w, struct buf 
         add_bin(text, bin);
         add_right(w->out, text, bin_columns);
         buf_clear(text);
-        term_add_count(text, n);
+        term_add_count(text, n, NULL);
         add_right(w->out, text, COUNT_COLUMNS);
         buf_clear(text);
         buf_add_byte(w->out, n > 0 ? ' ' : '\n');

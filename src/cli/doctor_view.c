@@ -55,7 +55,7 @@ void doctor_add_summary(const struct doctor_case *c, struct buf *out)
     const struct pace_series *s = &c->log.series;
     size_t n = count_losses(s);
     buf_printf(out, "%s, ", c->log.format);
-    term_add_count(out, n);
+    term_add_count(out, n, NULL);
     buf_printf(out, n == 1 ? " loss" : " losses");
     if (s->n_points > 0)
         buf_printf(out, ", steps %" PRId64 " to %" PRId64, s->points[0].step,

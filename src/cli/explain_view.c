@@ -37,11 +37,6 @@ struct view {
     struct buf *out;
 };
 
-static const char *plural(int64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 static const char *guard_name(enum pace_guard guard)
 {
     static const char *const names[] = {
@@ -127,8 +122,8 @@ static void add_run(struct view *v)
     add_format(v, "", "%s parameters, %s trained", words_size(a, f->parameters),
                words_size(a, f->trained_parameters));
     add_entry(v, "data", f->data ? f->data : "not known");
-    add_format(v, "", "%s rows to train on, %s held out, %s to test on",
-               words_count(a, f->train_rows), words_count(a, f->eval_rows),
+    add_format(v, "", "%s to train on, %s held out, %s to test on",
+               words_number(a, f->train_rows, "row"), words_count(a, f->eval_rows),
                words_count(a, f->test_rows));
     add_entry(v, "method",
               arena_printf(a, "%s, %s", f->method ? f->method : "not known",
@@ -148,9 +143,8 @@ static void add_setup(struct view *v)
         (void)snprintf(prior, sizeof prior,
                        "; a rate of %.3g was expected, give or take %.2g decades", o->prior_rate,
                        o->prior_sd);
-    add_format(v, "schedule", "%s, learning rate %.4g, %" PRId64 " step%s%s",
-               pace_schedule_name(s->kind), s->learning_rate, s->total_steps,
-               plural(s->total_steps), warmup);
+    add_format(v, "schedule", "%s, learning rate %.4g, %s%s", pace_schedule_name(s->kind),
+               s->learning_rate, arena_count(v->arena, (uint64_t)s->total_steps, "step"), warmup);
     add_format(v, "guard", "%s%s", guard_name(o->guard), prior);
 }
 
@@ -211,11 +205,12 @@ static void add_arm(struct view *v, const struct facts_arm *arm)
     const char *loss = isfinite(arm->loss)
                            ? arena_printf(a, "loss %s", words_spread(a, arm->loss, arm->se))
                            : "no loss";
-    const char *text = arena_printf(
-        a, "%s %s, %s steps: %s, %s%s%s%s", goes_on ? "*" : "-", words_rate(a, arm->learning_rate),
-        words_count(a, arm->steps), loss, arm->status ? words_key(a, arm->status) : "not known",
-        arm->reason && arm->reason[0] ? "; " : "", arm->reason ? arm->reason : "",
-        goes_on ? " (the run goes on from it)" : "");
+    const char *text =
+        arena_printf(a, "%s %s, %s: %s, %s%s%s%s", goes_on ? "*" : "-",
+                     words_rate(a, arm->learning_rate), words_number(a, arm->steps, "step"), loss,
+                     arm->status ? words_key(a, arm->status) : "not known",
+                     arm->reason && arm->reason[0] ? "; " : "", arm->reason ? arm->reason : "",
+                     goes_on ? " (the run goes on from it)" : "");
     buf_add_text(v->out, "  ");
     add_wrapped(v, span_of(text), 4);
 }
@@ -348,8 +343,8 @@ static void add_events(struct view *v)
             add_event(v, &t->items[i]);
     }
     if (n_rows > ROWS_TOLD)
-        buf_printf(v->out, "%*s  %zu rows more were left out\n", STEP_COLUMNS, "",
-                   n_rows - ROWS_TOLD);
+        buf_printf(v->out, "%*s  %s more left out\n", STEP_COLUMNS, "",
+                   arena_count(v->arena, n_rows - ROWS_TOLD, "row"));
 }
 
 /* -------------------------------------------------------------------------------------- end -- */
@@ -390,16 +385,17 @@ static void add_end(struct view *v)
     char again[48] = "";
     int64_t n_again = s->n_gradients - (s->end_step - s->first_step);
     if (n_again > 0)
-        (void)snprintf(again, sizeof again, "; %" PRId64 " step%s done again", n_again,
-                       plural(n_again));
+        (void)snprintf(again, sizeof again, "; %s done again",
+                       arena_count(v->arena, (uint64_t)n_again, "step"));
     buf_add_byte(v->out, '\n');
     add_entry(v, "end",
               arena_printf(v->arena, "step %" PRId64 ": %s", s->end_step, end_words(v->report)));
-    add_format(v, "computed", "%" PRId64 " gradient%s, %" PRId64 " evaluation%s%s", s->n_gradients,
-               plural(s->n_gradients), s->n_evals, plural(s->n_evals), again);
+    add_format(v, "computed", "%s, %s%s",
+               arena_count(v->arena, (uint64_t)s->n_gradients, "gradient"),
+               arena_count(v->arena, (uint64_t)s->n_evals, "evaluation"), again);
     if (isfinite(end->tokens) && isfinite(end->seconds))
-        add_format(v, "", "%s tokens in %s, %s of memory at most",
-                   words_count(v->arena, end->tokens), words_time(v->arena, end->seconds),
+        add_format(v, "", "%s in %s, %s of memory at most",
+                   words_number(v->arena, end->tokens, "token"), words_time(v->arena, end->seconds),
                    words_bytes(v->arena, end->peak_memory_bytes));
 }
 

@@ -283,9 +283,10 @@ static void put_top(struct page *v)
     put_entry(v, "model", buf_string(&v->line));
     buf_printf(&v->line, "data          %s", v->shown->data);
     end_line(v);
-    term_add_count(&v->line, job->rows);
-    buf_printf(&v->line, " to train on, %.0f trained tokens a step%s", r->tokens_per_step,
-               job->tokens_are_guessed ? " (guessed)" : "");
+    term_add_count(&v->line, job->rows, NULL);
+    buf_add_text(&v->line, " to train on, ");
+    term_add_count(&v->line, (uint64_t)round(r->tokens_per_step), "trained token");
+    buf_printf(&v->line, " a step%s", job->tokens_are_guessed ? " (guessed)" : "");
     put_entry(v, "rows", buf_string(&v->line));
 }
 

@@ -71,7 +71,7 @@ static void put_tensors(const struct term *term, const struct tensor *tensors, s
         put_cell(term, out, tensors[i].name, name_columns);
         put_cell(term, out, span_of(dtype_info(tensors[i].dtype)->name), 5);
         put_cell(term, out, buf_span(&shape), shape_columns);
-        term_add_count(out, tensors[i].bytes.len);
+        term_add_count(out, tensors[i].bytes.len, NULL);
         buf_add_byte(out, '\n');
     }
     buf_release(&shape);
@@ -81,10 +81,9 @@ static void put_totals(const struct tensor *tensors, size_t n, struct buf *out)
 {
     struct totals totals = count_all(tensors, n);
     buf_add_text(out, "total: ");
-    term_add_count(out, totals.elements);
+    term_add_count(out, totals.elements, NULL);
     buf_add_text(out, " elements in ");
-    term_add_count(out, totals.bytes);
-    buf_add_text(out, " bytes");
+    term_add_count(out, totals.bytes, "byte");
     const char *before = " (";
     for (enum dtype i = 0; i < DTYPE_COUNT; i++) {
         if (totals.by_dtype[i] == 0)

@@ -32,11 +32,10 @@ double course_rate(const struct course *course, int64_t step)
 /* "1,000 steps, 100 of warmup" */
 static void add_length(const struct comparison *c, struct buf *out)
 {
-    term_add_count(out, (uint64_t)c->total_steps);
-    buf_add_text(out, c->total_steps == 1 ? " step" : " steps");
+    term_add_count(out, (uint64_t)c->total_steps, "step");
     if (c->warmup_steps > 0) {
         buf_add_text(out, ", ");
-        term_add_count(out, (uint64_t)c->warmup_steps);
+        term_add_count(out, (uint64_t)c->warmup_steps, NULL);
         buf_add_text(out, " of warmup");
     }
 }
@@ -87,7 +86,7 @@ static size_t step_columns(const struct comparison *c)
 {
     struct buf text;
     buf_init(&text, NUM_TEXT_SIZE);
-    term_add_count(&text, (uint64_t)c->total_steps);
+    term_add_count(&text, (uint64_t)c->total_steps, NULL);
     size_t columns = max_size(text.len, strlen("step"));
     buf_release(&text);
     return columns;
@@ -97,7 +96,7 @@ static void add_step(const struct comparison *c, int64_t step, struct buf *out)
 {
     struct buf text;
     buf_init(&text, NUM_TEXT_SIZE);
-    term_add_count(&text, (uint64_t)step);
+    term_add_count(&text, (uint64_t)step, NULL);
     add_padded(out, buf_string(&text), step_columns(c));
     buf_release(&text);
 }

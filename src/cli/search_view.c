@@ -62,9 +62,9 @@ static void put_arm_narrow(const struct search_shown *shown, int i, const struct
                                           arm->loss - shown->search->base_loss)
                            : "";
     term_add_paragraph(term, out, "  ",
-                       arena_printf(&arena, "%.3g, %lld steps: %straining %.4f, %s",
-                                    arm->learning_rate, (long long)arm->done, loss, arm->train,
-                                    status_of(shown, i, &arena)));
+                       arena_printf(&arena, "%.3g, %s: %straining %.4f, %s", arm->learning_rate,
+                                    arena_count(&arena, (uint64_t)arm->done, "step"), loss,
+                                    arm->train, status_of(shown, i, &arena)));
     arena_release(&arena);
 }
 
@@ -147,6 +147,7 @@ static void put_costs(const struct search_shown *shown, const struct term *term,
     const struct pace_search *s = shown->search;
     const struct pace_search_result *r = shown->result;
     int64_t steps = 0;
+    struct arena arena = {0};
     char text[512];
     for (int i = 0; i < s->n_arms; i++)
         steps += s->arms[i].done;
@@ -156,10 +157,11 @@ static void put_costs(const struct search_shown *shown, const struct term *term,
              r->double_cost, r->half_cost, s->base_loss);
     buf_add_byte(out, '\n');
     term_add_paragraph(term, out, "  if wrong:  ", text);
-    snprintf(text, sizeof text,
-             "%lld steps of arms and %d evaluations, %.1f %% of the run of %lld steps",
-             (long long)steps, s->n_arms + 1, 100 * r->cost, (long long)s->options.total_steps);
+    snprintf(text, sizeof text, "%s of arms and %d evaluations, %.1f %% of the run of %s",
+             arena_count(&arena, (uint64_t)steps, "step"), s->n_arms + 1, 100 * r->cost,
+             arena_count(&arena, (uint64_t)s->options.total_steps, "step"));
     term_add_paragraph(term, out, "  the bill:  ", text);
+    arena_release(&arena);
 }
 
 void search_view_text(const struct search_shown *shown, const struct term *term, struct buf *out)

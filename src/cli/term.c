@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "base/utf8.h"
 
@@ -228,16 +229,9 @@ void term_add_bar(const struct term *t, struct buf *out, double share, size_t co
                      0x2590 - (uint32_t)(n % 8)); /* left one eighth is U+258F … seven U+2589 */
 }
 
-void term_add_count(struct buf *out, uint64_t count)
+void term_add_count(struct buf *out, uint64_t n, const char *noun)
 {
-    char digits[32]; /* 20 digits and 6 commas */
-    size_t n = 0;
-    do {
-        if (n % 4 == 3)
-            digits[n++] = ',';
-        digits[n++] = (char)('0' + count % 10);
-        count /= 10;
-    } while (count > 0);
-    while (n > 0)
-        buf_add_byte(out, (uint8_t)digits[--n]);
+    struct arena arena = {0};
+    buf_add_text(out, arena_count(&arena, n, noun));
+    arena_release(&arena);
 }

@@ -48,7 +48,7 @@ void term_add_paragraph(const struct term *t, struct buf *out, const char *lead,
 /* A bar of `share` (0 … 1) of `columns`; a share that is not 0 shows at least a trace. */
 void term_add_bar(const struct term *t, struct buf *out, double share, size_t columns);
 
-/* "1,234,567" */
-void term_add_count(struct buf *out, uint64_t count);
+/* "1 row", "1,234,567 rows"; without a noun (NULL) the number alone. */
+void term_add_count(struct buf *out, uint64_t n, const char *noun);
 
 #endif

@@ -74,8 +74,7 @@ static void put_lengths(const struct setup *s, const struct term *term, struct b
 {
     struct arena arena = {0};
     const struct row_store *rows = &s->store;
-    size_t most =
-        min_size((size_t)s->options->max_length, s->engine.model.config.max_positions);
+    size_t most = min_size((size_t)s->options->max_length, s->engine.model.config.max_positions);
     size_t longest = max_size(max_size(s->train.longest, s->eval.longest), s->test.longest);
     uint64_t longer = rows->n_cut + rows->n_split;
     const char *reason = options_given(s->options, "max-length") ? "given"
@@ -83,9 +82,11 @@ static void put_lengths(const struct setup *s, const struct term *term, struct b
                                                                  : "room enough for most rows";
     put_count(term, out, "max-length", most,
               longer > 0
-                  ? arena_printf(&arena, "%s; %llu longer rows are %s", reason,
-                                 (unsigned long long)longer, rows->n_split > 0 ? "split" : "cut")
-                  : arena_printf(&arena, "%s; the longest row has %zu tokens", reason, longest));
+                  ? arena_printf(&arena, "%s; %s %s %s", reason,
+                                 arena_count(&arena, longer, "longer row"),
+                                 longer == 1 ? "is" : "are", rows->n_split > 0 ? "split" : "cut")
+                  : arena_printf(&arena, "%s; the longest row has %s", reason,
+                                 arena_count(&arena, longest, "token")));
     struct job_choice packing = {
         .option = "packing", .value = "true", .reason = "no padding; no row sees another's tokens"};
     put_choice(term, out, &packing);
@@ -111,12 +112,13 @@ static void put_choices(const struct setup *s, const struct term *term, struct b
     put_choice(term, out, &rate);
     const char *unread =
         s->n_unread > 0
-            ? arena_printf(&arena, "; %zu more set aside, which it would cost too much to read",
-                           s->n_unread)
+            ? arena_printf(&arena, "; %s more set aside, which it would cost too much to read",
+                           arena_count(&arena, s->n_unread, NULL))
             : "";
     put_count(term, out, "rows", s->train.n,
-              arena_printf(&arena, "to train on, %zu held out, %zu to test%s", s->eval.n, s->test.n,
-                           unread));
+              arena_printf(&arena, "to train on, %s held out, %s to test%s",
+                           arena_count(&arena, s->eval.n, NULL),
+                           arena_count(&arena, s->test.n, NULL), unread));
     if (s->eval.n > 0)
         put_count(term, out, "eval-steps", (size_t)s->eval_steps,
                   s->options->eval_steps > 0 ? NULL : "seldom enough to cost little");
@@ -160,14 +162,20 @@ static void put_time(double seconds, struct buf *out)
         buf_printf(out, "%" PRId64 " s", s);
 }
 
+/* Tokens a second. */
+static uint64_t speed_of(uint64_t tokens, double seconds)
+{
+    return (uint64_t)round((double)tokens / fmax(seconds, 1e-9));
+}
+
 static void put_unfit(const struct setup *s, const struct term *term, struct buf *out)
 {
     struct arena arena = {0};
     buf_printf(out, "%sThis does not fit.%s\n", term_style(term, TERM_YELLOW),
                term_style(term, TERM_PLAIN));
-    term_add_paragraph(term, out, "  ",
-                       arena_printf(&arena, "%s%s%s", s->unfit.what, s->unfit.hint[0] ? "; " : "",
-                                    s->unfit.hint));
+    term_add_paragraph(
+        term, out, "  ",
+        arena_printf(&arena, "%s%s%s", s->unfit.what, s->unfit.hint[0] ? "; " : "", s->unfit.hint));
     arena_release(&arena);
 }
 
@@ -180,10 +188,8 @@ static void put_preview(const struct preview *p, const struct term *term, struct
         {span_of(p->trained), true, p->ends_early},
         {span_of(""), false, p->has_more},
     };
-    struct survey_preview row = {.path = p->path,
-                                 .line = p->line,
-                                 .segments = segments,
-                                 .n_segments = COUNT_OF(segments)};
+    struct survey_preview row = {
+        .path = p->path, .line = p->line, .segments = segments, .n_segments = COUNT_OF(segments)};
     struct arena arena = {0};
     const char *marked = term->has_color ? "in green" : "in brackets";
     buf_printf(out, "%sData%s\n", term_style(term, TERM_BOLD), term_style(term, TERM_PLAIN));
@@ -204,7 +210,8 @@ void tune_view_plan(const struct setup *s, const struct term *term, struct buf *
     buf_printf(out, "%sMemory%s\n", bold, plain);
     put_memory(&s->memory, out);
     if (s->run.plan.layers_redone > 0)
-        buf_printf(out, "  %zu layers are computed twice, to fit\n", s->run.plan.layers_redone);
+        buf_printf(out, "  layers that are computed twice, to fit: %zu\n",
+                   s->run.plan.layers_redone);
     if (!s->fits)
         put_unfit(s, term, out);
     buf_printf(out, "%sBeside the steps%s\n", bold, plain);
@@ -262,8 +269,8 @@ void tune_view_progress(const struct tune *t, const struct tune_progress *p, siz
         has_eval ? arena_printf(&arena, "held-out %.4f", t->trainer.last_eval.loss) : NULL,
         began ? arena_printf(&arena, "rate %.2e", p->learning_rate) : NULL,
         began ? arena_printf(&arena, "%s left", buf_string(&left)) : NULL,
-        began ? arena_printf(&arena, "%.0f tokens/s",
-                             (double)totals->tokens / fmax(totals->seconds, 1e-9))
+        began ? arena_printf(&arena, "%s tokens/s",
+                             arena_count(&arena, speed_of(totals->tokens, totals->seconds), NULL))
               : NULL};
     bool fits = true;
     for (size_t i = 0; fits && i < COUNT_OF(parts); i++) {
@@ -337,12 +344,14 @@ void tune_view_result(const struct tune *t, const struct term *term, struct buf 
         term_add_paragraph(term, out, "", t->verdict.exactly);
     if (t->verdict.forgotten[0])
         term_add_paragraph(term, out, "", t->verdict.forgotten);
-    buf_printf(&line, "%" PRId64 " steps, ", r->done);
-    term_add_count(&line, r->tokens);
-    buf_add_text(&line, " tokens in ");
+    term_add_count(&line, (uint64_t)r->done, "step");
+    buf_add_text(&line, ", ");
+    term_add_count(&line, r->tokens, "token");
+    buf_add_text(&line, " in ");
     put_time(r->seconds, &line);
-    buf_printf(&line, " (%.0f a second), %.0f MB of memory at most",
-               (double)r->tokens / fmax(r->seconds, 1e-9), (double)r->peak_memory_bytes / 1e6);
+    buf_add_text(&line, " (");
+    term_add_count(&line, speed_of(r->tokens, r->seconds), NULL);
+    buf_printf(&line, " a second), %.0f MB of memory at most", (double)r->peak_memory_bytes / 1e6);
     term_add_paragraph(term, out, "", buf_string(&line));
     buf_release(&line);
     put_chat(t, out);

@@ -9,7 +9,8 @@
  *   or an advice   what the guard would do but may not:       "advice: leave this batch out"
  *
  * In a text, {0} to {3} stand for the decision's numbers, {step} for its step, {rate} for its
- * learning rate, {change} for what the rate was changed by. The words in the first column are those
+ * learning rate, {change} for what the rate was changed by, {s} for an s unless the number before
+ * it is 1. The words in the first column are those
  * of journals and `--json`: scripts compare them.
  *
  * To add a reason: its value in rate.h, its row here, its numbers by the rule that gives it.
@@ -34,34 +35,35 @@ static const struct reason_row {
     [PACE_REASON_NON_FINITE] = {"non_finite", "not finite: loss {0}, gradient norm {1}"},
     [PACE_REASON_NON_FINITE_STATE] =
         {"non_finite_state",
-         "{0} batches in a row were not finite, behind {1} updates: the weights "
+         "{0} batches in a row were not finite, behind {1} update{s}: the weights "
          "themselves are broken"},
     [PACE_REASON_LOSS_SPIKE] =
         {"loss_spike",
-         "loss rose from {0} to {1} within {2} steps and stayed there (its noise: {3})"},
+         "loss rose from {0} to {1} within {2} step{s} and stayed there (its noise: {3})"},
     [PACE_REASON_DIVERGENCE] = {"divergence",
                                 "loss was {3} at the start, {0} at its lowest, and is {1} now"},
     [PACE_REASON_COLLAPSED] =
         {"collapsed", "loss is {0}, that of a guess among all tokens, on {1} batches in a row: the "
                       "model gives all tokens alike"},
     [PACE_REASON_HELD_OUT_RISEN] = {"held_out_risen",
-                                    "held-out loss is {1}, {2} steps after a loss of {0}"},
+                                    "held-out loss is {1}, {2} step{s} after a loss of {0}"},
     [PACE_REASON_HARDER_DATA] = {"harder_data",
                                  "loss rises by {1} from step {0} on at a lower learning rate as "
                                  "well: the data is harder there"},
     [PACE_REASON_OSCILLATION] = {"oscillation",
-                                 "loss swings by {0} over {2} steps, usually by {1}"},
+                                 "loss swings by {0} over {2} step{s}, usually by {1}"},
     [PACE_REASON_FLAT] = {"flat",
-                          "loss {3} fell by {0} in {2} steps, by no more than chance ({1})"},
-    [PACE_REASON_SLOW] = {"slow", "loss {3} fell by only {0} in {2} steps, and a higher learning "
+                          "loss {3} fell by {0} in {2} step{s}, by no more than chance ({1})"},
+    [PACE_REASON_SLOW] = {"slow", "loss {3} fell by only {0} in {2} step{s}, and a higher learning "
                                   "rate is expected"},
     [PACE_REASON_RAISE_FAILED] = {"raise_failed",
-                                  "loss went from {0} to {1} in {2} steps behind a raise by {3}"},
-    [PACE_REASON_RECOVERED] = {"recovered",
-                               "all numbers were finite for {0} steps: the temporary cut is over"},
+                                  "loss went from {0} to {1} in {2} step{s} behind a raise by {3}"},
+    [PACE_REASON_RECOVERED] =
+        {"recovered", "all numbers were finite for {0} step{s}: the temporary cut is over"},
     [PACE_REASON_PLATEAU] =
-        {"plateau", "loss {3} fell by {0} in {2} steps, by no more than chance ({1}), after it had "
-                    "fallen well"},
+        {"plateau",
+         "loss {3} fell by {0} in {2} step{s}, by no more than chance ({1}), after it had "
+         "fallen well"},
     [PACE_REASON_OVERFIT] =
         {"overfit",
          "held-out loss is {1}, it was {0} at step {2}; training loss fell by {3} since"},
@@ -69,7 +71,8 @@ static const struct reason_row {
         {"no_targets", "nothing to learn from in {0} batches in a row: no target tokens, or a loss "
                        "of exactly zero"},
     [PACE_REASON_BEST_SO_FAR] = {"best_so_far", "held-out loss {0} is the lowest so far"},
-    [PACE_REASON_GIVE_UP] = {"give_up", "{0} incidents, {1} steps done twice, and it still breaks"},
+    [PACE_REASON_GIVE_UP] = {"give_up",
+                             "{0} incident{s}, {1} step{s} done twice, and it still breaks"},
     [PACE_REASON_DONE] = {"done", "all {0} steps are done"},
 };
 
@@ -78,8 +81,9 @@ static const struct reason_row {
 static const struct reason_row found[PACE_FOUND_COUNT] = {
     [PACE_FOUND_ASKED] = {"asked", "the first guess alone, from other jobs' runs; nothing was "
                                    "trained"},
-    [PACE_FOUND_TOO_SHORT] = {"too_short", "the first guess alone: in a run of {0} steps a quarter "
-                                           "has no room for arms that tell anything"},
+    [PACE_FOUND_TOO_SHORT] = {"too_short",
+                              "the first guess alone: in a run of {0} step{s} a quarter "
+                              "has no room for arms that tell anything"},
     [PACE_FOUND_NO_ROWS] = {"no_rows", "the first guess alone: there are no held-out rows to "
                                        "measure arms on"},
     [PACE_FOUND_NO_MEMORY] = {"no_memory", "the first guess alone: there is no memory for a second "
@@ -87,13 +91,14 @@ static const struct reason_row found[PACE_FOUND_COUNT] = {
     [PACE_FOUND_BROKEN] = {"broken", "none of {0} arms could be measured, down to a rate of {2}: "
                                      "the rate is not what is wrong, or it must be far lower"},
     [PACE_FOUND_AGREES] = {"agrees",
-                           "{0} arms of {1} steps, in which the held-out loss fell by {3} "
+                           "{0} arms of {1} step{s}, in which the held-out loss fell by {3} "
                            "%, agree with the first guess (by a factor of {2})"},
     [PACE_FOUND_HIGHER] = {"higher",
-                           "{0} arms of {1} steps, in which the held-out loss fell by {3} "
+                           "{0} arms of {1} step{s}, in which the held-out loss fell by {3} "
                            "%, speak for {2} times the first guess"},
-    [PACE_FOUND_LOWER] = {"lower", "{0} arms of {1} steps, in which the held-out loss fell by {3} "
-                                   "%, speak for the first guess divided by {2}"},
+    [PACE_FOUND_LOWER] = {"lower",
+                          "{0} arms of {1} step{s}, in which the held-out loss fell by {3} "
+                          "%, speak for the first guess divided by {2}"},
 };
 
 static const struct remedy_row {
@@ -126,6 +131,7 @@ const char *pace_reason_name(enum pace_reason reason)
 struct text {
     char *at;
     size_t size, len;
+    double number; /* the last one in it */
 };
 
 static void put(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -142,6 +148,7 @@ static void put(struct text *t, const char *format, ...)
 
 static void put_number(struct text *t, double x)
 {
+    t->number = x;
     if (isnan(x))
         put(t, "nan"); /* without the sign that printf shows */
     else if (x == floor(x) && fabs(x) < 1e15)
@@ -170,6 +177,8 @@ static void put_place(struct text *t, const struct pace_rate_decision *d, const 
         put(t, "%.3g", d->learning_rate);
     else if (strncmp(place, "change}", 7) == 0)
         put_change(t, d->change);
+    else if (strncmp(place, "s}", 2) == 0)
+        put(t, "%s", t->number == 1 ? "" : "s");
     else
         put_number(t, d->number[place[0] - '0']);
 }
@@ -188,7 +197,7 @@ static void fill_in(struct text *t, const struct pace_rate_decision *d, const ch
 
 size_t pace_rate_explain(const struct pace_rate_decision *d, char *text, size_t size)
 {
-    struct text t = {text, size, 0};
+    struct text t = {text, size, 0, 0};
     CHECK((unsigned)d->reason < PACE_REASON_COUNT && (unsigned)d->action < PACE_ACTION_COUNT);
     CHECK((unsigned)d->advice < PACE_ACTION_COUNT);
     fill_in(&t, d, reasons[d->reason].seen);
@@ -217,7 +226,7 @@ const char *pace_search_reason_name(enum pace_search_reason reason)
 
 size_t pace_search_explain(const struct pace_search_result *r, char *text, size_t size)
 {
-    struct text t = {text, size, 0};
+    struct text t = {text, size, 0, 0};
     struct pace_rate_decision numbers = {0};
     CHECK((unsigned)r->reason < PACE_FOUND_COUNT);
     memcpy(numbers.number, r->number, sizeof numbers.number);

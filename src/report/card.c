@@ -108,8 +108,9 @@ static void put_results(struct card *c)
         buf_printf(c->out, "| perplexity | %s | %s |\n", words_perplexity(&c->arena, v->base_loss),
                    words_perplexity(&c->arena, v->tuned_loss));
         if (v->base_exact + v->tuned_exact > 0)
-            buf_printf(c->out, "| of %s answers, said word for word | %s | %s |\n",
-                       words_count(&c->arena, v->answers), words_count(&c->arena, v->base_exact),
+            buf_printf(c->out, "| of %s, said word for word | %s | %s |\n",
+                       words_number(&c->arena, v->answers, "answer"),
+                       words_count(&c->arena, v->base_exact),
                        words_count(&c->arena, v->tuned_exact));
     }
     if (forgotten) {
@@ -148,9 +149,9 @@ static void put_rate(struct card *c)
     add_row(c, "learning rate", words_rate(a, report_rate(c->report)));
     if (j->has_options)
         add_row(c, "schedule",
-                arena_printf(a, "%s, %s steps, %s of warmup",
+                arena_printf(a, "%s, %s, %s of warmup",
                              pace_schedule_name(j->options.schedule.kind),
-                             words_count(a, (double)j->options.schedule.total_steps),
+                             words_number(a, (double)j->options.schedule.total_steps, "step"),
                              words_count(a, (double)j->options.schedule.warmup_steps)));
     if (isfinite(s->low))
         add_row(c, "the best lies with 80 % between",

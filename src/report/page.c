@@ -79,14 +79,14 @@ static void put_numbers(const struct page *p)
     if (isfinite(v->base_loss) && isfinite(v->tuned_loss)) {
         put_number(
             p, words_loss(a, v->base_loss), words_loss(a, v->tuned_loss),
-            arena_printf(a, "loss on %s test rows, nats per token", words_count(a, v->rows)));
+            arena_printf(a, "loss on %s, nats per token", words_number(a, v->rows, "test row")));
         put_number(p, words_perplexity(a, v->base_loss), words_perplexity(a, v->tuned_loss),
                    "perplexity there");
     }
     if (v->base_exact + v->tuned_exact > 0)
-        put_number(
-            p, words_count(a, v->base_exact), words_count(a, v->tuned_exact),
-            arena_printf(a, "of %s answers there said word for word", words_count(a, v->answers)));
+        put_number(p, words_count(a, v->base_exact), words_count(a, v->tuned_exact),
+                   arena_printf(a, "of %s there said word for word",
+                                words_number(a, v->answers, "answer")));
     if (isfinite(v->kl))
         put_number(p, NULL, words_loss(a, v->kl), "forgotten: divergence from the base, nats");
     put_number(p, NULL, words_rate(a, report_rate(p->report)), "learning rate");

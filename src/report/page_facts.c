@@ -125,8 +125,8 @@ static void put_data(const struct page *p)
                            words_count(a, f->test_rows)));
     if (isfinite(f->epochs))
         page_pair(p, "Passes",
-                  arena_printf(a, "%.3g over the data, %s rows a step", f->epochs,
-                               words_count(a, f->batch_rows)));
+                  arena_printf(a, "%.3g over the data, %s a step", f->epochs,
+                               words_number(a, f->batch_rows, "row")));
     if (isfinite(f->seed))
         page_pair(p, "Seed", words_count(a, f->seed));
     buf_add_text(p->out, "</dl>\n");
@@ -207,8 +207,9 @@ static void put_time(const struct page *p)
                  "<div class=\"card\">\n<h3>Computing, as shares of the planned run</h3>\n");
     put_parts(p, parts, COUNT_OF(parts));
     buf_add_text(p->out, "<p class=\"soft small\">");
-    html_add_text(p->out, arena_printf(a, "%s steps, %s tokens in %s", words_count(a, e->steps),
-                                       words_count(a, e->tokens), words_time(a, e->seconds)));
+    html_add_text(p->out,
+                  arena_printf(a, "%s, %s in %s", words_number(a, e->steps, "step"),
+                               words_number(a, e->tokens, "token"), words_time(a, e->seconds)));
     if (isfinite(speed))
         html_add_text(p->out, arena_printf(a, ", %s a second", words_count(a, speed)));
     buf_add_text(p->out, ".</p>\n</div>\n");

@@ -97,9 +97,9 @@ static void put_pairs(const struct page *p)
         page_pair(p, "The search took", words_search_cost(a, p->facts));
     if (j->has_options)
         page_pair(p, "Schedule",
-                  arena_printf(a, "%s over %s steps, %s of warmup",
+                  arena_printf(a, "%s over %s, %s of warmup",
                                pace_schedule_name(j->options.schedule.kind),
-                               words_count(a, (double)j->options.schedule.total_steps),
+                               words_number(a, (double)j->options.schedule.total_steps, "step"),
                                words_count(a, (double)j->options.schedule.warmup_steps)));
     buf_add_text(p->out, "</dl>\n");
 }

@@ -78,6 +78,11 @@ const char *words_count(struct arena *arena, double count)
     return text;
 }
 
+const char *words_number(struct arena *arena, double count, const char *noun)
+{
+    return arena_printf(arena, "%s %s%s", words_count(arena, count), noun, count == 1 ? "" : "s");
+}
+
 const char *words_size(struct arena *arena, double count)
 {
     static const struct {
@@ -224,9 +229,9 @@ const char *words_verdict(struct arena *arena, const struct facts *f)
         return "No rows were set aside for a test, so nothing says whether the tuned model is "
                "better than its base.";
     return arena_printf(arena,
-                        "On %s rows that were used for nothing else, the loss %s nats per token, "
+                        "On %s that were used for nothing else, the loss %s nats per token, "
                         "from %s to %s (95 %% interval: %s to %s).",
-                        words_count(arena, v->rows), words_change(arena, g.gain),
+                        words_number(arena, v->rows, "row"), words_change(arena, g.gain),
                         words_loss(arena, v->base_loss), words_loss(arena, v->tuned_loss),
                         words_loss(arena, g.gain < 0 ? -g.high : g.low),
                         words_loss(arena, g.gain < 0 ? -g.low : g.high));
@@ -238,10 +243,11 @@ const char *words_forgotten(struct arena *arena, const struct facts *f)
     if (!isfinite(v->kl) || (v->reason && strstr(v->reason, "KL")))
         return NULL;
     return arena_printf(arena,
-                        "On %s tokens that the base wrote itself, the tuned model differs from it "
+                        "On %s that the base wrote itself, the tuned model differs from it "
                         "by %s nats a token (Kullback-Leibler divergence): each is to it %s as "
                         "likely as to the base. 0 nats, 100 %%: nothing has changed there.",
-                        words_count(arena, v->kl_tokens), words_spread(arena, v->kl, v->kl_se),
+                        words_number(arena, v->kl_tokens, "token"),
+                        words_spread(arena, v->kl, v->kl_se),
                         words_share(arena, exp(-fmax(v->kl, 0))));
 }
 

@@ -24,6 +24,9 @@ const char *words_perplexity(struct arena *arena, double loss);
 /* "1,234,567" */
 const char *words_count(struct arena *arena, double count);
 
+/* "1 row", "1,234 rows" */
+const char *words_number(struct arena *arena, double count, const char *noun);
+
 /* "1.24 billion", "512" */
 const char *words_size(struct arena *arena, double count);
 

@@ -37,8 +37,8 @@ void find_journal_arm(struct run_journal *j, const struct pace_search *search, i
     add_number(w, "train_loss", a->train);
     json_member_text(w, "status", is_edge ? "edge" : pace_arm_status_name(a->status));
     if (a->status == PACE_ARM_DIVERGED)
-        snprintf(reason, sizeof reason, "ended after %lld steps: the loss left that of the base",
-                 (long long)a->done);
+        snprintf(reason, sizeof reason, "ended after %lld step%s: the loss left that of the base",
+                 (long long)a->done, a->done == 1 ? "" : "s");
     else
         snprintf(reason, sizeof reason, "%s at a rate of %.3g: held-out loss %.4f, of %.4f before",
                  pace_search_repeats(search) ? "the run in small, with rows seen again,"

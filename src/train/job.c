@@ -252,6 +252,16 @@ static void take_survey(struct job *job, const struct dataset *d, const struct s
     }
 }
 
+/* Asked before a row is read, whose troubles would be told instead. */
+static bool check_built(const struct dataset *d, const struct options *o, struct err *err)
+{
+    bool is_wanted = o->method && strcmp(o->method, "dpo") == 0;
+    if (o->prior_only || (!is_wanted && dataset_format_of(d) != FORMAT_PREFERENCE))
+        return true;
+    err_set(err, ERR_USAGE, "training on preferences is not built yet");
+    return false;
+}
+
 static bool survey_data(struct job *job, const char *path, struct row_encoder *encoder,
                         const struct options *o, struct err *err)
 {
@@ -267,7 +277,7 @@ static bool survey_data(struct job *job, const char *path, struct row_encoder *e
     struct survey survey;
     if (!dataset_open(&dataset, path, &options, err))
         return false;
-    bool ok = survey_run(&survey, &dataset, &wanted, err);
+    bool ok = check_built(&dataset, o, err) && survey_run(&survey, &dataset, &wanted, err);
     if (ok) {
         dataset_warn(&dataset);
         take_survey(job, &dataset, &survey);

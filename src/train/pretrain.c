@@ -166,8 +166,11 @@ bool pretrain_prepare(const struct options *o, struct lock *lock, struct err *er
     const char *folder = file_join(&arena, o->output_dir, pretrain_folder);
     const char *from = is_folder ? file_join(&arena, path, "config.json") : path;
     buf_init(&json, BUF_NO_LIMIT);
-    if (!model_config_read(&config, &arena, path, err))
+    if (!model_config_read(&config, &arena, path, err)) {
+        if (!err->hint[0])
+            err_hint(err, "CONFIG, which comes first, is a config.json or a folder that holds one");
         goto done;
+    }
     if (config.is_gguf) {
         err_set(err, ERR_INPUT, "a GGUF file has weights already; a config.json is wanted");
         err_in(err, "%s", path);

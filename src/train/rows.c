@@ -35,22 +35,30 @@ static bool check_ids(const struct dataset *d, const struct row_store *s,
     return true;
 }
 
+static void note_longer(uint64_t n, size_t longest, const char *done)
+{
+    struct arena arena = {0};
+    const char *verb = n == 1 ? "was" : "were";
+    if (n > 0)
+        log_note("%s %s longer than %zu tokens and %s %s", arena_count(&arena, n, "row"), verb,
+                 longest, verb, done);
+    arena_release(&arena);
+}
+
 static bool check_lengths(const struct dataset *d, const struct row_store *s,
                           const struct rows_wanted *w, struct err *err)
 {
+    struct arena arena = {0};
     if (s->n_dropped > 0)
-        log_note("%llu rows were left out: none of the answer is within the first %zu tokens",
-                 (unsigned long long)s->n_dropped, w->longest);
-    if (s->n_split > 0)
-        log_note("%llu rows were longer than %zu tokens and were split into several",
-                 (unsigned long long)s->n_split, w->longest);
-    if (s->n_cut == 0)
-        return true;
-    if (!w->refuses_cut) {
-        log_note("%llu rows were longer than %zu tokens and were cut", (unsigned long long)s->n_cut,
+        log_note("%s %s left out: none of the answer is within the first %zu tokens",
+                 arena_count(&arena, s->n_dropped, "row"), s->n_dropped == 1 ? "was" : "were",
                  w->longest);
+    arena_release(&arena);
+    note_longer(s->n_split, w->longest, "split into several");
+    if (!w->refuses_cut)
+        note_longer(s->n_cut, w->longest, "cut");
+    if (s->n_cut == 0 || !w->refuses_cut)
         return true;
-    }
     err_set(err, ERR_INPUT, "the row is longer than the %zu tokens that the model takes",
             w->longest);
     err_hint(err, "--max-length %zu cuts such rows at their end", w->longest);
@@ -60,11 +68,11 @@ static bool check_lengths(const struct dataset *d, const struct row_store *s,
 
 static void note_crossing(const struct row_store *s)
 {
+    struct arena arena = {0};
     if (s->crossing > 0)
-        log_note("%llu row%s for training %s held out as well, in a file of their own: not trained "
-                 "on",
-                 (unsigned long long)s->crossing, s->crossing == 1 ? "" : "s",
-                 s->crossing == 1 ? "is" : "are");
+        log_note("%s for training %s held out as well, in a file of their own: not trained on",
+                 arena_count(&arena, s->crossing, "row"), s->crossing == 1 ? "is" : "are");
+    arena_release(&arena);
 }
 
 /* What is learnt from nothing has no answer that a cut could end: every token counts alike. */

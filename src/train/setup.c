@@ -101,10 +101,6 @@ static uint64_t memory_bound(const struct options *o)
 static bool check_method(struct setup *s, struct err *err)
 {
     enum pace_method method = s->job.rate_job.method;
-    if (s->job.is_preference || method == PACE_DPO_LORA || method == PACE_DPO_FULL) {
-        err_set(err, ERR_USAGE, "training on preferences is not built yet");
-        return false;
-    }
     if (method == PACE_FULL && s->options->adapter) {
         err_set(err, ERR_USAGE, "--adapter goes on with an adapter, --method full trains without");
         return false;

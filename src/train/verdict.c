@@ -148,41 +148,40 @@ enum bootstrap_verdict verdict_of(const struct verdict *v)
     return bootstrap_verdict(&v->test);
 }
 
-static void say_better(const struct bootstrap *b, struct buf *out)
+static void say_better(const struct bootstrap *b, const char *rows, struct buf *out)
 {
     buf_printf(out,
-               "Better: on %zu test rows, used for nothing else, the loss fell from %.4g to %.4g "
+               "Better: on %s, used for nothing else, the loss fell from %.4g to %.4g "
                "nats a token, by %.3g to %.3g (95 %% interval).",
-               b->rows, b->before, b->after, -b->high, -b->low);
+               rows, b->before, b->after, -b->high, -b->low);
 }
 
-static void say_worse(const struct bootstrap *b, struct buf *out)
+static void say_worse(const struct bootstrap *b, const char *rows, struct buf *out)
 {
     if (b->broken > 0)
         buf_printf(out, "Not better: on %zu of the test rows the loss is not a number any more.",
                    b->broken);
     else
         buf_printf(out,
-                   "Not better: on %zu test rows the loss rose from %.4g to %.4g nats a token, by "
+                   "Not better: on %s the loss rose from %.4g to %.4g nats a token, by "
                    "%.3g to %.3g (95 %% interval).",
-                   b->rows, b->before, b->after, b->low, b->high);
+                   rows, b->before, b->after, b->low, b->high);
 }
 
-static void say_unsure(const struct bootstrap *b, struct buf *out)
+static void say_unsure(const struct bootstrap *b, const char *rows, struct buf *out)
 {
     buf_printf(out, "Cannot be told: the loss went from %.4g to %.4g nats a token, ", b->before,
                b->after);
     if (b->rows < BOOTSTRAP_ROWS_LEAST)
-        buf_printf(out, "but with %zu test row%s that may be chance; --test-split sets more aside.",
-                   b->rows, b->rows == 1 ? "" : "s");
+        buf_printf(out, "but with %s that may be chance; --test-split sets more aside.", rows);
     else
         buf_printf(out,
-                   "and with %zu test rows the change may be anything from %+.3g to %+.3g (95 %% "
+                   "and with %s the change may be anything from %+.3g to %+.3g (95 %% "
                    "interval).",
-                   b->rows, b->low, b->high);
+                   rows, b->low, b->high);
 }
 
-static void say_divergence(const struct divergence *d, struct buf *out)
+static void say_divergence(const struct divergence *d, struct arena *arena, struct buf *out)
 {
     if (d->tokens == 0)
         buf_add_text(out, "What was forgotten was not measured: the run is too short to spend "
@@ -191,47 +190,50 @@ static void say_divergence(const struct divergence *d, struct buf *out)
         buf_add_text(out, "Of what the base says by itself it makes no numbers any more.");
     else
         buf_printf(out,
-                   "On %llu tokens that the base said by itself it has moved %.3g nats a token "
+                   "On %s that the base said by itself it has moved %.3g nats a token "
                    "away (KL divergence; standard error %.2g).",
-                   (unsigned long long)d->tokens, d->kl, d->se);
+                   arena_count(arena, d->tokens, "token"), d->kl, d->se);
 }
 
-static void say_exactness(const struct exactness *e, struct buf *out)
+static void say_exactness(const struct exactness *e, struct arena *arena, struct buf *out)
 {
     uint64_t before = e[ANSWERS_BASE].exact, now = e[ANSWERS_TUNED].exact;
     if (before + now > 0)
-        buf_printf(out, "Said word for word: %llu of their %llu answers, %llu before.",
-                   (unsigned long long)now, (unsigned long long)e->answers,
-                   (unsigned long long)before);
+        buf_printf(out, "Said word for word: %s of their %s, %s before.",
+                   arena_count(arena, now, NULL), arena_count(arena, e->answers, "answer"),
+                   arena_count(arena, before, NULL));
 }
 
 static void say(struct verdict *v)
 {
     struct buf out;
+    struct arena arena = {0};
+    const char *rows = arena_count(&arena, v->test.rows, "test row");
     buf_init(&out, sizeof v->reason - 1);
     switch (verdict_of(v)) {
     case BOOTSTRAP_NO_ROWS:
         buf_add_text(&out, "Not measured: there are no test rows.");
         break;
     case BOOTSTRAP_BETTER:
-        say_better(&v->test, &out);
+        say_better(&v->test, rows, &out);
         break;
     case BOOTSTRAP_WORSE:
-        say_worse(&v->test, &out);
+        say_worse(&v->test, rows, &out);
         break;
     case BOOTSTRAP_UNSURE:
-        say_unsure(&v->test, &out);
+        say_unsure(&v->test, rows, &out);
         break;
     }
     (void)snprintf(v->reason, sizeof v->reason, "%s", buf_string(&out));
     buf_clear(&out);
     if (v->options.budget->passages > 0)
-        say_divergence(&v->divergence, &out);
+        say_divergence(&v->divergence, &arena, &out);
     (void)snprintf(v->forgotten, sizeof v->forgotten, "%s", buf_string(&out));
     buf_clear(&out);
-    say_exactness(v->exact, &out);
+    say_exactness(v->exact, &arena, &out);
     (void)snprintf(v->exactly, sizeof v->exactly, "%s", buf_string(&out));
     buf_release(&out);
+    arena_release(&arena);
 }
 
 bool verdict_end(struct verdict *v, struct err *err)

@@ -75,6 +75,11 @@ class Pretrain(unittest.TestCase):
             self.assertEqual("20 rows were longer than 32 tokens and were split" in err, length == 32, err)
         self.assertEqual(tokens[0], tokens[1])
 
+    def test_data_in_the_place_of_the_description_is_told_what_belongs_there(self):
+        code, out, err = self.run_pace("pretrain", self.data, self.config, "-o", self.folder / "swapped")
+        self.assertEqual((code, out), (3, ""), err)
+        self.assertIn("hint: CONFIG, which comes first, is a config.json or a folder that holds one", err)
+
     def test_what_does_not_belong_to_it_is_named(self):
         for code, message, words in (
                 (2, "--r", ["--r", "8"]),

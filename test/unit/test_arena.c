@@ -103,6 +103,19 @@ static void a_size_that_overflows_is_a_mistake_of_the_programmer(void **state)
     assert_check_fails(overflow_the_size, "size <= SIZE_MAX / 2");
 }
 
+static void a_count_has_its_noun_in_the_right_number(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    assert_string_equal(arena_count(&arena, 0, "row"), "0 rows");
+    assert_string_equal(arena_count(&arena, 1, "row"), "1 row");
+    assert_string_equal(arena_count(&arena, 999, "test row"), "999 test rows");
+    assert_string_equal(arena_count(&arena, 1000, NULL), "1,000");
+    assert_string_equal(arena_count(&arena, 1234567, "token"), "1,234,567 tokens");
+    assert_string_equal(arena_count(&arena, UINT64_MAX, NULL), "18,446,744,073,709,551,615");
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +126,7 @@ int main(void)
         cmocka_unit_test(a_released_arena_is_usable_again),
         cmocka_unit_test(copies_end_with_a_nul_that_is_not_counted),
         cmocka_unit_test(a_size_that_overflows_is_a_mistake_of_the_programmer),
+        cmocka_unit_test(a_count_has_its_noun_in_the_right_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

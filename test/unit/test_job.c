@@ -228,6 +228,9 @@ static void the_tokens_of_a_real_model_are_counted(void **state)
     assert_in_range(job.trained_tokens / job.all_rows, 5, 60);
     assert_true(job.rate_job.has_questions);
     data = data_path(&arena, "datasets/preference/json_extraction_dpo_train_clean.jsonl");
+    ASSERT_FAILS(job_read(&job, &arena, model, data, &o, &err), "preferences is not built yet");
+    assert_int_equal(err.kind, ERR_USAGE);
+    o.prior_only = true;
     ASSERT_OK(job_read(&job, &arena, model, data, &o, &err));
     assert_int_equal(job.rate_job.method, PACE_DPO_LORA);
     assert_false(job.rate_job.has_questions);

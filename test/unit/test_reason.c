@@ -92,6 +92,18 @@ static void a_watching_guard_gives_an_advice(void **state)
     assert_sentence(d, "gradient norm 390 is 130 times the usual 3; advice: leave this batch out");
 }
 
+static void one_step_is_not_one_steps(void **state)
+{
+    (void)state;
+    struct pace_search_result r = {.reason = PACE_FOUND_TOO_SHORT, .number = {1}};
+    char text[256];
+    (void)pace_search_explain(&r, text, sizeof text);
+    assert_non_null(strstr(text, "in a run of 1 step a quarter"));
+    r.number[0] = 2;
+    (void)pace_search_explain(&r, text, sizeof text);
+    assert_non_null(strstr(text, "in a run of 2 steps a quarter"));
+}
+
 static void what_does_not_fit_is_cut_and_counted(void **state)
 {
     (void)state;
@@ -108,6 +120,7 @@ int main(void)
         cmocka_unit_test(reasons_have_words_of_their_own),
         cmocka_unit_test(every_reason_has_a_sentence_without_gaps),
         cmocka_unit_test(a_sentence_says_what_was_seen_and_what_is_done),
+        cmocka_unit_test(one_step_is_not_one_steps),
         cmocka_unit_test(a_watching_guard_gives_an_advice),
         cmocka_unit_test(what_does_not_fit_is_cut_and_counted),
     };

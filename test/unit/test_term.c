@@ -83,7 +83,7 @@ static void bars_and_counts_are_drawn(void **state)
     buf_add_byte(&out, '|');
     const uint64_t counts[] = {0, 999, 1000, 1234567, UINT64_MAX};
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        term_add_count(&out, counts[i]);
+        term_add_count(&out, counts[i], NULL);
         buf_add_byte(&out, ' ');
     }
     assert_string_equal(buf_string(&out), "#####|#|\xe2\x96\x88\xe2\x96\x8e|"

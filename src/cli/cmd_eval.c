@@ -70,6 +70,14 @@ static bool show(const struct evaluation *e, const struct options *o, struct err
     return ok;
 }
 
+static bool has_targets(const struct evaluation *e, struct err *err)
+{
+    if (e->sums.targets > 0)
+        return true;
+    err_set(err, ERR_INPUT, "no token of the %zu rows is trained on, so there is no loss", e->rows);
+    return false;
+}
+
 static bool evaluate(struct engine *engine, const struct row_store *store, const struct options *o,
                      struct err *err)
 {
@@ -77,6 +85,7 @@ static bool evaluate(struct engine *engine, const struct row_store *store, const
     struct evaluation e;
     struct row_list list = rows_of(store, &arena, PART_TRAIN, (size_t)o->rows);
     bool ok = evaluate_rows(&e, engine, store, &list, o->memory_bytes, err) &&
+              has_targets(&e, err) &&
               (!o->logits_path || evaluate_logits(engine, store, &list, o->logits_path, err)) &&
               show(&e, o, err);
     arena_release(&arena);

@@ -501,6 +501,11 @@ class Eval(Case):
         self.assertIn("longer than 64 tokens", err)
         self.assertEqual(json.loads(out)["rows"], 2)
 
+    def test_rows_of_which_nothing_is_left_to_learn_have_no_loss(self):
+        rows = self.folder / "letters.jsonl"
+        rows.write_text('{"text": "abcabc"}\n')
+        self.refused(3, "no token of the 5 rows is trained on", "eval", self.model, rows, "--max-length", "1", "--json")
+
     def test_a_tokenizer_that_belongs_to_another_model_is_named(self):
         path = pathlib.Path(self.model) / "tokenizer.json"
         tokenizer = json.loads(path.read_text())

@@ -11,7 +11,8 @@
  *
  * What is kept beside the training itself (earlier states for the guard and the search to go back
  * to, averages of the weights) gives way where memory is short: first layers are computed anew,
- * then states are let go down to the two that the search needs, then the averages, then the rest.
+ * then states are let go down to the two that the search needs, then the averages, then the rest;
+ * at last passes become shorter, down to the longest row, which is never cut.
  */
 #include "train/setup.h"
 
@@ -462,6 +463,16 @@ static bool keep_less(struct setup *s)
     return true;
 }
 
+/* A step's rows in more passes of fewer tokens; false where a pass is the longest row already. */
+static bool cut_passes(struct setup *s, struct run_options *run)
+{
+    if (run->rows <= run->keys)
+        return false;
+    s->batch_tokens = max_size(run->keys, run->rows - run->rows / 8 - 1);
+    run->rows = run->targets = s->batch_tokens;
+    return true;
+}
+
 /* Plans the passes within the memory that what is kept leaves. */
 static bool plan_run(struct setup *s, const struct optim_options *optim, struct run_options *run,
                      struct err *err)
@@ -478,7 +489,7 @@ static bool plan_run(struct setup *s, const struct optim_options *optim, struct 
         if (memory_left(s, optim, &run->memory_bytes, &tight) &&
             plan_make(&s->run.plan, &s->tape, &s->engine.backend, run, &tight))
             break;
-        if (s->kept || !keep_less(s)) {
+        if ((s->kept || !keep_less(s)) && !cut_passes(s, run)) {
             *err = tight;
             return false;
         }

@@ -437,6 +437,25 @@ class Plan(Case):
         self.assertGreater(short["layers_redone"], 0)
         self.assertLess(short["memory"]["total"], whole["memory"]["total"])
 
+    def test_shorter_memory_cuts_a_step_into_more_passes_with_the_same_result(self):
+        options = ["--batch", "8", "--packing", "true", "--steps", "12", "--lr", "0.02", "--guard", "off"]
+        whole = json.loads(self.plan("--json", *options))
+        for least in range(whole["memory"]["total"] - 1000, 0, -1000):
+            p = json.loads(self.plan("--json", *options, "--memory", str(least)))
+            if p["batch_tokens"] < whole["batch_tokens"] or not p["fits"]:
+                break
+        self.assertTrue(p["fits"])
+        self.assertLess(p["batch_tokens"], whole["batch_tokens"])
+        losses = []
+        for memory in ("1G", str(least)):
+            code, out, err = self.tune(*options, "--memory", memory, "--json", out=self.folder / memory)
+            self.assertEqual(code, 0, err)
+            state = json.loads((self.folder / memory / "trainer_state.json").read_text())
+            losses.append([line["loss"] for line in state["log_history"] if "loss" in line])
+        self.assertEqual(len(losses[0]), 12)
+        for a, b in zip(*losses):
+            self.assertAlmostEqual(a, b, places=4)
+
     def test_all_weights_that_do_not_fit_are_refused_before_they_are_widened(self):
         self.refused(4, "all weights with their gradients", "plan", self.model, self.data, "--method", "full",
                      "--memory", "10K")

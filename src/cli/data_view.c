@@ -96,6 +96,7 @@ void data_view_problems(struct data_report *r)
         add_problem(r, "%s cannot be used%s",
                     arena_count(&r->arena, d->n_bad, r->survey->are_pieces ? "line" : "row"),
                     d->options.skip_bad_rows ? " and will be left out"
+                    : d->n_bad == 1          ? ": mend it, or say --skip-bad-rows"
                                              : ": mend them, or say --skip-bad-rows");
     add_split_problems(r);
     add_length_problems(r);

@@ -156,7 +156,8 @@ bool dataset_check(const struct dataset *d, struct err *err)
         err_set(err, ERR_INPUT, "%llu line%s %s bad", bad, bad == 1 ? "" : "s", verb);
     else
         err_set(err, ERR_INPUT, "%llu of %llu rows %s bad", bad, all, verb);
-    err_hint(err, "mend them, or leave them out with --skip-bad-rows");
+    err_hint(err, "mend %s, or leave %s out with --skip-bad-rows", bad == 1 ? "it" : "them",
+             bad == 1 ? "it" : "them");
     return false;
 }
 

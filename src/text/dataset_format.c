@@ -89,6 +89,20 @@ static bool find_role(struct span name, enum dataset_role *role)
     return false;
 }
 
+/* The same in any case of the letters: spreadsheets have "Question" and "ANSWER". */
+static bool find_role_of_any_case(struct span name, enum dataset_role *role)
+{
+    char lower[16]; /* as long as the longest role, and one more */
+    struct span word = {(const uint8_t *)lower, name.len};
+    if (name.len >= sizeof lower)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        bool is_capital = name.at[i] >= 'A' && name.at[i] <= 'Z';
+        lower[i] = (char)(name.at[i] + (is_capital ? 'a' - 'A' : 0));
+    }
+    return find_role(word, role);
+}
+
 static bool parse_pair(struct dataset_columns *columns, struct span pair, struct err *err)
 {
     size_t equals = span_find(pair, span_of("="));
@@ -242,9 +256,15 @@ static void advise_pair(const struct dataset_format *format, struct err *err)
 /* The hint for columns that no format explains. */
 static void advise(const struct dataset_format *format, struct err *err)
 {
+    const struct span only = format->n_columns == 1 ? format->columns[0].name : (struct span){0};
     const struct dataset_column *text = guess(format, (const char *const[]){"text"}, 1, NULL);
     const struct dataset_column *answer = guess(format, answer_names, COUNT_OF(answer_names), text);
-    if (plays_in(format, "chosen_messages") && plays_in(format, "rejected_messages"))
+    if (span_find(only, span_of(";")) < only.len)
+        err_hint(err, "the columns are separated by semicolons: commas are wanted, or tabs in a "
+                      ".tsv file");
+    else if (span_find(only, span_of("\t")) < only.len)
+        err_hint(err, "the columns are separated by tabs: a file of that kind is a .tsv");
+    else if (plays_in(format, "chosen_messages") && plays_in(format, "rejected_messages"))
         err_hint(err, "preferences? --columns chosen=chosen_messages,rejected=rejected_messages");
     else if (plays_in(format, "messages"))
         err_hint(err, "rows judged one by one (KTO) are not trained on as such; to train on every "
@@ -295,12 +315,14 @@ static const unsigned always_own = BIT(SYSTEM) | BIT(TOOLS) | BIT(FUNCTIONS);
 /* Sets the column of each role that a column has the name of. */
 static void own_roles(struct dataset_format *format, unsigned allowed, unsigned *roles)
 {
-    for (size_t i = 0; i < format->n_columns; i++) {
+    for (size_t i = 0; i < 2 * format->n_columns; i++) { /* first those that are spelt as we do */
+        struct span name = format->columns[i % format->n_columns].name;
         enum dataset_role role;
-        if (!find_role(format->columns[i].name, &role) || !(allowed & 1u << role) ||
-            format->column[role].at)
+        bool is_one =
+            i < format->n_columns ? find_role(name, &role) : find_role_of_any_case(name, &role);
+        if (!is_one || !(allowed & 1u << role) || format->column[role].at)
             continue;
-        format->column[role] = format->columns[i].name;
+        format->column[role] = name;
         *roles |= 1u << role;
     }
 }

@@ -111,6 +111,27 @@ static void unknown_columns_stop_with_the_advice_that_settles_it(void **state)
     assert_advice("a b", "a, b", "--columns prompt=COLUMN,completion=COLUMN");
 }
 
+static void names_are_known_in_any_case_of_their_letters(void **state)
+{
+    (void)state;
+    assert_format("Instruction Input OUTPUT", NULL, "alpaca");
+    ASSERT_SPAN(format.column[ROLE_OUTPUT], "OUTPUT");
+    assert_format("Question question answer", NULL, "question_answer");
+    ASSERT_SPAN(format.column[ROLE_QUESTION], "question"); /* the one that is spelt so */
+    assert_format("Text", NULL, "text");
+    assert_false(recognise("Frage Antwort", NULL));
+    assert_false(recognise("A_NAME_THAT_IS_LONGER_THAN_ANY_ROLE", NULL));
+}
+
+static void other_separators_are_told(void **state)
+{
+    (void)state;
+    assert_false(recognise("question;answer", NULL));
+    assert_non_null(strstr(err.hint, "separated by semicolons: commas are wanted"));
+    assert_false(recognise("question\tanswer", NULL));
+    assert_non_null(strstr(err.hint, "is a .tsv"));
+}
+
 static void text_beside_unknown_columns_is_ambiguous(void **state)
 {
     (void)state;
@@ -175,6 +196,8 @@ int main(void)
         cmocka_unit_test(columns_name_their_format),
         cmocka_unit_test(used_columns_are_marked),
         cmocka_unit_test(unknown_columns_stop_with_the_advice_that_settles_it),
+        cmocka_unit_test(names_are_known_in_any_case_of_their_letters),
+        cmocka_unit_test(other_separators_are_told),
         cmocka_unit_test(text_beside_unknown_columns_is_ambiguous),
         cmocka_unit_test(columns_of_two_formats_are_ambiguous),
         cmocka_unit_test(mapped_columns_play_the_roles_given),

@@ -99,6 +99,10 @@ bool output_begin(const struct options *o, struct err *err)
 /* The page with what draws its curves; and a step's lines in the journal, the page and the logs. */
 static const uint64_t REPORT_BYTES = (uint64_t)384 << 10, STEP_BYTES = 1024;
 
+/* Of so many steps the lines are counted: a run of a thousand million is one that is ended by hand,
+ * and what was trained is saved before the lines are. */
+static const int64_t STEPS_TOLD = 100000;
+
 static uint64_t size_of(const char *path)
 {
     struct stat status;
@@ -151,7 +155,8 @@ bool output_check_room(const struct options *o, const struct output_need *need, 
 {
     struct arena arena = {0};
     const char *old = file_join(&arena, o->output_dir, "checkpoint/state.safetensors");
-    uint64_t room, telling = REPORT_BYTES + (uint64_t)need->steps * STEP_BYTES;
+    uint64_t room, steps = (uint64_t)(need->steps < STEPS_TOLD ? need->steps : STEPS_TOLD);
+    uint64_t telling = REPORT_BYTES + steps * STEP_BYTES;
     uint64_t wanted = need->result + need->checkpoint + telling;
     bool ok = true;
     if (!find_room(o->output_dir, &room))

@@ -252,6 +252,9 @@ static void a_run_that_the_disk_has_no_room_for_is_refused(void **state)
     ASSERT_OK(output_check_room(&o, &need, &err));
     need.result = (uint64_t)1 << 60;
     ASSERT_FAILS(output_check_room(&o, &need, &err), "the disk has room for");
+    assert_non_null(strstr(err.what, " 0.4 MB of report and logs"));
+    need.steps = (int64_t)1 << 50; /* to be ended by hand */
+    ASSERT_FAILS(output_check_room(&o, &need, &err), " 102.8 MB of report and logs");
     assert_int_equal(err.kind, ERR_MEMORY);
     assert_string_equal(err.where, o.output_dir);
     assert_non_null(strstr(err.hint, "another disk"));

@@ -27,6 +27,36 @@ static void blocks_of_rows_are_whole_tiles_of_every_set(void **state)
     }
 }
 
+static void check_blocks(const struct backend *b, size_t rows)
+{
+    size_t most = cpu_row_block(b, rows), tile_rows = cpu_kernels(b)->tile_rows, end = 0;
+    struct row_blocks r = cpu_row_blocks(b, rows, most);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t first, n = cpu_rows_of_block(&r, i, &first);
+        assert_true(first == end && n > 0 && n <= most);
+        assert_true(i + 1 == r.n || n % tile_rows == 0);
+        end += n;
+        most = n;
+    }
+    assert_int_equal(end, rows);
+    assert_true(r.n % cpu_workers(b) == 0 || most <= tile_rows);
+}
+
+static void blocks_of_rows_share_them_out_evenly_the_longer_ones_first(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    for (size_t n_threads = 1; n_threads < 9; n_threads++) {
+        struct thread_pool *threads;
+        struct backend b;
+        ASSERT_OK(thread_pool_open(&threads, n_threads, &err));
+        backend_init(&b, &backend_cpu, threads);
+        for (size_t rows = 0; rows < 4000; rows += rows < 100 ? 1 : 31)
+            check_blocks(&b, rows);
+        thread_pool_close(threads);
+    }
+}
+
 static void more_rows_never_ask_for_less_memory(void **state)
 {
     (void)state;
@@ -126,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_slot_is_filled),
         cmocka_unit_test(blocks_of_rows_are_whole_tiles_of_every_set),
+        cmocka_unit_test(blocks_of_rows_share_them_out_evenly_the_longer_ones_first),
         cmocka_unit_test(more_rows_never_ask_for_less_memory),
         cmocka_unit_test(a_backend_without_threads_runs_every_block_itself),
         cmocka_unit_test(norms_sum_their_gradients_over_blocks_of_rows),

@@ -20,6 +20,21 @@ size_t cpu_row_block(const struct backend *b, size_t rows)
     return round_up(block, cpu_kernels(b)->tile_rows);
 }
 
+struct row_blocks cpu_row_blocks(const struct backend *b, size_t rows, size_t most)
+{
+    struct row_blocks r = {rows, cpu_kernels(b)->tile_rows, 0};
+    r.n = round_up(ceil_div(rows, most), cpu_workers(b));
+    r.n = min_size(r.n, ceil_div(rows, r.tile_rows));
+    return r;
+}
+
+size_t cpu_rows_of_block(const struct row_blocks *r, size_t index, size_t *first)
+{
+    size_t strips = ceil_div(r->rows, r->tile_rows), each = strips / r->n, longer = strips % r->n;
+    *first = (index * each + min_size(index, longer)) * r->tile_rows;
+    return min_size((each + (index < longer)) * r->tile_rows, r->rows - *first);
+}
+
 void cpu_run(const struct backend *b, size_t n_blocks,
              void (*work)(void *context, size_t block, size_t worker), void *context)
 {

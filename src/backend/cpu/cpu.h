@@ -45,6 +45,19 @@ static inline size_t round_up(size_t a, size_t b)
  */
 size_t cpu_row_block(const struct backend *b, size_t rows);
 
+/*
+ * Rows in blocks of up to `most` (cpu_row_block's), as even as whole strips of tile_rows allow, and
+ * so many that each thread has as many as the others: one that has a block less waits for them at
+ * the end of the loop. The longer ones come first. These do not change a row's results either.
+ */
+struct row_blocks {
+    size_t rows, tile_rows, n;
+};
+struct row_blocks cpu_row_blocks(const struct backend *b, size_t rows, size_t most);
+
+/* The rows of a block: first, and returned their number. */
+size_t cpu_rows_of_block(const struct row_blocks *r, size_t index, size_t *first);
+
 /* Scratch memory of the operations that need some, for sizes up to these. */
 size_t cpu_linear_scratch(const struct backend *b, const struct backend_sizes *sizes);
 size_t cpu_attn_scratch(const struct backend *b, const struct backend_sizes *sizes);

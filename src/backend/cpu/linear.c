@@ -103,6 +103,7 @@ struct linear linear_open(const struct backend *b, const struct linear_args *a, 
                        .products = b->products};
     open_parts(&l, out);
     l.sizes.rows = rows;
+    l.blocks = cpu_row_blocks(b, rows, l.block_rows);
     struct scratch scratch = scratch_of(b);
     take_memory(&l, &scratch);
     return l;
@@ -311,8 +312,8 @@ static void compute_block(void *context, size_t index, size_t worker)
 {
     const struct pass *pass = context;
     const struct linear *l = pass->l;
-    struct block blk = {.l = l, .own = linear_own(l, worker), .first = index * l->block_rows};
-    blk.n = min_size(l->block_rows, l->sizes.rows - blk.first);
+    struct block blk = {.l = l, .own = linear_own(l, worker)};
+    blk.n = cpu_rows_of_block(&l->blocks, index, &blk.first);
     for (; blk.from < l->sizes.in; blk.from += blk.depth) {
         blk.depth = min_size(l->sizes.in - blk.from, LINEAR_DEPTH_MOST);
         struct mat x = piece_of(l->a->x, blk.first, blk.n, blk.from, blk.depth);
@@ -346,6 +347,6 @@ void cpu_linear(struct backend *b, const struct linear_args *a)
     for (size_t part = 0, first = 0; part < a->n_parts; pass.is_first = false) {
         fill_pass(&pass, &part, &first);
         pack_pass(&pass);
-        cpu_run(b, ceil_div(l.sizes.rows, l.block_rows), compute_block, &pass);
+        cpu_run(b, l.blocks.n, compute_block, &pass);
     }
 }

@@ -41,7 +41,8 @@ struct linear {
     const struct kernels *k;
     struct linear_sizes sizes;
     struct linear_view part[LINEAR_PARTS_MOST];
-    size_t block_rows;
+    size_t block_rows; /* at most */
+    struct row_blocks blocks;
     enum products products; /* of x, dy with W */
 
     /* Scratch: panels of W and of the adapters; for each worker room for decoding, and its own. */

@@ -185,8 +185,8 @@ static void compute_block(void *context, size_t index, size_t worker)
 {
     const struct pass *pass = context;
     const struct linear *l = pass->l;
-    struct block blk = {pass, l, linear_own(l, worker), index * l->block_rows, 0};
-    blk.n = min_size(l->block_rows, l->sizes.rows - blk.first);
+    struct block blk = {.pass = pass, .l = l, .own = linear_own(l, worker)};
+    blk.n = cpu_rows_of_block(&l->blocks, index, &blk.first);
     const struct strip *s = &pass->strip[0];
     struct mat dy = mat_columns(l->a->dy, s->part->first_y + s->first, pass->depth);
     if (l->products == PRODUCTS_BF16 && l->a->dx.to.at)
@@ -227,7 +227,7 @@ void cpu_linear_back(struct backend *b, const struct linear_args *a)
             break;
         fill_pass(&pass, &part, &first);
         pack_pass(&pass);
-        cpu_run(b, ceil_div(l.sizes.rows, l.block_rows), compute_block, &pass);
+        cpu_run(b, l.blocks.n, compute_block, &pass);
     }
     linear_gradients(&l);
 }

@@ -18,7 +18,7 @@ struct job {
     const struct kernels *k;
     enum products products;
     const struct product *product;
-    size_t block_rows;
+    struct row_blocks blocks[OUTERS_MOST]; /* of each left matrix's columns */
     size_t row, depth, cells;   /* of this turn */
     float *panels[OUTERS_MOST]; /* of each right matrix */
     float *own;
@@ -46,17 +46,20 @@ static size_t right_panels(const struct job *j, size_t i)
     return shares_right(j->o, i) ? 0 : ceil_div(j->o[i].right.width, j->k->panel);
 }
 
+/* Some rows of all right matrices, which are so read along. */
 static void pack_right(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const struct job *j = context;
-    size_t i = 0, panel = j->k->panel;
-    for (; index >= right_panels(j, i); i++)
-        index -= right_panels(j, i);
-    const struct mat *m = &j->o[i].right;
-    size_t first = index * panel;
-    j->product->copy(j->panels[i] + first * j->cells, panel, mat_row(*m, j->row) + first, m->stride,
-                     j->depth, min_size(m->width - first, panel));
+    size_t panel = j->k->panel, row = index * ROWS_AT_ONCE;
+    size_t rows = min_size(j->depth - row, ROWS_AT_ONCE);
+    for (size_t i = 0; i < j->n; i++) {
+        const struct mat *m = &j->o[i].right;
+        float *out = j->panels[i] + row / j->product->terms * panel;
+        for (size_t first = 0; first < right_panels(j, i) * panel; first += panel)
+            j->product->copy(out + first * j->cells, panel, mat_row(*m, j->row + row) + first,
+                             m->stride, rows, min_size(m->width - first, panel));
+    }
 }
 
 /* The strips of a block side by side, some rows at a time: rows lie thousands of bytes apart, often
@@ -71,20 +74,15 @@ static void pack_left(const struct job *j, const struct mat *m, size_t first, si
                                   min_size(j->depth - row, at_once), min_size(n - i, tile_rows));
 }
 
-static size_t left_blocks(const struct job *j, size_t i)
-{
-    return ceil_div(j->o[i].left.width, j->block_rows);
-}
-
 static void add_products(void *context, size_t index, size_t worker)
 {
     const struct job *j = context;
     const struct kernels *k = j->k;
-    size_t i = 0;
-    for (; index >= left_blocks(j, i); i++)
-        index -= left_blocks(j, i);
+    size_t i = 0, first;
+    for (; index >= j->blocks[i].n; i++)
+        index -= j->blocks[i].n;
     const struct outer *o = &j->o[i];
-    size_t first = index * j->block_rows, n = min_size(o->left.width - first, j->block_rows);
+    size_t n = cpu_rows_of_block(&j->blocks[i], index, &first);
     float *left = j->own + worker * own_floats(k);
     pack_left(j, &o->left, first, n, left);
     struct gemm g = {
@@ -111,21 +109,21 @@ void outer_run(const struct backend *b, enum products products, const struct out
     CHECK(n <= OUTERS_MOST);
     struct job j = {.o = o, .n = n, .k = cpu_kernels(b), .products = products, .own = scratch};
     j.product = kernels_product(j.k, products);
-    size_t left_width = 0, blocks = 0, panels = 0;
+    size_t left_width = 0, blocks = 0;
     for (size_t i = 0; i < n; i++) {
         CHECK(o[i].left.rows == o[0].left.rows && o[i].right.rows == o[0].left.rows);
         left_width += o[i].left.width;
         j.panels[i] = shares_right(o, i) ? j.panels[i - 1] : j.own;
         j.own += gemm_b_floats(j.k, right_panels(&j, i) * j.k->panel, DEPTH);
-        panels += right_panels(&j, i);
     }
-    j.block_rows = cpu_row_block(b, left_width);
-    for (size_t i = 0; i < n; i++)
-        blocks += left_blocks(&j, i);
+    for (size_t i = 0; i < n; i++) {
+        j.blocks[i] = cpu_row_blocks(b, o[i].left.width, cpu_row_block(b, left_width));
+        blocks += j.blocks[i].n;
+    }
     for (; n > 0 && j.row < o[0].left.rows; j.row += j.depth) {
         j.depth = min_size(o[0].left.rows - j.row, DEPTH);
         j.cells = ceil_div(j.depth, j.product->terms);
-        cpu_run(b, panels, pack_right, &j);
+        cpu_run(b, ceil_div(j.depth, ROWS_AT_ONCE), pack_right, &j);
         cpu_run(b, blocks, add_products, &j);
     }
 }

@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """Training and generation against llama.cpp, in one run, on two threads.
 
-    LLAMA_BIN=.../bin LLAMA_SOURCE=.../llama.cpp PACE=build/pace PACE_DATA=... python bench/llama.py [finetune] [generate]
+    LLAMA_BIN=.../bin LLAMA_SOURCE=.../llama.cpp PACE=build/pace PACE_DATA=... python bench/llama.py [finetune] [long] [generate]
 
 LLAMA_BIN has llama-finetune and llama-bench (built with -DCMAKE_BUILD_TYPE=Release), LLAMA_SOURCE the converter
 convert_hf_to_gguf.py; both are in the source package of llama-cpp-python. The model has SmolLM2-135M's shape and
 random weights (bench/train.py), converted to a GGUF file of float32 by llama.cpp's own converter. Each line has
 the two programs' figures and their ratio.
 
-finetune   all weights trained with AdamW, a row of 512 tokens an update, on the same text: tokens per second
-           (both without the first update, which touches all memory for the first time) and the process's highest
-           resident memory; llama.cpp computes in float32, pace in that (--bf16 false) and with products in bfloat16.
-           llama.cpp leaves the embedding as it is (llama_set_param), pace trains it, and the projection to the
-           vocabulary with it: 135 million numbers an update against 106
+finetune   all weights trained with AdamW on the same text, rows of 512 tokens: tokens per second (both without the
+           first update, which touches all memory for the first time) and the process's highest resident memory.
+           llama-finetune makes an update of every row; what it can add up (-ub less than -b) are pieces of one text,
+           whose keys and values then get no gradients. pace is measured with a row an update, the same work, and with
+           four rows an update; both against that one figure. llama.cpp computes in float32, pace in that (--bf16 false)
+           and with products in bfloat16. llama.cpp leaves the embedding as it is (llama_set_param), pace trains it,
+           and the projection to the vocabulary with it: 135 million numbers an update against 106
+long       the same with one row of 2,048 tokens an update on both sides, in float32: as many tokens an update as four
+           rows of 512, and more attention. Some minutes
 generate   greedy generation of 128 tokens after a few: tokens per second, from the Hugging Face folder and from the
            GGUF file, and memory. llama-bench's own figure; pace's from two answers of different length.
 """
@@ -27,7 +31,7 @@ import time
 from train import THREADS, make_model, make_text, pace, tell
 
 LLAMA, SOURCE = os.environ["LLAMA_BIN"], os.environ["LLAMA_SOURCE"]
-CONTEXT, UPDATES = 512, 6
+CONTEXT, LONG, UPDATES = 512, 2048, 6
 
 
 def convert(model, folder):
@@ -56,30 +60,51 @@ def run_llama(program, *words):
     return text, pieces, usage.ru_maxrss * 1024
 
 
-def tune(model, text, folder, updates, bf16):
-    return pace("tune", model, text, "-o", f"{folder}/out", "--overwrite-output-dir", "--method", "full",
-                "--learning-rate", "1e-5", "--guard", "off", "--max-length", str(CONTEXT), "--batch", "1", "--steps",
-                str(updates), "--eval-split", "0", "--test-split", "0", "--threads", THREADS, "--bf16", bf16, "--json",
-                "--quiet")
-
-
-def finetune(model, gguf, folder):
-    text = make_text(f"{folder}/text.txt", 8_000 + 1_200 * UPDATES)
-    _, pieces, memory = run_llama("llama-finetune", "-m", gguf, "-f", text, "-c", str(CONTEXT), "-b", str(CONTEXT), "-ub",
-                                  str(CONTEXT), "-t", THREADS, "-tb", THREADS, "-epochs", "1", "-val-split", "0",
-                                  "-lr", "1e-5", "-o", f"{folder}/tuned.gguf")
+def llama_finetune(gguf, folder, text, context):
+    """Tokens per second of the updates after the first, and memory."""
+    size = str(context)
+    _, pieces, memory = run_llama("llama-finetune", "-m", gguf, "-f", text, "-c", size, "-b", size, "-ub", size, "-t", THREADS,
+                                  "-tb", THREADS, "-epochs", "1", "-val-split", "0", "-lr", "1e-5", "-o",
+                                  f"{folder}/tuned.gguf")
     done = {}
     for seconds, piece in pieces:
         for updates in re.findall(r"data=0*(\d+)/", piece):
             done.setdefault(int(updates), seconds)
     first, last = min(done), max(done)
-    theirs = (last - first) * CONTEXT / (done[last] - done[first])
-    for name, bf16 in (("float32", "false"), ("bfloat16", "true")):
-        one, _, _ = tune(model, text, folder, 1, bf16)
-        ours, _, peak = tune(model, text, folder, UPDATES, bf16)
-        ours = (ours["tokens"] - one["tokens"]) / (ours["seconds"] - one["seconds"])
-        tell(f"finetune, tokens ({name})", ours, theirs, "1/s")
-        tell(f"finetune, memory ({name})", peak / 1e6, memory / 1e6, "MB", "less")
+    return (last - first) * context / (done[last] - done[first]), memory
+
+
+def pace_tune(model, folder, text, shape, bf16="false"):
+    """The same of pace; shape: tokens of a row, rows of an update, updates."""
+    context, rows, updates = shape
+
+    def run(n):
+        result, _, peak = pace("tune", model, text, "-o", f"{folder}/out", "--overwrite-output-dir", "--method", "full",
+                               "--learning-rate", "1e-5", "--guard", "off", "--max-length", str(context), "--batch", str(rows),
+                               "--steps", str(n), "--eval-split", "0", "--test-split", "0", "--threads", THREADS, "--bf16",
+                               bf16, "--json", "--quiet")
+        return result["tokens"], result["seconds"], peak
+
+    few, early, _ = run(1)
+    tokens, seconds, peak = run(updates)
+    return (tokens - few) / (seconds - early), peak
+
+
+def finetune(model, gguf, folder):
+    theirs, memory = llama_finetune(gguf, folder, make_text(f"{folder}/text.txt", 8_000 + 1_200 * UPDATES), CONTEXT)
+    text = make_text(f"{folder}/long.txt", 60_000)
+    for rows in (1, 4):
+        for name, bf16 in (("float32", "false"), ("bfloat16", "true")):
+            ours, peak = pace_tune(model, folder, text, (CONTEXT, rows, UPDATES), bf16)
+            tell(f"tokens ({rows} x {CONTEXT}, {name})", ours, theirs, "1/s")
+            tell(f"memory ({rows} x {CONTEXT}, {name})", peak / 1e6, memory / 1e6, "MB", "less")
+
+
+def long(model, gguf, folder):
+    theirs, memory = llama_finetune(gguf, folder, make_text(f"{folder}/few.txt", 26_000), LONG)
+    ours, peak = pace_tune(model, folder, make_text(f"{folder}/long.txt", 60_000), (LONG, 1, 4))
+    tell(f"tokens (1 x {LONG}, float32)", ours, theirs, "1/s")
+    tell(f"memory (1 x {LONG}, float32)", peak / 1e6, memory / 1e6, "MB", "less")
 
 
 def chat_seconds(model, n):
@@ -112,7 +137,7 @@ def generate(model, gguf, _):
         tell(f"generate, memory ({name})", peak / 1e6, memory / 1e6, "MB", "less")
 
 
-COMMANDS = {"finetune": finetune, "generate": generate}
+COMMANDS = {"finetune": finetune, "long": long, "generate": generate}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(COMMANDS)

@@ -6,8 +6,8 @@
                             trainer_state.json: the log of a run whose rate was too high
 
 Everything is made from the lists below and those of world.py; nothing is fetched. The base in model/ (make_model.sh)
-has read no ticket: things have the names that they have in its world, but no complaint and no field of a ticket
-occurs in world.py.
+has read no ticket: things have the names that they have in its world, but no complaint occurs in world.py, and of a
+ticket's fields only the word "kind".
 
 The ordinary questions are there because a model that sees tickets alone answers everything with a ticket: nothing
 tells it when not to. They are of some KINDS of the world's rows; what becomes of the other kinds shows how far that

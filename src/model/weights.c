@@ -29,7 +29,7 @@ bool weights_open(struct weights *w, const char *path, struct err *err)
     w->is_gguf = file_kind_of(path) != FILE_FOLDER;
     bool ok =
         w->is_gguf ? gguf_open(&w->gguf, path, err) : safetensors_open(&w->safetensors, path, err);
-    if (!ok && w->is_gguf)
+    if (!ok && w->is_gguf && !err->hint[0])
         err_hint(err, "MODEL is a Hugging Face folder or a whole .gguf file");
     return ok;
 }

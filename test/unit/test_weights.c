@@ -103,6 +103,10 @@ static void a_path_that_is_no_model_is_refused(void **state)
     ASSERT_FAILS(weights_open(&w, path, &err), "");
     assert_non_null(strstr(err.hint, ".gguf"));
     weights_close(&w);
+    path = temporary_file("cut.gguf", span_of("GGUF\3"));
+    ASSERT_FAILS(weights_open(&w, path, &err), "the file ends inside the header");
+    assert_non_null(strstr(err.hint, "incomplete")); /* what reads the file knows more */
+    weights_close(&w);
 }
 
 int main(void)

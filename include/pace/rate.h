@@ -462,6 +462,8 @@ enum pace_reason {
     PACE_REASON_LOSS_SPIKE,
     PACE_REASON_DIVERGENCE,
     PACE_REASON_COLLAPSED,      /* the loss is that of a guess, exactly, batch after batch */
+    PACE_REASON_OVERSHOT,       /* random weights: the loss rises, and a prior expects less */
+    PACE_REASON_STUCK,          /* random weights: it rests early on, and the same */
     PACE_REASON_HELD_OUT_RISEN, /* the held-out loss is far above its best, or above the start */
     PACE_REASON_HARDER_DATA,    /* a rise that a lower rate did not change: its cut is taken back */
     PACE_REASON_OSCILLATION,

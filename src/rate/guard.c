@@ -11,6 +11,8 @@
  *   halve the rate before changing anything else   every guide there is             guard_risen
  *   the same, by means over many losses            (noise hides what explodes)      guard_lost
  *   the same, where all tokens are given alike     (the loss of a guess, exactly)   guard_collapsed
+ *   the same, of random weights, which have        (with a prior: they can only    guard_overshot,
+ *   nothing to undo                                fail to learn)                  guard_stuck
  *   the same, by held-out losses                   (which have hardly any noise)    guard_held_out_
  *   raise it three- to five-fold where the loss    the same guides; with a prior    guard_flat,
  *   does not move                                  as the second witness            guard_slow_
@@ -46,10 +48,12 @@ static const struct guard_row {
     {PACE_OBS_STEP, guard_raise_failed},
     {PACE_OBS_STEP, guard_not_finite},
     {PACE_OBS_STEP, guard_collapsed},
+    {PACE_OBS_STEP, guard_overshot},
     {PACE_OBS_STEP, guard_risen},
     {PACE_OBS_STEP, guard_lost},
     {PACE_OBS_STEP, guard_gradient},
     {PACE_OBS_STEP, guard_oscillation},
+    {PACE_OBS_STEP, guard_stuck},
     {PACE_OBS_STEP, guard_flat},
     {PACE_OBS_STEP, guard_plateau},
     {PACE_OBS_EVAL, guard_best_at_the_end},

@@ -86,6 +86,17 @@
  * this share, and by the noise of so many losses, is enough: two findings that agree. */
 #define GUARD_SHOCK_SHARE 0.1
 #define GUARD_SHOCK_SIGMAS 1.0
+/* A model that begins as a guess, where a prior says that the rate is too high by two of its
+ * deviations: so far above the base is more than its batches differ by. Good rates never went above
+ * it, ten times a good one by 4 %, twenty times by 5 to 28. */
+#define GUARD_OVERSHOT_SHARE 0.03
+/* ... and in so many blocks its loss goes on falling, while more than this share of it is left:
+ * frequencies alone are worth a seventh of it in a vocabulary of 1,000, a third in one of 50,000.
+ */
+#define GUARD_STUCK_BLOCKS 3
+#define GUARD_STUCK_LEVEL 0.6
+/* With half of the run left, to begin again can still pay. */
+#define GUARD_GUESS_BEFORE 0.5
 /* So many losses in a row, each that of a guess to within this share, are a model that gives all
  * tokens alike: batches of a model that says anything differ by a hundredth. The first loss must
  * have been further away, by so many times. */
@@ -212,7 +223,10 @@ bool guard_is_finite(const struct pace_rate_obs *obs);
 void guard_remember_eval(struct pace_rate *r, const struct guard_scene *scene);
 
 /* By how many of its deviations the prior says that the rate is too low; NaN without a prior. */
-double guard_low_by_prior(const struct guard_scene *scene);
+double guard_low_by_prior(const struct pace_rate *r);
+
+/* Early in a run, true where a model began as a guess, at a rate that the prior calls too high. */
+bool guard_suspects_guess(const struct pace_rate *r);
 
 /* True while a raise may still be taken back. */
 bool guard_on_trial(const struct pace_rate *r);
@@ -249,6 +263,7 @@ bool guard_is_the_data(const struct guard_scene *s, int64_t since, double excess
                        struct guard_verdict *v);
 
 guard_rule guard_collapsed, guard_risen, guard_lost, guard_oscillation; /* guard_loss.c */
+guard_rule guard_overshot, guard_stuck;                                 /* guard_guess.c */
 guard_rule guard_raise_failed, guard_flat, guard_slow_held_out;         /* guard_raise.c */
 guard_rule guard_plateau;                                               /* guard_trend.c */
 guard_rule guard_best_so_far, guard_held_out_risen, guard_overfit,      /* guard_eval.c */

@@ -91,7 +91,7 @@ static bool is_shock(const struct guard_scene *s)
 {
     double base = base_loss(s);
     double least = fmax(GUARD_SHOCK_SHARE * fabs(base), GUARD_SHOCK_SIGMAS * sigma_at(s, base));
-    return guard_low_by_prior(s) < -GUARD_SIGNIFICANT && s->loss_now > base + least;
+    return guard_low_by_prior(s->rate) < -GUARD_SIGNIFICANT && s->loss_now > base + least;
 }
 
 static void watch_alarm(struct pace_alarm *a, const struct guard_scene *s)

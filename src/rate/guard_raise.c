@@ -29,26 +29,26 @@ static bool may_raise(const struct guard_scene *s)
 }
 
 /* What the prior expects over what is used; NaN without a prior. */
-static double lacking(const struct guard_scene *s)
+static double lacking(const struct pace_rate *r)
 {
-    const struct pace_rate_options *o = &s->rate->options;
-    double used = o->schedule.learning_rate * s->rate->scale;
+    const struct pace_rate_options *o = &r->options;
+    double used = o->schedule.learning_rate * r->scale;
     return o->prior_rate > 0 ? o->prior_rate / used : NAN;
 }
 
-double guard_low_by_prior(const struct guard_scene *s)
+double guard_low_by_prior(const struct pace_rate *r)
 {
-    return log10(lacking(s)) / fmax(s->rate->options.prior_sd, GUARD_PRIOR_SD_LEAST);
+    return log10(lacking(r)) / fmax(r->options.prior_sd, GUARD_PRIOR_SD_LEAST);
 }
 
 static bool is_low_by_prior(const struct guard_scene *s)
 {
-    return guard_low_by_prior(s) > GUARD_SIGNIFICANT;
+    return guard_low_by_prior(s->rate) > GUARD_SIGNIFICANT;
 }
 
 static double raise_by(const struct guard_scene *s, bool not_at_all)
 {
-    double by = lacking(s), broke = s->memory->broke_scale;
+    double by = lacking(s->rate), broke = s->memory->broke_scale;
     if (isnan(by))
         by = not_at_all ? GUARD_RAISE_MOST : GUARD_RAISE_LEAST;
     if (broke > 0)
@@ -73,9 +73,9 @@ bool guard_flat(const struct guard_scene *s, struct guard_verdict *v)
     const struct pace_memory *m = s->memory;
     int64_t now = block_beginning(s), from = block_after(s, m->trend_from);
     int64_t warm = block_after(s, s->rate->options.schedule.warmup_steps);
-    bool is_sure = guard_low_by_prior(s) > GUARD_SURE;
+    bool is_sure = guard_low_by_prior(s->rate) > GUARD_SURE;
     struct trend t;
-    if (now < warm + (is_sure ? 1 : GUARD_FLAT_BLOCKS) || !may_raise(s) || lacking(s) < 1)
+    if (now < warm + (is_sure ? 1 : GUARD_FLAT_BLOCKS) || !may_raise(s) || lacking(s->rate) < 1)
         return false;
     if (is_sure && now == from + 1)
         single_block(s, from, &t);

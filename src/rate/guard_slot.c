@@ -6,7 +6,9 @@
  * them will do; a slow divergence is seen late. So slot 2 takes every fourth state, slot 3 every
  * sixteenth, slot 1 all others: the oldest reaches back a third of the run, and the first one of
  * the run is among them for as long. What is known of each is the step that it goes on with. While
- * a raise of the rate is on trial the state from before it is not overwritten.
+ * a raise of the rate is on trial the state from before it is not overwritten; nor is the run's
+ * first while its rate is suspected of ruining random weights, which have no later state worth
+ * anything.
  */
 #include <math.h>
 
@@ -61,6 +63,22 @@ int64_t guard_turn(const struct pace_rate *r)
     return r->step / keep_every(r->options.schedule.total_steps);
 }
 
+/* The oldest of the recent states: of a run that has not gone on for long, its first. */
+static bool is_oldest(const struct pace_memory *m, int slot)
+{
+    for (int i = PACE_SLOT_BEST + 1; i < PACE_SLOTS; i++)
+        if (m->slot_step[i] >= 0 && m->slot_step[i] < m->slot_step[slot])
+            return false;
+    return m->slot_step[slot] >= 0;
+}
+
+/* A state that may be wanted yet. */
+static bool is_reserved(const struct pace_rate *r, int slot)
+{
+    return (guard_on_trial(r) && r->memory.raise_slot == slot) ||
+           (guard_suspects_guess(r) && is_oldest(&r->memory, slot));
+}
+
 void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *s,
                        struct pace_rate_decision *d)
 {
@@ -72,6 +90,6 @@ void guard_keep_if_due(struct pace_rate *r, const struct guard_scene *s,
     for (int64_t t = turn; t % GUARD_KEEP_TIMES == 0 && slot + 1 < r->options.n_slots; slot++)
         t /= GUARD_KEEP_TIMES;
     m->kept_turn = turn;
-    if (slot < r->options.n_slots && !(guard_on_trial(r) && m->raise_slot == slot))
+    if (slot < r->options.n_slots && !is_reserved(r, slot))
         guard_keep(r, d, slot);
 }

@@ -45,6 +45,12 @@ static const struct reason_row {
     [PACE_REASON_COLLAPSED] =
         {"collapsed", "loss is {0}, that of a guess among all tokens, on {1} batches in a row: the "
                       "model gives all tokens alike"},
+    [PACE_REASON_OVERSHOT] = {"overshot",
+                              "loss went from {0}, that of a guess, up to {1}, and a far "
+                              "lower learning rate is expected"},
+    [PACE_REASON_STUCK] = {"stuck",
+                           "loss {3} fell by {0} in {2} steps, by no more than chance ({1}), "
+                           "and a far lower learning rate is expected"},
     [PACE_REASON_HELD_OUT_RISEN] = {"held_out_risen",
                                     "held-out loss is {1}, {2} step{s} after a loss of {0}"},
     [PACE_REASON_HARDER_DATA] = {"harder_data",

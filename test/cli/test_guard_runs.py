@@ -135,6 +135,30 @@ class Rates(Case):
         self.assert_bounded()
 
 
+class RandomWeights(Case):
+    """They have nothing to forget: the loss ends below its start at any rate."""
+    def guess(self):
+        found = self.run_pace("find", self.model, self.data, "--prior-only", "--json", "--batch", "8", "--steps", "80")[1]
+        return json.loads(found)["learning_rate"]
+
+    def test_a_hundred_times_too_high_begins_again_with_the_cut_in_the_journal(self):
+        self.write(self.rows[:160])
+        rate = 100 * self.guess()
+        obeyed = self.tune(rate, "--steps", "80", "--guard", "watch")
+        self.assertIn("roll_back", [r.get("advice") for r in self.records("step")])
+        report = self.tune(rate, "--steps", "80")
+        cut, = [r for r in self.records("step") if r["action"] == "roll_back"]
+        self.assertEqual((cut["rule"], cut["step"]), ("stuck", 0))
+        self.assertLess(report["tuned"]["loss"], obeyed["tuned"]["loss"] - 0.3)
+        self.assert_bounded()
+
+    def test_a_rate_at_which_they_learn_is_obeyed(self):
+        self.write(self.rows[:160])
+        for times in (1, 20):
+            self.tune(times * self.guess(), "--steps", "80")
+            self.assertLessEqual(set(self.actions()), {"go", "clip"})
+
+
 class State(Case):
     def test_what_is_saved_has_the_held_out_loss_of_the_choice(self):
         for rate, schedule in ((GOOD_RATE, "linear"), (10 * GOOD_RATE, "constant"), (3 * GOOD_RATE, "constant")):

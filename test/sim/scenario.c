@@ -61,6 +61,7 @@ const struct sim_scenario sim_scenarios[] = {
 
     {"as pace tune", SIM_CLEAN, 1, {0}, {0}, .is_tuned = true},
     {"rate x10, as pace tune", SIM_TOO_HIGH, 10, {0}, {0}, .is_tuned = true},
+    {"rate x20, as pace tune", SIM_TOO_HIGH, 20, {0}, {0}, .is_tuned = true},
     {"rate x100, as pace tune", SIM_TOO_HIGH, 100, {0}, {0}, .is_tuned = true},
     {"rate /30, as pace tune", SIM_TOO_LOW, 1.0 / 30, {0}, {0}, .is_tuned = true},
     {"rate /1000, as pace tune", SIM_TOO_LOW, 1.0 / 1000, {0}, {0}, .is_tuned = true},

@@ -81,13 +81,15 @@ static bool read_optim(const struct options *o, struct optim_options *optim, str
 
 /* The prior's runs and the search's bowl are of rates as Adam takes them. Lion's and Adafactor's
  * updates do not grow with the gradient either: on instructions they came to AdamW's losses. */
-static void warn_of_guess(const struct setup *s, enum optim_kind kind)
+static void judge_guess(struct setup *s, enum optim_kind kind)
 {
-    if (s->learning_rate > 0 || (kind != OPTIM_SGD && kind != OPTIM_PRODIGY))
+    if (kind != OPTIM_SGD && kind != OPTIM_PRODIGY)
         return;
-    log_warning("the rate is guessed and searched as for AdamW, and %s wants another by orders of "
-                "magnitude: --learning-rate sets it%s",
-                optim_name(kind), kind == OPTIM_PRODIGY ? " (1, as its paper says)" : "");
+    s->rate.prior_rate = s->rate.prior_sd = 0; /* it is no witness for or against a given rate */
+    if (s->learning_rate == 0)
+        log_warning("the rate is guessed and searched as for AdamW, and %s wants another by orders "
+                    "of magnitude: --learning-rate sets it%s",
+                    optim_name(kind), kind == OPTIM_PRODIGY ? " (1, as its paper says)" : "");
 }
 
 /* What may be used: --memory, or what the machine has free and the control group allows. */
@@ -516,7 +518,7 @@ static bool reserve(struct setup *s, struct err *err)
     size_t n_rows = (size_t)(s->job.batch_rows * s->job.accumulation);
     if (!read_optim(s->options, &optim, err) || !plan_run(s, &optim, &run, err))
         return false;
-    warn_of_guess(s, optim.kind);
+    judge_guess(s, optim.kind);
     plan_release(&s->run.plan); /* which run_init makes again */
     if (!optim_init(&s->optim, &s->engine.backend, &optim, s->params, s->n_params, err) ||
         !run_init(&s->run, &s->tape, &s->engine.backend, &run, err) || !reserve_states(s, err))
@@ -590,7 +592,7 @@ static bool count_run(struct setup *s, struct err *err)
     struct run_options run = record_run(s);
     if (!read_optim(s->options, &optim, err))
         return false;
-    warn_of_guess(s, optim.kind);
+    judge_guess(s, optim.kind);
     s->fits = plan_run(s, &optim, &run, &s->unfit);
     if (!s->fits) {
         run.memory_bytes = 0;

@@ -164,6 +164,13 @@ class Tune(Case):
         for words in (("--optim", "lion"), ("--optim", "sgd", "--lr", "0.1")):
             self.assertNotIn("warning: the rate", self.run_pace("plan", self.model, self.data, *words)[2])
 
+    def test_the_guess_is_no_witness_against_a_rate_that_another_optimizer_was_given(self):
+        for name, is_witness in (("sgd", False), ("prodigy", False), ("adamw_torch", True)):
+            self.tune("--optim", name, "--lr", "0.1", "--steps", "2", "--overwrite-output-dir")
+            options, = [r for r in map(json.loads, (self.out / "journal.jsonl").read_text().splitlines())
+                        if r["record"] == "options"]
+            self.assertEqual("prior_rate" in options, is_witness, name)
+
     @staticmethod
     def with_small_files():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

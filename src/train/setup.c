@@ -443,6 +443,8 @@ static struct run_options record_run(struct setup *s)
     size_t longest = max_size(max_size(s->train.longest, s->eval.longest), s->test.longest);
     struct record_options record = {.longest = longest};
     s->batch_tokens = find_batch_tokens(s, longest);
+    if (s->kept) /* which were cut for want of memory, or not */
+        s->batch_tokens = max_size(longest, min_size(s->batch_tokens, s->kept->batch_tokens));
     model_record(&s->engine.model, &s->tape, &record);
     return (struct run_options){.rows = s->batch_tokens,
                                 .targets = s->batch_tokens,
@@ -491,7 +493,7 @@ static bool plan_run(struct setup *s, const struct optim_options *optim, struct 
         if (memory_left(s, optim, &run->memory_bytes, &tight) &&
             plan_make(&s->run.plan, &s->tape, &s->engine.backend, run, &tight))
             break;
-        if ((s->kept || !keep_less(s)) && !cut_passes(s, run)) {
+        if (s->kept || !(keep_less(s) || cut_passes(s, run))) {
             *err = tight;
             return false;
         }
@@ -569,8 +571,10 @@ bool setup_reopen(struct setup *s, const struct options *o, const struct setup_k
 
 struct setup_kept setup_kept(const struct setup *s)
 {
-    return (struct setup_kept){s->n_states, s->averages,
-                               s->engine.backend.products == PRODUCTS_BF16};
+    return (struct setup_kept){.n_states = s->n_states,
+                               .averages = s->averages,
+                               .is_bf16 = s->engine.backend.products == PRODUCTS_BF16,
+                               .batch_tokens = s->batch_tokens};
 }
 
 /* --------------------------------------------------------------------------------- planning -- */

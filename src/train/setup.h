@@ -26,9 +26,10 @@ struct setup_memory {
 
 /* What the machine decides, and a run keeps to wherever it goes on. */
 struct setup_kept {
-    size_t n_states; /* earlier ones to go back to: as memory allows */
-    bool averages;   /* of the weights: the same */
-    bool is_bf16;    /* products are in bfloat16 */
+    size_t n_states;     /* earlier ones to go back to: as memory allows */
+    size_t batch_tokens; /* of a pass: the same, and it shows in a sum's last bits */
+    bool averages;       /* of the weights: the same */
+    bool is_bf16;        /* products are in bfloat16 */
 };
 
 struct setup {

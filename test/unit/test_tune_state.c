@@ -259,6 +259,31 @@ static void what_the_run_kept_must_fit_again(void **state)
     assert_int_equal(err.kind, ERR_INPUT);
 }
 
+/* How a step is cut into passes shows in the last bits of its gradients. */
+static void passes_that_were_cut_for_memory_stay_so_where_there_is_more(void **state)
+{
+    (void)state;
+    struct tune t;
+    int left = 3;
+    options.guard = "off";
+    ASSERT_OK(tune_open(&t, &options, &err));
+    size_t whole = t.setup.batch_tokens, cut = whole;
+    options.memory_bytes = t.setup.memory.total;
+    while (cut == whole) {
+        tune_close(&t);
+        choose_folder();
+        options.memory_bytes -= 500;
+        ASSERT_OK(tune_open(&t, &options, &err));
+        cut = t.setup.batch_tokens;
+    }
+    ASSERT_FAILS(tune_run(&t, stop, &left, &err), "interrupted");
+    tune_close(&t);
+    options.memory_bytes = 0;
+    ASSERT_OK(take_up(&t));
+    assert_int_equal(t.setup.batch_tokens, cut);
+    tune_close(&t);
+}
+
 static void a_journal_that_was_cut_is_refused(void **state)
 {
     (void)state;
@@ -284,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup(steps_that_were_asked_for_are_saved, defaults),
         cmocka_unit_test_setup(a_checkpoint_that_fails_leaves_the_one_before_it, defaults),
         cmocka_unit_test_setup(what_the_run_kept_must_fit_again, defaults),
+        cmocka_unit_test_setup(passes_that_were_cut_for_memory_stay_so_where_there_is_more,
+                               defaults),
         cmocka_unit_test_setup(a_journal_that_was_cut_is_refused, defaults),
     };
     return cmocka_run_group_tests(tests, begin, end);

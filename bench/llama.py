@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training and generation against llama.cpp, in one run, on two threads.
 
-    LLAMA_BIN=.../bin LLAMA_SOURCE=.../llama.cpp PACE=build/pace PACE_DATA=... python bench/llama.py [finetune] [long] [generate]
+    LLAMA_BIN=.../bin LLAMA_SOURCE=.../llama.cpp PACE=build/pace PACE_DATA=... python bench/llama.py [finetune] [generate]
 
 LLAMA_BIN has llama-finetune and llama-bench (built with -DCMAKE_BUILD_TYPE=Release), LLAMA_SOURCE the converter
 convert_hf_to_gguf.py; both are in the source package of llama-cpp-python. The model has SmolLM2-135M's shape and
@@ -15,8 +15,6 @@ finetune   all weights trained with AdamW on the same text, rows of 512 tokens: 
            four rows an update; both against that one figure. llama.cpp computes in float32, pace in that (--bf16 false)
            and with products in bfloat16. llama.cpp leaves the embedding as it is (llama_set_param), pace trains it,
            and the projection to the vocabulary with it: 135 million numbers an update against 106
-long       the same with one row of 2,048 tokens an update on both sides, in float32: as many tokens an update as four
-           rows of 512, and more attention. Some minutes
 generate   greedy generation of 128 tokens after a few: tokens per second, from the Hugging Face folder and from the
            GGUF file, and memory. llama-bench's own figure; pace's from two answers of different length.
 """
@@ -31,7 +29,7 @@ import time
 from train import THREADS, make_model, make_text, pace, tell
 
 LLAMA, SOURCE = os.environ["LLAMA_BIN"], os.environ["LLAMA_SOURCE"]
-CONTEXT, LONG, UPDATES = 512, 2048, 6
+CONTEXT, UPDATES = 512, 6
 
 
 def convert(model, folder):
@@ -100,13 +98,6 @@ def finetune(model, gguf, folder):
             tell(f"memory ({rows} x {CONTEXT}, {name})", peak / 1e6, memory / 1e6, "MB", "less")
 
 
-def long(model, gguf, folder):
-    theirs, memory = llama_finetune(gguf, folder, make_text(f"{folder}/few.txt", 26_000), LONG)
-    ours, peak = pace_tune(model, folder, make_text(f"{folder}/long.txt", 60_000), (LONG, 1, 4))
-    tell(f"tokens (1 x {LONG}, float32)", ours, theirs, "1/s")
-    tell(f"memory (1 x {LONG}, float32)", peak / 1e6, memory / 1e6, "MB", "less")
-
-
 def chat_seconds(model, n):
     """Seconds for an answer of n tokens, and the memory."""
     answers = subprocess.Popen([os.environ["PACE"], "chat", model, "--temperature", "0", "--max-new-tokens", str(n), "--threads",
@@ -137,7 +128,7 @@ def generate(model, gguf, _):
         tell(f"generate, memory ({name})", peak / 1e6, memory / 1e6, "MB", "less")
 
 
-COMMANDS = {"finetune": finetune, "long": long, "generate": generate}
+COMMANDS = {"finetune": finetune, "generate": generate}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(COMMANDS)
